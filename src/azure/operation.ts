@@ -1,0 +1,60 @@
+import type { AzureClients } from './clients.ts';
+
+/** Spelling of an RBAC action: `Microsoft.<Provider>/<type>/<verb>`; never a wildcard. */
+export type RbacAction = `Microsoft.${string}/${string}`;
+
+/** What a call gets besides its arguments: the clients, its deadline, and where to note request ids. */
+export interface CallContext {
+  readonly clients: AzureClients;
+  /** Aborts the call, its retries and its LRO polls; cut to what is left of the lease. */
+  readonly signal: AbortSignal;
+  /** Takes the `x-ms-request-id` of every answer, for the audit row. */
+  readonly noteRequestId: (requestId: string) => void;
+}
+
+// The top type of an argument tuple: `unknown[]` would refuse every operation with a typed argument (parameters are contravariant).
+// oxlint-disable-next-line typescript/no-explicit-any
+type AnyArguments = readonly any[];
+
+interface OperationBase {
+  /** `<type>.<verb>`, unique; the name in the audit row. */
+  readonly id: string;
+  /** Everything Azure checks for this call, polls of a long-running operation included; the generated roles are made of these. */
+  readonly actions: readonly [RbacAction, ...RbacAction[]];
+}
+
+/** A call that changes nothing in Azure. */
+export interface Read<A extends AnyArguments = AnyArguments, Out = unknown> extends OperationBase {
+  readonly effect: 'read';
+  readonly repeatable: true;
+  run(context: CallContext, ...args: A): Promise<Out>;
+}
+
+/** A call that changes Azure. Returns nothing, so that `observe` can skip it and no fix can depend on its answer. */
+export interface Write<A extends AnyArguments = AnyArguments> extends OperationBase {
+  readonly effect: 'write';
+  /** Does a second identical call lead to the same state? False for a rotation. */
+  readonly repeatable: boolean;
+  run(context: CallContext, ...args: A): Promise<void>;
+}
+
+export type Operation = Read | Write;
+
+export function defineRead<A extends AnyArguments, Out>(
+  operation: Omit<Read<A, Out>, 'effect' | 'repeatable'>,
+): Read<A, Out> {
+  return { ...operation, effect: 'read', repeatable: true };
+}
+
+export function defineWrite<A extends AnyArguments>(operation: Omit<Write<A>, 'effect'>): Write<A> {
+  return { ...operation, effect: 'write' };
+}
+
+/** Each declared operation as a function of its own arguments; what a remediation sees as `ops`. */
+export type Bound<U extends Readonly<Record<string, Operation>>> = {
+  readonly [K in keyof U]: U[K] extends Read<infer A, infer Out>
+    ? (...args: A) => Promise<Out>
+    : U[K] extends Write<infer A>
+      ? (...args: A) => Promise<void>
+      : never;
+};

@@ -1,0 +1,26 @@
+/** Who wrote, as the event tells it. An object id and nothing else identifies a person or an application. */
+export interface Actor {
+  /** Object id of the user, service principal or managed identity. */
+  readonly id?: string;
+  readonly type?: 'User' | 'ServicePrincipal' | 'Group';
+  /** Client (application) id that the writer used. */
+  readonly application?: string;
+  /** Display name or user principal name; only with `AUDIT_ACTOR_NAMES=on`. */
+  readonly name?: string;
+}
+
+/** Why a resource is looked at. Nothing downstream ever sees the raw event. */
+export interface Cause {
+  readonly kind: 'event' | 'alert' | 'sweep' | 'operator';
+  /** Unique per cause: the event's id; the key by which duplicates are known. */
+  readonly id: string;
+  /** When it happened, ISO 8601 in UTC. */
+  readonly time: string;
+  /** Operation name as the event spells it, for example `Microsoft.ContainerRegistry/registries/write`. */
+  readonly operation?: string;
+  readonly actor?: Actor;
+  /** Joins the Activity Log. */
+  readonly correlationId?: string;
+  /** The event says that the resource itself was deleted. */
+  readonly deleted?: true;
+}

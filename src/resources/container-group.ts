@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { lenient, lenientObject } from './lenient.ts';
+
+const RegistryCredential = z.object({ server: lenient(z.string()), username: lenient(z.string()) });
+
+/** `Microsoft.ContainerInstance/containerGroups` as ARM returns it (api-version 2023-05-01): server and user name, never the password. */
+export const ContainerGroup = z.object({
+  id: z.string(),
+  name: z.string(),
+  properties: lenientObject({
+    imageRegistryCredentials: z.array(RegistryCredential).catch([]),
+    provisioningState: lenient(z.string()),
+  }),
+});
+export type ContainerGroup = z.infer<typeof ContainerGroup>;
+
+/** `Microsoft.App/containerApps`: as far as the pre-flight of the registry's admin user needs (shape unverified against live Azure). */
+export const ContainerApp = z.object({
+  id: z.string(),
+  name: z.string(),
+  properties: lenientObject({
+    configuration: lenientObject({ registries: z.array(RegistryCredential).catch([]) }),
+  }),
+});
+export type ContainerApp = z.infer<typeof ContainerApp>;

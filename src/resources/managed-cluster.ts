@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { lenient, lenientObject } from './lenient.ts';
+import { Tags } from './tags.ts';
+
+/** One entry of `properties.agentPoolProfiles`, or an agent pool of its own flattened to the same names. */
+export const AgentPool = z.object({
+  name: lenient(z.string()),
+  osType: lenient(z.string()),
+  provisioningState: lenient(z.string()),
+});
+export type AgentPool = z.infer<typeof AgentPool>;
+
+/** `Microsoft.ContainerService/managedClusters` as ARM returns it (raw names, api-version 2026-04-01); only what policies read. */
+export const ManagedCluster = z.object({
+  id: z.string(),
+  name: z.string(),
+  tags: Tags,
+  properties: lenientObject({
+    provisioningState: lenient(z.string()),
+    powerState: lenientObject({ code: lenient(z.string()) }),
+    agentPoolProfiles: z.array(AgentPool).catch([]),
+  }),
+});
+export type ManagedCluster = z.infer<typeof ManagedCluster>;

@@ -1,0 +1,34 @@
+import type { AgentPool } from './managed-cluster.ts';
+import { ContainerGroup } from './container-group.ts';
+import { ContainerRegistry } from './container-registry.ts';
+import { ManagedCluster } from './managed-cluster.ts';
+
+/** Every resource type that Dockwarden covers, in Azure's spelling, with the type of its reader. */
+export interface ResourceMap {
+  'Microsoft.ContainerRegistry/registries': ContainerRegistry;
+  'Microsoft.ContainerService/managedClusters': ManagedCluster;
+  'Microsoft.ContainerInstance/containerGroups': ContainerGroup;
+}
+export type ResourceType = keyof ResourceMap;
+
+/** Resources that a policy may ask for besides its own; each name costs one declared read. */
+export interface RelatedMap {
+  agentPools: readonly AgentPool[];
+}
+export type RelatedName = keyof RelatedMap;
+
+/** Readers by type: raw ARM JSON in, the properties that policies read out. */
+export const resourceReaders = {
+  'Microsoft.ContainerRegistry/registries': ContainerRegistry,
+  'Microsoft.ContainerService/managedClusters': ManagedCluster,
+  'Microsoft.ContainerInstance/containerGroups': ContainerGroup,
+} as const satisfies { [T in ResourceType]: { parse(raw: unknown): ResourceMap[T] } };
+
+/** The covered types in Azure's spelling. */
+export const resourceTypes = Object.keys(resourceReaders) as readonly ResourceType[];
+
+/** Azure's spelling of a covered type, whatever the casing of the input; undefined for a type that is not covered. */
+export function coveredType(type: string): ResourceType | undefined {
+  const wanted = type.trim().toLowerCase();
+  return resourceTypes.find((known) => known.toLowerCase() === wanted);
+}
