@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** Who wrote, as the event tells it. An object id and nothing else identifies a person or an application. */
 export interface Actor {
   /** Object id of the user, service principal or managed identity. */
@@ -24,3 +26,22 @@ export interface Cause {
   /** The event says that the resource itself was deleted. */
   readonly deleted?: true;
 }
+
+/** The same shapes for what comes back from a queue; fields that are not listed are dropped. */
+const Actor = z.object({
+  id: z.exactOptional(z.string()),
+  type: z.exactOptional(z.enum(['User', 'ServicePrincipal', 'Group'])),
+  application: z.exactOptional(z.string()),
+  name: z.exactOptional(z.string()),
+});
+
+/** Reads a cause that was stored or queued. */
+export const Cause = z.object({
+  kind: z.enum(['event', 'alert', 'sweep', 'operator']),
+  id: z.string().min(1),
+  time: z.iso.datetime(),
+  operation: z.exactOptional(z.string()),
+  actor: z.exactOptional(Actor),
+  correlationId: z.exactOptional(z.string()),
+  deleted: z.exactOptional(z.literal(true)),
+}) satisfies z.ZodType<Cause>;

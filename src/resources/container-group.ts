@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { lenient, lenientObject } from './lenient.ts';
 
-const RegistryCredential = z.object({ server: lenient(z.string()), username: lenient(z.string()) });
+/** A malformed entry reads as an empty one: it must not hide its neighbours. */
+const RegistryCredential = lenientObject({ server: lenient(z.string()), username: lenient(z.string()) });
 
 /** `Microsoft.ContainerInstance/containerGroups` as ARM returns it (api-version 2023-05-01): server and user name, never the password. */
 export const ContainerGroup = z.object({

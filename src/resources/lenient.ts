@@ -26,3 +26,11 @@ export function offFlag() {
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/**
+ * Does the raw body have a `properties` object at all? Without one nothing was read, and the verdict of every policy is
+ * `unknown{missing:'properties'}` (the readers alone cannot tell: they read a missing parent as empty).
+ */
+export function hasProperties(raw: unknown): boolean {
+  return isPlainObject(raw) && isPlainObject(raw['properties']);
+}

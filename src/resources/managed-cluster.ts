@@ -2,8 +2,11 @@ import { z } from 'zod';
 import { lenient, lenientObject } from './lenient.ts';
 import { Tags } from './tags.ts';
 
-/** One entry of `properties.agentPoolProfiles`, or an agent pool of its own flattened to the same names. */
-export const AgentPool = z.object({
+/**
+ * One entry of `properties.agentPoolProfiles`, or an agent pool of its own flattened to the same names.
+ * A malformed entry reads as an empty one: it must not hide its neighbours.
+ */
+export const AgentPool = lenientObject({
   name: lenient(z.string()),
   osType: lenient(z.string()),
   provisioningState: lenient(z.string()),
@@ -15,6 +18,8 @@ export const ManagedCluster = z.object({
   id: z.string(),
   name: z.string(),
   tags: Tags,
+  /** `createdBy` is whoever created the resource as Azure shows it: a user principal name or an application id. */
+  systemData: lenientObject({ createdBy: lenient(z.string()) }),
   properties: lenientObject({
     provisioningState: lenient(z.string()),
     powerState: lenientObject({ code: lenient(z.string()) }),

@@ -1,11 +1,11 @@
 import { DockwardenError } from '../errors.ts';
 import { coveredType, type ResourceType } from './resource-map.ts';
 
-/** The root resource of an ARM id (`facts`: the shortest prefix whose type is covered). */
+/** The root resource of an ARM id: the shortest prefix whose type is covered. */
 export interface ResourceId {
   /** The root's id as Azure spelt it, without a trailing slash. */
   readonly id: string;
-  /** The id in lower case: what everything is keyed on. */
+  /** The id in lower case: what everything is keyed on. Parsing a key gives the same key. */
   readonly key: string;
   readonly subscriptionId: string;
   readonly resourceGroup: string;
@@ -17,8 +17,21 @@ export interface ResourceId {
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Longest id that we accept; ARM's own limits sum up to less. */
 const MAX_LENGTH = 2048;
-/** What ARM accepts in a segment of a resource id, for the types that we cover; nothing that could change a URL. */
-const SEGMENT = /^[\p{L}\p{N}._()\-]+$/u;
+/** Segments of `/subscriptions/{id}/resourceGroups/{name}/providers/{namespace}/{type}/{name}`. */
+const ROOT_SEGMENTS = 8;
+/** Resource group names: letters and digits of any script, `-`, `_`, `.`, parentheses, at most 90, no full stop at the end. */
+const RESOURCE_GROUP = /^[\p{L}\p{N}._()-]{0,89}[\p{L}\p{N}_()-]$/u;
+/**
+ * Names by type, as the providers' own API specifications restrict them. The least length is left to Azure: it protects nothing here,
+ * and a name that is too short is simply not found.
+ */
+const NAMES: Readonly<Record<ResourceType, RegExp>> = {
+  'Microsoft.ContainerRegistry/registries': /^[a-z0-9]{1,50}$/i,
+  'Microsoft.ContainerService/managedClusters': /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i,
+  'Microsoft.ContainerInstance/containerGroups': /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
+};
+/** A segment below the root is only dropped, so it may hold whatever some provider allows (`system:node`, blanks) but nothing that ends or hides a path. */
+const CHILD = /^[^\p{C}\p{Zl}\p{Zp}/\\?#%<>]+$/u;
 
 /**
  * Parses any id that belongs to a covered resource – its own, a child's, an extension's – to that root resource.
@@ -30,15 +43,23 @@ export function parseResourceId(text: string): ResourceId {
   if (!is(subscriptions, 'subscriptions') || !is(groups, 'resourcegroups') || !is(providers, 'providers')) {
     throw invalid(text, 'it does not start with /subscriptions/{id}/resourceGroups/{name}/providers/');
   }
-  if (subscriptionId === undefined || !GUID.test(subscriptionId)) throw invalid(text, 'the subscription id is not a GUID');
-  if (resourceGroup === undefined || resourceGroup.length > 90 || resourceGroup.endsWith('.')) {
+  if (subscriptionId === undefined || !GUID.test(subscriptionId)) {
+    throw invalid(text, 'the subscription id is not a GUID');
+  }
+  if (resourceGroup === undefined || !isResourceGroupName(resourceGroup)) {
     throw invalid(text, 'the resource group name is not valid');
   }
   if (name === undefined || segments.length % 2 !== 0) throw invalid(text, 'the number of segments is odd');
   const type = coveredType(`${namespace}/${typeName}`);
-  if (type === undefined) throw invalid(text, `the type ${namespace}/${typeName} is not covered`);
-  const id = `/${segments.slice(0, 8).join('/')}`;
+  if (type === undefined) throw invalid(text, 'its type is not covered');
+  if (!NAMES[type].test(name)) throw invalid(text, `the name is not valid for ${type}`);
+  const id = `/${segments.slice(0, ROOT_SEGMENTS).join('/')}`;
   return { id, key: id.toLowerCase(), subscriptionId, resourceGroup, type, name };
+}
+
+/** Is this the id of the root resource itself, and not of a child or an extension of it? */
+export function isRootId(text: string, root: ResourceId): boolean {
+  return withoutTrailingSlash(text).toLowerCase() === root.key;
 }
 
 /** Does the text mention a covered type at all? Lenient, so that an odd id of a covered type is reported and not ignored. */
@@ -50,14 +71,36 @@ export function mentionsCoveredType(text: string): boolean {
 function splitSegments(text: string): readonly string[] {
   if (text.length > MAX_LENGTH) throw invalid(text, `it has more than ${MAX_LENGTH} characters`);
   if (!text.startsWith('/')) throw invalid(text, 'it does not start with /');
-  const trimmed = text.endsWith('/') ? text.slice(0, -1) : text;
-  const segments = trimmed.slice(1).split('/');
+  const segments = withoutTrailingSlash(text).slice(1).split('/');
   for (const segment of segments) {
     if (segment === '') throw invalid(text, 'it has an empty segment');
-    if (/^\.+$/.test(segment)) throw invalid(text, 'it has a relative segment');
-    if (!SEGMENT.test(segment)) throw invalid(text, 'it has a character that ARM does not allow in names');
+  }
+  for (const segment of segments.slice(ROOT_SEGMENTS)) {
+    if (!isChildSegment(segment)) throw invalid(text, 'it has a segment that ARM does not allow');
   }
   return segments;
+}
+
+/**
+ * Letters of other scripts are legal in a group's name, so look-alikes of ASCII are told apart from real letters by normalisation (a full-width
+ * `ａ`, the Kelvin sign), and letters whose lower case is no letter any more (`İ`) are refused because the key could not be parsed again.
+ */
+function isResourceGroupName(name: string): boolean {
+  return RESOURCE_GROUP.test(name) && RESOURCE_GROUP.test(name.toLowerCase()) && name.normalize('NFKC') === name;
+}
+
+/** Percent-encoded text is judged as what it stands for: an encoded slash or `..` is as bad as a plain one. */
+function isChildSegment(segment: string): boolean {
+  try {
+    const decoded = decodeURIComponent(segment);
+    return CHILD.test(decoded) && !/^\.+$/.test(decoded.trim());
+  } catch {
+    return false;
+  }
+}
+
+function withoutTrailingSlash(text: string): string {
+  return text.endsWith('/') ? text.slice(0, -1) : text;
 }
 
 function is(segment: string | undefined, wanted: string): boolean {
@@ -65,6 +108,6 @@ function is(segment: string | undefined, wanted: string): boolean {
 }
 
 function invalid(text: string, why: string): DockwardenError {
-  const shown = JSON.stringify(text.slice(0, 200));
+  const shown = JSON.stringify(text.slice(0, 200).toWellFormed());
   return new DockwardenError('INPUT_INVALID_RESOURCE_ID', `not a resource id of ours: ${why}: ${shown}`);
 }

@@ -1,6 +1,6 @@
-import type { AgentPool } from './managed-cluster.ts';
 import { ContainerGroup } from './container-group.ts';
 import { ContainerRegistry } from './container-registry.ts';
+import type { AgentPool } from './managed-cluster.ts';
 import { ManagedCluster } from './managed-cluster.ts';
 
 /** Every resource type that Dockwarden covers, in Azure's spelling, with the type of its reader. */
@@ -25,7 +25,9 @@ export const resourceReaders = {
 } as const satisfies { [T in ResourceType]: { parse(raw: unknown): ResourceMap[T] } };
 
 /** The covered types in Azure's spelling. */
-export const resourceTypes = Object.keys(resourceReaders) as readonly ResourceType[];
+export const resourceTypes: readonly ResourceType[] = Object.keys(resourceReaders).filter(
+  (type): type is ResourceType => Object.hasOwn(resourceReaders, type),
+);
 
 /** Azure's spelling of a covered type, whatever the casing of the input; undefined for a type that is not covered. */
 export function coveredType(type: string): ResourceType | undefined {

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { DockwardenError } from '../errors.ts';
+import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
+import { Cause } from './cause.ts';
+import { decodeMessage } from './decode-message.ts';
+
+/** One message of the queue `work`: one resource to reconcile, and why. */
+export interface WorkMessage {
+  readonly resourceId: ResourceId;
+  /** Absent when the causes wait in the resource's own row. */
+  readonly cause?: Cause;
+}
+
+const Message = z.object({ version: z.literal(1), resourceId: z.string(), cause: z.exactOptional(Cause) });
+
+/**
+ * Reads a message that `formatWorkMessage` wrote, as the Functions host hands it over (parsed, or text, or base64).
+ * Throws `INPUT_INVALID_MESSAGE` or `INPUT_INVALID_RESOURCE_ID`; the error never repeats the message.
+ */
+export function parseWorkMessage(message: unknown): WorkMessage {
+  const decoded = decodeMessage(message);
+  if (!decoded.ok) throw new DockwardenError('INPUT_INVALID_MESSAGE', `not a work message: ${decoded.detail}`);
+  const parsed = Message.safeParse(decoded.value);
+  if (!parsed.success) {
+    const fields = parsed.error.issues.map(({ path }) => path.join('.') || 'message');
+    throw new DockwardenError('INPUT_INVALID_MESSAGE', `not a work message: check ${fields.join(', ')}`);
+  }
+  const { resourceId, cause } = parsed.data;
+  return { resourceId: parseResourceId(resourceId), ...(cause !== undefined && { cause }) };
+}
+
+/** The text of a message; the id is written as Azure spelt it. */
+export function formatWorkMessage({ resourceId, cause }: WorkMessage): string {
+  return JSON.stringify({ version: 1, resourceId: resourceId.id, ...(cause !== undefined && { cause }) });
+}
