@@ -91,9 +91,11 @@ function parseArmEvent(
 ): ParsedEvent {
   const { id: eventId } = envelope;
   const { resourceUri = envelope.subject, operationName, correlationId } = ResourceData.parse(envelope.data);
+  if (resourceUri === undefined) return missing('resourceUri', eventId);
+  // Whose resource it is comes first: what somebody does to a foreign one needs no judging, however odd the event.
+  if (!mentionsCoveredType(resourceUri)) return ignored('resource-type-not-covered', eventId);
   if (operationName === undefined) return missing('operationName', eventId);
   if (READ_LIKE.test(operationName.toLowerCase())) return ignored('operation-not-relevant', eventId);
-  if (resourceUri === undefined) return missing('resourceUri', eventId);
   const target = findTarget(resourceUri, eventId);
   if ('result' in target) return target;
   if (eventId === undefined) return missing('id', eventId);

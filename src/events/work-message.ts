@@ -9,9 +9,11 @@ export interface WorkMessage {
   readonly resourceId: ResourceId;
   /** Absent when the causes wait in the resource's own row. */
   readonly cause?: Cause;
+  /** The time that this message was delayed to, ISO 8601; tells the scheduled wake-up from an ordinary message. */
+  readonly notBefore?: string;
 }
 
-const Message = z.object({ version: z.literal(1), resourceId: z.string(), cause: z.exactOptional(Cause) });
+const Message = z.object({ version: z.literal(1), resourceId: z.string(), cause: z.exactOptional(Cause), notBefore: z.exactOptional(z.iso.datetime()) });
 
 /**
  * Reads a message that `formatWorkMessage` wrote, as the Functions host hands it over (parsed, or text, or base64).
@@ -25,11 +27,20 @@ export function parseWorkMessage(message: unknown): WorkMessage {
     const fields = parsed.error.issues.map(({ path }) => path.join('.') || 'message');
     throw new DockwardenError('INPUT_INVALID_MESSAGE', `not a work message: check ${fields.join(', ')}`);
   }
-  const { resourceId, cause } = parsed.data;
-  return { resourceId: parseResourceId(resourceId), ...(cause !== undefined && { cause }) };
+  const { resourceId, cause, notBefore } = parsed.data;
+  return {
+    resourceId: parseResourceId(resourceId),
+    ...(cause !== undefined && { cause }),
+    ...(notBefore !== undefined && { notBefore }),
+  };
 }
 
 /** The text of a message; the id is written as Azure spelt it. */
-export function formatWorkMessage({ resourceId, cause }: WorkMessage): string {
-  return JSON.stringify({ version: 1, resourceId: resourceId.id, ...(cause !== undefined && { cause }) });
+export function formatWorkMessage({ resourceId, cause, notBefore }: WorkMessage): string {
+  return JSON.stringify({
+    version: 1,
+    resourceId: resourceId.id,
+    ...(cause !== undefined && { cause }),
+    ...(notBefore !== undefined && { notBefore }),
+  });
 }

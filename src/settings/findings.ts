@@ -1,0 +1,67 @@
+import { closest } from 'fastest-levenshtein';
+import type { Setting } from './setting.ts';
+
+/** Something that is wrong with the settings of the app. It never stops the app; it is shown and recorded. */
+export interface ConfigurationFinding {
+  readonly setting: string;
+  readonly problem: 'unknown-setting' | 'invalid-value' | 'unresolved-reference' | 'missing';
+  /** For people: what is wrong, what would be valid, what holds until then. Never a long value or a secret. */
+  readonly message: string;
+}
+
+/** Names that start with one of these are meant for us, whatever their casing. */
+const PREFIX = /^(?:DOCKWARDEN|REMEDIATE|POLICY|ACR|AKS|AUDIT)_/i;
+const MAX_NAME = 128;
+const MAX_VALUE = 60;
+
+/** The platform leaves the reference itself in the variable when it cannot read the vault or the store. */
+export function isUnresolvedReference(text: string): boolean {
+  return /^\s*@Microsoft\.(?:KeyVault|AppConfiguration)\(/i.test(text);
+}
+
+/** A value that cannot be used. */
+export function findInvalidValue({ name, format, consequence }: Setting, text: string): ConfigurationFinding {
+  const effect = `Valid: ${format}. Until it is corrected, ${consequence}.`;
+  if (isUnresolvedReference(text)) {
+    return {
+      setting: name,
+      problem: 'unresolved-reference',
+      message: `${name} holds a reference that the platform did not resolve. ${effect}`,
+    };
+  }
+  return { setting: name, problem: 'invalid-value', message: `${name} is ${showValue(text)}. ${effect}` };
+}
+
+/** A setting that should be there. */
+export function findMissing({ name, format }: Setting, ifMissing: string): ConfigurationFinding {
+  return { setting: name, problem: 'missing', message: `${name} is not set: ${ifMissing}. Valid: ${format}.` };
+}
+
+/** Names with one of our prefixes that no setting has, each with the name that was probably meant. */
+export function findUnknownNames(names: readonly string[], known: readonly string[]): readonly ConfigurationFinding[] {
+  return names
+    .filter((name) => PREFIX.test(name) && !known.includes(name))
+    .map((name) => {
+      const setting = name.slice(0, MAX_NAME).toWellFormed();
+      const nearest = closest(setting.toUpperCase(), known);
+      return {
+        setting,
+        problem: 'unknown-setting',
+        message: `There is no setting ${setting}; the nearest is ${nearest}. It has no effect.`,
+      };
+    });
+}
+
+/**
+ * A value in ASCII, so that look-alikes and invisible characters show. Values that are long, or that could be a secret pasted into the wrong
+ * setting (connection strings, URLs, unbroken runs as keys and tokens have them), are not repeated.
+ */
+function showValue(text: string): string {
+  if (text === '') return 'empty';
+  const isSuspect = /[=@]|:\/\/|[A-Za-z0-9+/_~.-]{16}/.test(text);
+  if (text.length > MAX_VALUE || isSuspect) return `not valid (${text.length} characters, not shown)`;
+  return JSON.stringify(text).replaceAll(
+    /[^\x20-\x7e]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

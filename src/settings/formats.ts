@@ -1,0 +1,85 @@
+/** How far a remediation may go, in rising order; see `MODES`. */
+export type Mode = 'off' | 'observe' | 'approve' | 'enforce';
+
+/** In rising order: each allows what the one before it allows. */
+export const MODES = ['off', 'observe', 'approve', 'enforce'] as const satisfies readonly Mode[];
+
+/** The valid modes, for people. */
+export const MODE_FORMAT = `${MODES.slice(0, -1).join(', ')} or ${MODES.at(-1)}`;
+
+/** The more careful of two modes. */
+export function lowerMode(one: Mode, other: Mode): Mode {
+  return MODES.indexOf(one) < MODES.indexOf(other) ? one : other;
+}
+
+/** Exact literals only: whatever merely looks like one is not one. */
+export function parseMode(text: string): Mode | undefined {
+  return MODES.find((mode) => mode === text);
+}
+
+/** `on` or `off`, exactly. */
+export function parseSwitch(text: string): boolean | undefined {
+  if (text === 'on') return true;
+  return text === 'off' ? false : undefined;
+}
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A GUID, in lower case. */
+export function parseGuid(text: string): string | undefined {
+  return GUID.test(text) ? text.toLowerCase() : undefined;
+}
+
+/** Subscription ids separated by commas, blanks around them allowed; every one has to be valid. */
+export function parseScopes(text: string): readonly string[] | undefined {
+  const entries = splitScopes(text);
+  return entries.every((entry) => GUID.test(entry)) ? keepScopes(text) : undefined;
+}
+
+/** The valid ids of a list that also has others: one bad entry does not stop the sweep of the rest. */
+export function keepScopes(text: string): readonly string[] {
+  const ids = splitScopes(text).map((entry) => parseGuid(entry));
+  return [...new Set(ids)].filter((id) => id !== undefined);
+}
+
+function splitScopes(text: string): readonly string[] {
+  return text === '' ? [] : text.split(',').map((entry) => entry.replaceAll(/^ +| +$/g, ''));
+}
+
+/** `https://host[:port]` and nothing else, without the trailing slash. */
+export function parseOrigin(text: string): string | undefined {
+  const url = parseHttps(text);
+  return url?.pathname === '/' ? url.origin : undefined;
+}
+
+/** `https://host[:port][/path]`, without a trailing slash. Nothing that could carry a secret: no user, no query (a SAS), no fragment. */
+export function parseServiceUri(text: string): string | undefined {
+  return parseHttps(text)?.href.replace(/\/$/, '');
+}
+
+/** A token scope: `https://…/.default`. */
+export function parseTokenScope(text: string): string | undefined {
+  return parseHttps(text) !== undefined && text.endsWith('/.default') ? text : undefined;
+}
+
+/** Text that is a plain URL as written; `URL` alone would forgive blanks, backslashes and missing slashes. */
+function parseHttps(text: string): URL | undefined {
+  if (!/^https:\/\/[a-z0-9.-]+(?::\d{1,5})?(?:\/[\w./-]*)?$/i.test(text)) return undefined;
+  return URL.parse(text) ?? undefined;
+}
+
+/** Name of a storage account. */
+export function parseAccountName(text: string): string | undefined {
+  return /^[a-z0-9]{3,24}$/.test(text) ? text : undefined;
+}
+
+/** Five or six NCRONTAB fields; what is in a field is judged by the Functions host, which reads the setting itself. */
+export function parseSchedule(text: string): string | undefined {
+  const fields = text.split(' ');
+  const isSchedule =
+    (fields.length === 5 || fields.length === 6) && fields.every((field) => SCHEDULE_FIELD.test(field));
+  return isSchedule ? text : undefined;
+}
+
+const SCHEDULE_PART = String.raw`(?:\*|\d{1,2}(?:-\d{1,2})?|[A-Za-z]{3,9}(?:-[A-Za-z]{3,9})?)(?:\/\d{1,2})?`;
+const SCHEDULE_FIELD = new RegExp(`^${SCHEDULE_PART}(?:,${SCHEDULE_PART})*$`);

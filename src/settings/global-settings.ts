@@ -1,0 +1,144 @@
+import {
+  keepScopes,
+  MODE_FORMAT,
+  type Mode,
+  parseAccountName,
+  parseGuid,
+  parseMode,
+  parseOrigin,
+  parseSchedule,
+  parseScopes,
+  parseServiceUri,
+  parseSwitch,
+  parseTokenScope,
+} from './formats.ts';
+import type { Setting } from './setting.ts';
+
+const SOME_ID = '11111111-2222-3333-4444-555555555555';
+const OTHER_ID = '66666666-7777-8888-9999-000000000000';
+const NOT_SET = 'it counts as not set';
+
+/** The settings that exist whatever the catalogue holds. */
+export const globalSettings = {
+  mode: defineSetting<Mode>({
+    name: 'DOCKWARDEN_MODE',
+    description:
+      'Upper limit for every remediation, and so the kill switch: none goes further than this. Set it to `observe` to stop all changes at once.',
+    format: MODE_FORMAT,
+    default: 'enforce',
+    examples: ['enforce', 'observe'],
+    parse: parseMode,
+    salvage: () => 'observe',
+    consequence: 'no remediation goes further than observe',
+  }),
+  scopes: defineSetting<readonly string[]>({
+    name: 'SCOPES',
+    description: 'Subscriptions that the sweep looks through. Events are handled wherever they come from.',
+    format: 'subscription ids, separated by commas',
+    default: [],
+    examples: [SOME_ID, `${SOME_ID},${OTHER_ID}`],
+    parse: parseScopes,
+    salvage: keepScopes,
+    consequence: 'only the valid ids of the list are swept',
+    ifMissing: 'the sweep looks at nothing',
+  }),
+  sweepSchedule: defineSetting<string | undefined>({
+    name: 'SWEEP_SCHEDULE',
+    description: 'When the sweep runs, in UTC. Read by the Functions host itself.',
+    format: 'NCRONTAB: {second} {minute} {hour} {day} {month} {weekday}, separated by one blank each',
+    default: undefined,
+    examples: ['0 0 */6 * * *', '0 30 2 * * *'],
+    parse: parseSchedule,
+    consequence: 'the Functions host may not run the sweep',
+    ifMissing: 'the Functions host does not run the sweep',
+  }),
+  principalId: defineSetting<string | undefined>({
+    name: 'DOCKWARDEN_PRINCIPAL_ID',
+    description:
+      'Object id of the managed identity that Dockwarden acts with, so that it knows its own writes when they come back as events.',
+    format: 'a GUID',
+    default: undefined,
+    examples: [SOME_ID, OTHER_ID],
+    parse: parseGuid,
+    consequence: NOT_SET,
+    ifMissing: 'own changes are not recognised when they come back as events, and each costs an evaluation',
+  }),
+  clientId: defineSetting<string | undefined>({
+    name: 'DOCKWARDEN_CLIENT_ID',
+    description:
+      'Client id of the user-assigned managed identity to act with. Not set: `AzureWebJobsStorage__clientId`, and without that the system-assigned identity.',
+    format: 'a GUID',
+    default: undefined,
+    examples: [SOME_ID, OTHER_ID],
+    parse: parseGuid,
+    consequence: NOT_SET,
+  }),
+  actorNames: defineSetting<boolean>({
+    name: 'AUDIT_ACTOR_NAMES',
+    description: 'Keep the name of who changed a resource, besides the object id. Names are personal data.',
+    format: 'on or off',
+    default: false,
+    examples: ['on', 'off'],
+    parse: parseSwitch,
+    consequence: 'no names are kept',
+  }),
+  armEndpoint: defineSetting<string>({
+    name: 'DOCKWARDEN_ARM_ENDPOINT',
+    description: 'Azure Resource Manager to talk to; another one for a sovereign cloud or the simulator.',
+    format: 'https://host, optionally with a port, without a path',
+    default: 'https://management.azure.com',
+    examples: ['https://management.azure.com', 'https://management.usgovcloudapi.net'],
+    parse: parseOrigin,
+    consequence: 'the default is used, and no remediation goes further than observe',
+  }),
+  tokenScope: defineSetting<string>({
+    name: 'DOCKWARDEN_ARM_SCOPE',
+    description: 'Scope of the tokens for Azure Resource Manager.',
+    format: 'https://host/.default',
+    default: 'https://management.azure.com/.default',
+    examples: ['https://management.azure.com/.default', 'https://management.usgovcloudapi.net/.default'],
+    parse: parseTokenScope,
+    consequence: 'the default is used, and no remediation goes further than observe',
+  }),
+  storageAccount: defineSetting<string | undefined>({
+    name: 'AzureWebJobsStorage__accountName',
+    description: "The app's storage account: queues, tables and blobs.",
+    format: '3 to 24 lower-case letters and digits',
+    default: undefined,
+    examples: ['dockwardenstore', 'dockwardenother'],
+    parse: parseAccountName,
+    consequence: NOT_SET,
+  }),
+  queueUri: serviceUri('queue'),
+  tableUri: serviceUri('table'),
+  blobUri: serviceUri('blob'),
+  storageClientId: defineSetting<string | undefined>({
+    name: 'AzureWebJobsStorage__clientId',
+    description: 'Client id of the user-assigned managed identity that the Functions host uses for its storage.',
+    format: 'a GUID',
+    default: undefined,
+    examples: [SOME_ID, OTHER_ID],
+    parse: parseGuid,
+    consequence: NOT_SET,
+  }),
+};
+
+function serviceUri(service: 'queue' | 'table' | 'blob'): Setting<string | undefined> {
+  return {
+    name: `AzureWebJobsStorage__${service}ServiceUri`,
+    description: `The app's ${service} endpoint. Not set: that of \`AzureWebJobsStorage__accountName\` in the public cloud.`,
+    format: 'https://host, optionally with a port and a path; no query',
+    default: undefined,
+    examples: [
+      `https://dockwardenstore.${service}.core.windows.net`,
+      `https://dockwardenother.${service}.core.windows.net`,
+    ],
+    parse: parseServiceUri,
+    consequence: NOT_SET,
+  };
+}
+
+/** Returns its argument; names the type of its value once. */
+function defineSetting<V>(setting: Setting<V>): Setting<V> {
+  return setting;
+}

@@ -1,0 +1,20 @@
+/** One application setting, described once: parsing, findings and the documentation all come from here. */
+export interface Setting<V = unknown> {
+  readonly name: string;
+  /** Meaning and unit. */
+  readonly description: string;
+  /** What a valid value looks like. */
+  readonly format: string;
+  /** The value when the setting is not there. */
+  readonly default: V;
+  /** Two valid values with different effects. */
+  readonly examples: readonly [string, string];
+  /** Undefined for text that is not valid. Never throws. */
+  parse(text: string): V | undefined;
+  /** The value when the text is not valid; absent = the default. */
+  salvage?(text: string): V;
+  /** What holds until a value that is not valid is corrected; for people. */
+  readonly consequence: string;
+  /** What is lost while the setting is not there; absent = nothing, it may be left out. */
+  readonly ifMissing?: string;
+}

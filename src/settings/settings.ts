@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { DockwardenError } from '../errors.ts';
+import {
+  type ConfigurablePolicy,
+  type ConfigurableRemediation,
+  listSettings,
+  modeSetting,
+  parameterSetting,
+  type SettingsCatalogue,
+  switchSetting,
+} from './catalogue.ts';
+import {
+  type ConfigurationFinding,
+  findInvalidValue,
+  findMissing,
+  findUnknownNames,
+  isUnresolvedReference,
+} from './findings.ts';
+import { lowerMode, type Mode } from './formats.ts';
+import { globalSettings } from './global-settings.ts';
+import type { Setting } from './setting.ts';
+
+export type { ConfigurationFinding } from './findings.ts';
+export type { Mode } from './formats.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the app is told to do, parsed from its settings. */
+export interface Settings {
+  /** No remediation goes further than this. */
+  readonly cap: Mode;
+  /** Subscriptions that the sweep looks through, in lower case; none = it does nothing. */
+  readonly scopes: readonly string[];
+  /** Undefined = missing or malformed; consumed by the Functions host. */
+  readonly sweepSchedule?: string;
+  readonly actorNames: boolean;
+  /** Object and client id of the identity that Dockwarden acts with. */
+  readonly ownPrincipalId?: string;
+  readonly ownClientId?: string;
+  /** `https://host[:port]`, without a trailing slash. */
+  readonly armEndpoint: string;
+  readonly tokenScope: string;
+  /** Service endpoints without a trailing slash. */
+  readonly storage: { readonly queue?: string; readonly table?: string; readonly blob?: string };
+  /** Client id of the user-assigned identity to ask tokens for; undefined = the system-assigned one. */
+  readonly identityClientId?: string;
+  /** What is wrong with the settings. */
+  readonly findings: readonly ConfigurationFinding[];
+  /** First 12 hex digits of the SHA-256 of the effective settings (audit column `configHash`). */
+  readonly hash: string;
+  /** The lower of the remediation's own mode and the cap; `observe` at most while anything that it depends on is malformed. */
+  modeOf(remediationId: string): Mode;
+  isPolicyOn(policyId: string): boolean;
+  /** The values of the policy's parameters, by the names that it declares. */
+  parametersOf(policyId: string): Readonly<Record<string, unknown>>;
+  /** Milliseconds to leave a resource alone after somebody else did the same as the remediation; 0 = do not wait. */
+  graceOf(remediationId: string): number;
+}
+
+interface Reading<V> {
+  readonly value: V;
+  readonly isMalformed: boolean;
+}
+
+interface PolicySettings {
+  readonly isOn: boolean;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly isMalformed: boolean;
+}
+
+interface RemediationSettings {
+  readonly mode: Mode;
+  readonly grace: number;
+}
+
+/**
+ * Parses the settings in the environment that it is given. Pure, and never throws, whatever the environment holds: a value that cannot be
+ * parsed never leads to an action but to `observe` for what depends on it, and to a finding.
+ */
+export function parseSettings(environment: Environment, catalogue: SettingsCatalogue): Settings {
+  const findings = new Map<string, ConfigurationFinding>();
+  const known = listSettings(catalogue).map(({ name }) => name);
+  const unknownNames = findUnknownNames(presentNames(environment), known);
+  const read = <V>(setting: Setting<V>): Reading<V> => readSetting(setting, environment, findings);
+
+  const { cap, ...others } = readGlobals(read);
+  const { storage, isAccountMissing } = readStorage(read);
+  const globals = { ...others, storage };
+  const policies = new Map(catalogue.policies.map((policy) => [policy.id, readPolicy(policy, read)]));
+  const remediations = new Map(
+    catalogue.remediations.map((remediation) => {
+      const isPolicyMalformed = policies.get(remediation.fixes.id)?.isMalformed ?? false;
+      const isSuffixed = hasUnknownSuffix(remediation, unknownNames);
+      return [remediation.id, readRemediation(remediation, read, { cap, isDegraded: isPolicyMalformed || isSuffixed })];
+    }),
+  );
+  const { storageAccount } = globalSettings;
+  if (isAccountMissing && !findings.has(storageAccount.name)) {
+    const missing = findMissing(
+      storageAccount,
+      'not every storage endpoint is known, and without storage nothing is done',
+    );
+    findings.set(missing.setting, missing);
+  }
+
+  const effective = { cap, ...globals, policies: [...policies], remediations: [...remediations] };
+  return {
+    cap,
+    ...globals,
+    findings: [...findings.values(), ...unknownNames],
+    hash: createHash('sha256').update(canonicalJson(effective)).digest('hex').slice(0, 12),
+    modeOf: (id) => lookUp(remediations, id).mode,
+    graceOf: (id) => lookUp(remediations, id).grace,
+    isPolicyOn: (id) => lookUp(policies, id).isOn,
+    parametersOf: (id) => lookUp(policies, id).parameters,
+  };
+}
+
+type Read = <V>(setting: Setting<V>) => Reading<V>;
+
+function readGlobals(read: Read) {
+  const scopes = read(globalSettings.scopes).value;
+  const mode = read(globalSettings.mode).value;
+  const armEndpoint = read(globalSettings.armEndpoint);
+  const tokenScope = read(globalSettings.tokenScope);
+  const sweepSchedule = read(globalSettings.sweepSchedule).value;
+  const ownPrincipalId = read(globalSettings.principalId).value;
+  const clientId = read(globalSettings.clientId).value;
+  const storageClientId = read(globalSettings.storageClientId).value;
+  const identityClientId = clientId ?? storageClientId;
+  // A misspelt endpoint names a cloud that we cannot guess: nothing is changed in the one that is used instead.
+  const isCloudUnclear = armEndpoint.isMalformed || tokenScope.isMalformed;
+  return {
+    cap: isCloudUnclear ? lowerMode(mode, 'observe') : mode,
+    scopes,
+    actorNames: read(globalSettings.actorNames).value,
+    armEndpoint: armEndpoint.value,
+    tokenScope: tokenScope.value,
+    ...(sweepSchedule !== undefined && { sweepSchedule }),
+    ...(ownPrincipalId !== undefined && { ownPrincipalId }),
+    ...(identityClientId !== undefined && { identityClientId, ownClientId: identityClientId }),
+  };
+}
+
+function readStorage(read: Read): { readonly storage: Settings['storage']; readonly isAccountMissing: boolean } {
+  const account = read(globalSettings.storageAccount).value;
+  let isAccountMissing = false;
+  const endpoint = (setting: Setting<string | undefined>, service: string): string | undefined => {
+    const { value, isMalformed } = read(setting);
+    // A malformed endpoint is not replaced by the account's own: somebody meant another one.
+    if (value !== undefined || isMalformed) return value;
+    if (account !== undefined) return `https://${account}.${service}.core.windows.net`;
+    isAccountMissing = true;
+    return undefined;
+  };
+  const queue = endpoint(globalSettings.queueUri, 'queue');
+  const table = endpoint(globalSettings.tableUri, 'table');
+  const blob = endpoint(globalSettings.blobUri, 'blob');
+  const storage = {
+    ...(queue !== undefined && { queue }),
+    ...(table !== undefined && { table }),
+    ...(blob !== undefined && { blob }),
+  };
+  return { storage, isAccountMissing };
+}
+
+function readPolicy(policy: ConfigurablePolicy, read: Read): PolicySettings {
+  const isOn = read(switchSetting(policy));
+  const parameters = Object.entries(policy.parameters ?? {}).map(
+    ([name, parameter]) => [name, read(parameterSetting(parameter))] as const,
+  );
+  return {
+    isOn: isOn.value,
+    parameters: Object.fromEntries(parameters.map(([name, { value }]) => [name, value])),
+    isMalformed: isOn.isMalformed || parameters.some(([, { isMalformed }]) => isMalformed),
+  };
+}
+
+function readRemediation(
+  remediation: ConfigurableRemediation,
+  read: Read,
+  { cap, isDegraded }: { readonly cap: Mode; readonly isDegraded: boolean },
+): RemediationSettings {
+  const mode = lowerMode(read(modeSetting(remediation)).value, cap);
+  const grace = remediation.yieldsTo && read(parameterSetting(remediation.yieldsTo.grace));
+  const isObservedOnly = isDegraded || (grace?.isMalformed ?? false);
+  return { mode: isObservedOnly ? lowerMode(mode, 'observe') : mode, grace: grace?.value ?? 0 };
+}
+
+/**
+ * `REMEDIATE_<ID>_SOMETHING` that does not exist was meant to restrict this remediation; as it cannot be honoured, nothing is changed.
+ */
+function hasUnknownSuffix(
+  remediation: ConfigurableRemediation,
+  unknownNames: readonly ConfigurationFinding[],
+): boolean {
+  const prefix = `${modeSetting(remediation).name}_`;
+  return unknownNames.some(({ setting }) => setting.toUpperCase().startsWith(prefix));
+}
+
+function readSetting<V>(
+  setting: Setting<V>,
+  environment: Environment,
+  findings: Map<string, ConfigurationFinding>,
+): Reading<V> {
+  const text = Object.hasOwn(environment, setting.name) ? environment[setting.name] : undefined;
+  if (text === undefined || (text === '' && setting.ifMissing !== undefined)) {
+    if (setting.ifMissing !== undefined) {
+      findings.set(setting.name, findMissing(setting, setting.ifMissing));
+    }
+    return { value: setting.default, isMalformed: false };
+  }
+  const value = isUnresolvedReference(text) ? undefined : parseSafely(setting, text);
+  if (value !== undefined) return { value, isMalformed: false };
+  findings.set(setting.name, findInvalidValue(setting, text));
+  return { value: setting.salvage === undefined ? setting.default : setting.salvage(text), isMalformed: true };
+}
+
+/** A parser that throws is a defect, but of one setting: it must not take the others along. Its text counts as malformed. */
+function parseSafely<V>(setting: Setting<V>, text: string): V | undefined {
+  try {
+    return setting.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function presentNames(environment: Environment): readonly string[] {
+  return Object.keys(environment).filter((name) => environment[name] !== undefined);
+}
+
+function lookUp<V>(entries: ReadonlyMap<string, V>, id: string): V {
+  const entry = entries.get(id);
+  if (entry === undefined) throw new DockwardenError('INTERNAL_INVARIANT', `the catalogue has no ${id}`);
+  return entry;
+}
+
+/** JSON with sorted keys, so that equal settings have equal text. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
