@@ -148,7 +148,7 @@ export function provideCoreModule(registry: Registry): void {
   if (active.installed) return;
   active.installed = true;
   const core = createCoreModule();
-  const original: NodeJS.Require = Reflect.get(Module.prototype, 'require');
+  const original: (specifier: string) => unknown = Reflect.get(Module.prototype, 'require');
   const proxy = new Proxy(original, {
     apply: (target, self, args: [string]): unknown =>
       args[0] === '@azure/functions-core' ? core : Reflect.apply(target, self, args),

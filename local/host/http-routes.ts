@@ -66,7 +66,7 @@ function parseSegment(segment: string): Segment {
   const names: string[] = [];
   // Text and parameters in one segment, such as `{file}.json`: odd pieces are the parameters.
   const pieces = segment.split(/\{(?<inner>[^{}]+)\}/u).map((piece, index) => {
-    if (index % 2 === 0) return RegExp.escape(piece);
+    if (index % 2 === 0) return piece.replace(/[\\^$.*+?()[\]{}|]/gu, String.raw`\$&`);
     const parameter = parseParameter(piece);
     names.push(parameter.name);
     return `(${parameter.pattern})`;

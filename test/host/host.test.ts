@@ -68,6 +68,21 @@ function isReport(line: LogLine, functionName: string): boolean {
   return line.function === functionName && line.message.startsWith('saw ');
 }
 
+/** Posts to the Event Grid webhook. */
+async function post(type: string | undefined, body: unknown, functionName = 'onEvent'): Promise<Response> {
+  return await fetch(`${host.url}/runtime/webhooks/eventgrid?functionName=${functionName}`, {
+    method: 'POST',
+    headers: type === undefined ? {} : { 'aeg-event-type': type },
+    body: JSON.stringify(body),
+  });
+}
+
+/** Starts a function by hand; answers with the status. */
+async function run(name: string, body?: unknown): Promise<number> {
+  const init = body === undefined ? {} : { body: JSON.stringify(body) };
+  return (await fetch(`${host.url}/admin/functions/${name}`, { method: 'POST', ...init })).status;
+}
+
 describe('HTTP triggers', () => {
   test('a function gets method, parameters, query, headers and body, and answers with status, headers and cookies', async () => {
     const response = await fetch(`${host.url}/api/echo/7/a%20b?x=1`, {
@@ -125,5 +140,303 @@ describe('HTTP triggers', () => {
 
   test('a disabled function is 404', async () => {
     expect((await fetch(`${host.url}/api/switchedOff`)).status).toBe(404);
+  });
+});
+
+describe('Event Grid webhook', () => {
+  test('both handshakes are answered', async () => {
+    const data = { validationCode: 'abc' };
+    const array = await post('SubscriptionValidation', [{ id: '1', data }]);
+    const cloudEvent = await post('SubscriptionValidation', { id: '1', data: JSON.stringify(data) });
+    const options = await fetch(`${host.url}/runtime/webhooks/eventgrid?functionName=onEvent`, {
+      method: 'OPTIONS',
+      headers: { 'webhook-request-origin': 'eventgrid.azure.net' },
+    });
+
+    expect([array.status, await array.json()]).toEqual([200, { validationResponse: 'abc' }]);
+    expect([cloudEvent.status, await cloudEvent.json()]).toEqual([200, { validationResponse: 'abc' }]);
+    expect([options.status, options.headers.get('webhook-allowed-origin')]).toEqual([200, 'eventgrid.azure.net']);
+  });
+
+  test('a notification runs the function once per event, with the event and its properties as metadata', async () => {
+    const answer = await post('Notification', [
+      { id: 'batch-1', dataVersion: '2', topics: ['left out'], data: { A: 1 } },
+      { id: 'batch-2', data: {} },
+    ]);
+
+    expect(answer.status).toBe(202);
+    const first = await seen(host, 'onEvent', 'batch-1');
+    expect(first).toEqual({
+      event: { id: 'batch-1', dataVersion: '2', topics: ['left out'], data: { A: 1 } },
+      // The library parses strings and changes the case of keys.
+      metadata: { id: 'batch-1', dataVersion: 2, data: { a: 1 } },
+    });
+    await seen(host, 'onEvent', 'batch-2');
+  });
+
+  test('one failing event fails the request, after all of its events ran', async () => {
+    const events = [
+      { id: 'bad-1', data: { fail: true } },
+      { id: 'good-1', data: {} },
+    ];
+    const answer = await post('Notification', events);
+
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).toContain('refused bad-1');
+    await seen(host, 'onEvent', 'good-1');
+  });
+
+  test('unsubscribing is accepted, any other request is refused', async () => {
+    const answers = [
+      await post('Unsubscribe', {}),
+      await post('SubscriptionDeletion', {}),
+      await post(undefined, {}),
+      await post('Notification', {}, 'nobody'),
+      await post('Notification', {}, 'echo'),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 400, 400, 404, 404]);
+    expect(await answers[3]?.text()).toBe("cannot find function: 'nobody'");
+  });
+});
+
+describe('queue triggers', () => {
+  test('a message arrives parsed, with its metadata, and is deleted after success', async () => {
+    const queue = await createQueue('main');
+
+    await send(queue, { order: 1, id: 'body-wins' });
+
+    const { message, metadata } = await seen(host, 'onMessage', 'body-wins');
+    expect(message).toEqual({ order: 1, id: 'body-wins' });
+    expect(metadata).toMatchObject({ dequeueCount: 1, order: 1, id: 'body-wins', popReceipt: expect.any(String) });
+    await expect.poll(async () => (await queue.getProperties()).approximateMessagesCount).toBe(0);
+  });
+
+  test('text that is not JSON arrives as text', async () => {
+    await send(await createQueue('main'), 'not json');
+
+    expect(await seen(host, 'onMessage', 'not json')).toMatchObject({ message: 'not json' });
+  });
+
+  test('an output binding creates its queue and writes one message per element, encoded', async () => {
+    await send(await createQueue('main'), { output: [{ a: 1 }, 'text'] });
+    const results = storage.queues('main').getQueueClient('results');
+
+    await expect.poll(async () => await results.exists()).toBe(true);
+    await expect.poll(async () => (await results.getProperties()).approximateMessagesCount).toBe(2);
+    const { receivedMessageItems } = await results.receiveMessages({ numberOfMessages: 2 });
+    const texts = receivedMessageItems.map((item) => Buffer.from(item.messageText, 'base64').toString());
+    expect(texts.toSorted()).toEqual(['text', '{"a":1}']);
+  });
+
+  test('a message is held while its function runs longer than its visibility time', async () => {
+    const gate = createServer();
+    gate.listen(0, '127.0.0.1');
+    await once(gate, 'listening');
+    const address = gate.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+
+    await send(await createQueue('main'), { name: 'slow', release: `http://127.0.0.1:${String(port)}/` });
+    const [, response] = await once(gate, 'request');
+    // A message held for 2 s and renewed at 1 s would be back after 2 s; a later one tells that this time is over.
+    const later = await createQueue('main', 'clock');
+    await later.sendMessage('tick', { visibilityTimeout: 3 });
+    await expect.poll(async () => (await later.peekMessages()).peekedMessageItems.length, { timeout: 5000 }).toBe(1);
+    response.end();
+    await host.waitForLog(({ message }) => message.startsWith('after onMessage') && message.includes('ok'));
+    gate.close();
+
+    expect(countReports(host, 'onMessage', '"slow"')).toBe(1);
+  });
+
+  test('a failing message is tried maxDequeueCount times and then moved, as it was, to the poison queue', async () => {
+    const queue = await createQueue('poison');
+    const failing = await start('poison');
+    await send(queue, { fail: true });
+    await queue.sendMessage('is {not} base64');
+
+    const poison = storage.queues('poison').getQueueClient('work-poison');
+    await expect.poll(async () => await poison.exists(), { timeout: 5000 }).toBe(true);
+    await expect.poll(async () => (await poison.getProperties()).approximateMessagesCount).toBe(2);
+    const { peekedMessageItems } = await poison.peekMessages({ numberOfMessages: 2 });
+    const texts = peekedMessageItems.map(({ messageText }) => messageText).toSorted();
+    await failing.kill();
+
+    expect(texts).toEqual([Buffer.from('{"fail":true}').toString('base64'), 'is {not} base64'].toSorted());
+    expect(countReports(failing, 'onMessage', 'fail')).toBe(3);
+    expect(failing.logs.some(({ message }) => message === 'after onMessage: true, failed on request')).toBe(true);
+  });
+
+  test('a missing queue is polled, and neither created nor complained about', async () => {
+    const answer = await storage.queues('keys').getQueueClient('work').exists();
+    const polling = await start('keys');
+    const queue = storage.queues('keys').getQueueClient('work');
+    expect([answer, await queue.exists()]).toEqual([false, false]);
+
+    await send(await createQueue('keys'), { late: 'queue' });
+
+    await seen(polling, 'onMessage', 'late');
+    expect(polling.logs.filter(({ level, category }) => level === 'Warning' && category === 'Host.Listener')).toEqual(
+      [],
+    );
+    await polling.kill();
+  });
+});
+
+describe('timers', () => {
+  test('a timer runs at its time, is retried by its policy, and sees its schedule', async () => {
+    const ticking = await start('timers', { env: { 'AzureWebJobs.tick.Disabled': '0', FAIL_TICK: '1' } });
+
+    const first = await seen(ticking, 'tick');
+    const retried = await seen(ticking, 'tick', 'retryCount');
+    await ticking.kill();
+
+    expect(first).toEqual({
+      timer: {
+        schedule: { adjustForDST: true },
+        scheduleStatus: {
+          last: '0001-01-01T00:00:00.000Z',
+          lastUpdated: '0001-01-01T00:00:00.000Z',
+          next: expect.any(String),
+        },
+        isPastDue: false,
+      },
+    });
+    expect(retried).toMatchObject({
+      retry: { retryCount: 1, maxRetryCount: 1, exception: { message: 'first try fails' } },
+    });
+  });
+
+  test('a run that was missed while the host was down is made up for once', async () => {
+    const container = storage.blobs('timers').getContainerClient('azure-webjobs-hosts');
+    await container.createIfNotExists();
+    const status = { Last: '2020-01-01T00:00:00Z', Next: '2020-01-02T00:00:00Z', LastUpdated: '2020-01-01T00:00:00Z' };
+    const text = JSON.stringify(status);
+    const blob = container.getBlockBlobClient('timers/app/Host.Functions.nightly/status');
+    await blob.upload(text, text.length);
+
+    const late = await start('timers');
+    const { timer } = await seen(late, 'nightly');
+    await late.stop();
+
+    expect(timer).toMatchObject({ isPastDue: true, scheduleStatus: { last: '2020-01-01T00:00:00.000Z' } });
+    const kept = Seen.parse(JSON.parse((await blob.downloadToBuffer()).toString()));
+    expect(Date.parse(String(kept['Next']))).toBeGreaterThan(Date.now());
+  });
+});
+
+describe('administration', () => {
+  test('the list shows every function, which of them are disabled, and why some do not run', async () => {
+    const functions = await host.functions();
+
+    expect(functions.filter(({ isDisabled }) => isDisabled).map(({ name }) => name)).toEqual(['switchedOff', 'tick']);
+    const errors = Object.fromEntries(functions.filter((info) => info.errors).map((info) => [info.name, info.errors]));
+    expect(errors).toEqual({
+      unresolved: ["'%NOT_SET%' does not resolve to a value."],
+      unconnected: ["Storage account connection string 'NoSuchConnection' does not exist."],
+      host: ["'host' is not a valid function name."],
+    });
+    // The app's own registration keeps the placeholder: the host resolves it.
+    const onMessage = functions.find(({ name }) => name === 'onMessage');
+    expect(onMessage?.config.bindings[0]).toMatchObject({ type: 'queueTrigger', queueName: '%WORK_QUEUE%' });
+  });
+
+  test('the host says that it runs', async () => {
+    const response = await fetch(`${host.url}/admin/host/status`);
+
+    expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ state: 'Running' })]);
+  });
+
+  test('any function but an HTTP one can be started by hand', async () => {
+    const statuses = [
+      await run('nightly'),
+      await run('onMessage', { input: '{"by":"hand"}' }),
+      await run('onEvent', { input: '{"id":"by hand","data":{}}' }),
+      await run('onAlerts', { input: '[{"alert":1},{"alert":2}]' }),
+      await run('echo'),
+      await run('unresolved'),
+      await run('nobody'),
+    ];
+
+    expect(statuses).toEqual([202, 202, 202, 202, 400, 500, 404]);
+    expect(await seen(host, 'nightly')).toMatchObject({ timer: { isPastDue: false } });
+    await seen(host, 'onMessage', '"by":"hand"');
+    await seen(host, 'onEvent', 'by hand');
+    const { messages, metadata } = await seen(host, 'onAlerts');
+    expect(messages).toEqual([{ alert: 1 }, { alert: 2 }]);
+    expect(metadata).toMatchObject({ sequenceNumberArray: [0, 1], partitionContext: { partitionId: '0' } });
+  });
+
+  test('with keys, each level opens for its own key and for the master key only', async () => {
+    const keys = { master: 'm', function: 'f', eventgrid: 'e' };
+    const locked = await start('keys', { keys });
+    const status = async (path: string, key?: string): Promise<number> => {
+      const headers = key === undefined ? {} : { 'x-functions-key': key };
+      return (await fetch(`${locked.url}${path}`, { headers })).status;
+    };
+
+    expect([
+      await status('/api/secured'),
+      await status('/api/secured', 'f'),
+      await status('/api/secured?code=m'),
+    ]).toEqual([401, 200, 200]);
+    expect([await status('/api/forAdmins', 'f'), await status('/api/forAdmins', 'm')]).toEqual([401, 200]);
+    expect([await status('/admin/functions', 'f'), (await locked.functions()).length]).toEqual([401, 19]);
+    expect(await status('/api/echo/1')).toBe(201);
+    const webhook = '/runtime/webhooks/eventgrid?functionName=onEvent';
+    expect([await status(webhook), await status(webhook, 'f'), await status(`${webhook}&code=e`)]).toEqual([
+      401, 401, 400,
+    ]);
+    await locked.kill();
+    expect((await fetch(`${host.url}/api/secured`)).status).toBe(200);
+  });
+});
+
+describe('the end of the process', () => {
+  test('a floating rejection ends it with code 1, and what ran goes back to its queue', async () => {
+    const queue = await createQueue('crash');
+    const crashing = await start('crash', { receiveVisibilitySeconds: 600 });
+    await send(queue, { hang: 'other work' });
+    await seen(crashing, 'onMessage', 'other work');
+    await send(queue, { reject: true });
+
+    expect(await crashing.exited).toEqual({ code: 1, signal: null });
+    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 5 });
+    expect(receivedMessageItems.map(({ dequeueCount }) => dequeueCount)).toEqual([2, 2]);
+    await queue.clearMessages();
+  });
+
+  test('a function over its time ends it too', async () => {
+    const queue = await createQueue('crash');
+    const slow = await start('crash', { env: { AzureFunctionsJobHost__functionTimeout: '00:00:00.300' } });
+    await send(queue, { hang: 'for ever' });
+
+    expect(await slow.exited).toEqual({ code: 1, signal: null });
+    expect(slow.logs.some(({ message }) => message.includes('Timeout value of 300 ms was exceeded'))).toBe(true);
+    expect((await queue.peekMessages()).peekedMessageItems).toHaveLength(1);
+  });
+
+  test('SIGTERM lets running functions finish and runs the terminate hooks', async () => {
+    const queue = await createQueue('killed');
+    const stopping = await start('killed');
+    await send(queue, { quick: 1 });
+    await seen(stopping, 'onMessage', 'quick');
+
+    expect(await stopping.stop()).toEqual({ code: 0, signal: null });
+    expect(stopping.logs.some(({ message }) => message === 'terminate hook ran')).toBe(true);
+  });
+
+  test('in hard-kill mode it ends at once, and the message comes back when its visibility time is over', async () => {
+    const queue = await createQueue('killed');
+    const killed = await start('killed', { hardKill: true, receiveVisibilitySeconds: 1 });
+    await send(queue, { hang: 'until killed' });
+    await seen(killed, 'onMessage', 'until killed');
+
+    expect(await killed.stop()).toEqual({ code: 137, signal: null });
+    expect(killed.logs.some(({ message }) => message === 'terminate hook ran')).toBe(false);
+    const again = await start('killed');
+    const { metadata } = await seen(again, 'onMessage', 'until killed');
+    await again.kill();
+    expect(metadata).toMatchObject({ dequeueCount: 2 });
   });
 });
