@@ -8,18 +8,25 @@ export function lenient<T extends z.ZodType>(type: T) {
 /** An object whose absence or wrong type reads as `{}`: its children are then absent (`controls.md` §0). */
 export function lenientObject<T extends z.ZodRawShape>(shape: T) {
   const object = z.object(shape);
-  return z.preprocess((value) => (isPlainObject(value) ? value : {}), object);
+  return z
+    .unknown()
+    .optional()
+    .transform((value) => (isPlainObject(value) ? value : {}))
+    .pipe(object);
 }
 
 /** A flag that must be off: `true` and `"true"` are on, `false` and `"false"` off, null or absent `undefined`, anything else `'unreadable'`. */
 export function offFlag() {
-  return z.unknown().transform((value): boolean | 'unreadable' | undefined => {
-    if (value === undefined || value === null) return undefined;
-    if (typeof value === 'boolean') return value;
-    const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
-    if (text === 'true' || text === 'false') return text === 'true';
-    return 'unreadable';
-  });
+  return z
+    .unknown()
+    .optional()
+    .transform((value): boolean | 'unreadable' | undefined => {
+      if (value === undefined || value === null) return undefined;
+      if (typeof value === 'boolean') return value;
+      const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
+      if (text === 'true' || text === 'false') return text === 'true';
+      return 'unreadable';
+    });
 }
 
 /** Is this a JSON object (not null, not an array)? */

@@ -105,13 +105,15 @@ export function describeSettings(catalogue: SettingsCatalogue): readonly Setting
   }));
 }
 
+/** The default as one would write it: the first plausible text that the setting's own parser reads as the default. */
 function describeDefault(setting: Setting): string {
   const { default: value, examples } = setting;
   if (value === undefined) return '';
-  const text = JSON.stringify(value);
-  const example = examples.find((candidate) => JSON.stringify(setting.parse(candidate)) === text);
-  if (example !== undefined) return example;
-  if (value === true) return 'on';
-  if (value === false) return 'off';
-  return typeof value === 'string' ? value : text;
+  const wanted = JSON.stringify(value);
+  const hours = typeof value === 'number' ? `${value / MILLISECONDS_PER_HOUR}h` : '';
+  const plain = typeof value === 'string' ? value : wanted;
+  const candidates = [...examples, plain, hours, '', '{}', 'on', 'off'];
+  return candidates.find((text) => JSON.stringify(setting.parse(text)) === wanted) ?? wanted;
 }
+
+const MILLISECONDS_PER_HOUR = 3_600_000;

@@ -47,9 +47,24 @@ export function findUnknownNames(names: readonly string[], known: readonly strin
       return {
         setting,
         problem: 'unknown-setting',
-        message: `There is no setting ${setting}; the nearest is ${nearest}. It has no effect.`,
+        message: `There is no setting ${setting}; the nearest is ${nearest}. ${describeEffect(setting, known)}`,
       };
     });
+}
+
+/**
+ * `REMEDIATE_<ID>_SOMETHING` that does not exist was probably meant to restrict that remediation. As that cannot be honoured, the
+ * remediation only observes.
+ */
+export function restrictedBy(setting: string, known: readonly string[]): readonly string[] {
+  const name = setting.toUpperCase();
+  return known.filter((candidate) => candidate.startsWith('REMEDIATE_') && name.startsWith(`${candidate}_`));
+}
+
+function describeEffect(setting: string, known: readonly string[]): string {
+  const restricted = restrictedBy(setting, known);
+  if (restricted.length === 0) return 'It has no effect.';
+  return `What ${restricted.join(' and ')} switches only observes until it is gone.`;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   findMissing,
   findUnknownNames,
   isUnresolvedReference,
+  restrictedBy,
 } from './findings.ts';
 import { lowerMode, type Mode } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
@@ -81,6 +82,7 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   const findings = new Map<string, ConfigurationFinding>();
   const known = listSettings(catalogue).map(({ name }) => name);
   const unknownNames = findUnknownNames(presentNames(environment), known);
+  const restricted = new Set(unknownNames.flatMap(({ setting }) => restrictedBy(setting, known)));
   const read = <V>(setting: Setting<V>): Reading<V> => readSetting(setting, environment, findings);
 
   const { cap, ...others } = readGlobals(read);
@@ -90,8 +92,11 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   const remediations = new Map(
     catalogue.remediations.map((remediation) => {
       const isPolicyMalformed = policies.get(remediation.fixes.id)?.isMalformed ?? false;
-      const isSuffixed = hasUnknownSuffix(remediation, unknownNames);
-      return [remediation.id, readRemediation(remediation, read, { cap, isDegraded: isPolicyMalformed || isSuffixed })];
+      const isRestricted = restricted.has(modeSetting(remediation).name);
+      return [
+        remediation.id,
+        readRemediation(remediation, read, { cap, isDegraded: isPolicyMalformed || isRestricted }),
+      ];
     }),
   );
   const { storageAccount } = globalSettings;
@@ -185,17 +190,6 @@ function readRemediation(
   const grace = remediation.yieldsTo && read(parameterSetting(remediation.yieldsTo.grace));
   const isObservedOnly = isDegraded || (grace?.isMalformed ?? false);
   return { mode: isObservedOnly ? lowerMode(mode, 'observe') : mode, grace: grace?.value ?? 0 };
-}
-
-/**
- * `REMEDIATE_<ID>_SOMETHING` that does not exist was meant to restrict this remediation; as it cannot be honoured, nothing is changed.
- */
-function hasUnknownSuffix(
-  remediation: ConfigurableRemediation,
-  unknownNames: readonly ConfigurationFinding[],
-): boolean {
-  const prefix = `${modeSetting(remediation).name}_`;
-  return unknownNames.some(({ setting }) => setting.toUpperCase().startsWith(prefix));
 }
 
 function readSetting<V>(
