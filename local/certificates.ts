@@ -1,7 +1,7 @@
 import { randomBytes, webcrypto } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KeyUsageFlags } from '@peculiar/x509';
+import type * as X509 from '@peculiar/x509';
 
 /** A private certificate authority and one server certificate for loopback names, all PEM, in memory and as files. */
 export interface Certificates {
@@ -29,11 +29,6 @@ export async function createCertificates(directory: string): Promise<Certificate
   const validity = { notBefore: start, notAfter: new Date(start.getTime() + VALID_DAYS * 86_400_000) };
   const authorityKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const serverKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const use = (names: readonly (keyof typeof KeyUsageFlags)[]) =>
-    new x509.KeyUsagesExtension(
-      names.reduce((flags, name) => flags | x509.KeyUsageFlags[name], 0),
-      true,
-    );
 
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
@@ -43,7 +38,7 @@ export async function createCertificates(directory: string): Promise<Certificate
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
-      use(['keyCertSign', 'cRLSign']),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(authorityKeys.publicKey),
     ],
   });
@@ -57,7 +52,7 @@ export async function createCertificates(directory: string): Promise<Certificate
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      use(['digitalSignature']),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1']),
       new x509.SubjectAlternativeNameExtension([...LOOPBACK]),
       await x509.SubjectKeyIdentifierExtension.create(serverKeys.publicKey),
@@ -85,12 +80,15 @@ export async function createCertificates(directory: string): Promise<Certificate
  * The library's injector refuses to load without the metadata functions of a `Reflect` polyfill, yet never asks it for anything
  * that matters to certificates: an empty stand-in is enough.
  */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
-  const nothing = () => undefined;
+async function loadX509(): Promise<typeof X509> {
   if (!('getMetadata' in Reflect)) {
-    Object.assign(Reflect, { getMetadata: nothing, getOwnMetadata: nothing, defineMetadata: nothing });
+    Object.assign(Reflect, { getMetadata: doNothing, getOwnMetadata: doNothing, defineMetadata: doNothing });
   }
   return await import('@peculiar/x509');
+}
+
+function doNothing(): undefined {
+  return undefined;
 }
 
 /** Positive and random, as RFC 5280 §4.1.2.2 asks. */

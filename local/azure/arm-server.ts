@@ -82,8 +82,8 @@ async function serve(options: ArmServerOptions, incoming: IncomingMessage, respo
 async function receive(incoming: IncomingMessage): Promise<{ body: Json | undefined } | ArmError> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of incoming) {
-    const bytes = Buffer.from(chunk as Uint8Array);
+  const stream: AsyncIterable<Buffer> = incoming;
+  for await (const bytes of stream) {
     size += bytes.length;
     if (size > MAX_BODY_BYTES) return new ArmError(413, 'RequestEntityTooLarge', 'The request content is too large.');
     chunks.push(bytes);
@@ -97,7 +97,8 @@ async function receive(incoming: IncomingMessage): Promise<{ body: Json | undefi
     );
   }
   try {
-    return { body: JSON.parse(Buffer.concat(chunks).toString()) as Json };
+    const body: Json = JSON.parse(Buffer.concat(chunks).toString());
+    return { body };
   } catch {
     return new ArmError(
       400,

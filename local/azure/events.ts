@@ -95,5 +95,6 @@ function toEventClaims(claims: JsonObject): JsonObject {
 }
 
 function toText(value: Json | undefined): string {
-  return Array.isArray(value) ? value.join(',') : String(value);
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? value.join(',') : JSON.stringify(value);
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { invalidContent, resourceGroupNotFound, resourceNotFound } from './errors.ts';
-import { isJsonObject, type Json, type JsonObject } from './json.ts';
+import { ArmError, invalidContent, resourceGroupNotFound, resourceNotFound } from './errors.ts';
+import { isJsonObject, type Json, type JsonObject, omit, readString } from './json.ts';
 import type { Operation, OperationResult } from './operations.ts';
 import type { Call, Handler, Reply } from './provider.ts';
-import { type RawResource, withProperty } from './resource-store.ts';
+import { type RawResource, type Tags, withProperty } from './resource-store.ts';
 
 /** How a resource looks in an answer at an api-version. */
 export type View = (resource: RawResource, apiVersion: string) => Json;
@@ -44,16 +44,20 @@ export function requireBody({ request }: Call): JsonObject {
   const { body } = request;
   if (!isJsonObject(body)) throw invalidContent('the body must be a JSON object.');
   const { tags, properties } = body;
-  if (tags !== undefined && tags !== null) checkTags(tags);
+  readTags(tags);
   if (properties !== undefined && !isJsonObject(properties)) throw invalidContent("'properties' must be an object.");
   return body;
 }
 
-/** Tag names and values must be text. */
-export function checkTags(tags: Json): void {
-  if (!isJsonObject(tags) || Object.values(tags).some((value) => typeof value !== 'string')) {
-    throw invalidContent("'tags' must be an object of strings.");
-  }
+/** A map of tags from a body; names and values must be text. */
+export function readTags(tags: Json | undefined): Tags {
+  if (tags === undefined || tags === null) return {};
+  if (!isJsonObject(tags)) throw invalidContent("'tags' must be an object of strings.");
+  const entries = Object.entries(tags).map(([name, value]) => {
+    if (typeof value !== 'string') throw invalidContent(`the value of the tag '${name}' must be a string.`);
+    return [name, value] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 export function getResource(view: View): Handler {
@@ -178,3 +182,88 @@ export function statusDocument(operation: Operation, hasDetails: boolean): Reply
 export function newETag(): string {
   return randomBytes(8).toString('hex');
 }
+
+/** PATCH of a type that lets nothing but its tags be changed; they are replaced whole. */
+export function patchTags(style: WriteStyle): Handler {
+  return (call) => {
+    const resource = requireResource(call);
+    const body = requireBody(call);
+    const other = Object.keys(body).find((name) => name !== 'tags');
+    if (other) throw invalidContent(`only 'tags' can be patched on a resource of this type, not '${other}'.`);
+    return commitWrite(call, resource, { ...resource, tags: readTags(body['tags']) }, style);
+  };
+}
+
+/** PUT of a plain resource: replaces everything but identity and server-owned properties. */
+export function putResource(
+  style: WriteStyle,
+  serverOwned: ReadonlySet<string>,
+  check: (body: JsonObject, call: Call) => JsonObject = (body) => body,
+): Handler {
+  return (call) => {
+    requireGroup(call);
+    const before = call.world.store.find(call.id);
+    const body = check(requireBody(call), call);
+    const name = call.target.names.at(-1) ?? '';
+    const location = requireLocation(body, before);
+    const kept = Object.entries(before?.properties ?? {}).filter(([property]) => serverOwned.has(property));
+    const given = omit(isJsonObject(body['properties']) ? body['properties'] : {}, serverOwned);
+    const { eTag: _, ...rest } = body;
+    const after: RawResource = {
+      ...rest,
+      id: call.id,
+      name,
+      type: call.definition.type,
+      location,
+      tags: readTags(body['tags']),
+      properties: { ...Object.fromEntries(kept), ...given },
+    };
+    return commitWrite(call, before, after, style);
+  };
+}
+
+/** `location` is required and can never change. */
+export function requireLocation(body: JsonObject, before: RawResource | undefined): string {
+  const location = readString(body, 'location');
+  if (!location) throw new ArmError(400, 'LocationRequired', 'The location property is required for this definition.');
+  if (before?.location && foldLocation(before.location) !== foldLocation(location)) {
+    throw new ArmError(
+      409,
+      'InvalidResourceLocation',
+      `The resource '${before.name}' already exists in location '${before.location}'. A resource with the same name cannot be created in location '${location}'.`,
+    );
+  }
+  return before?.location ?? location;
+}
+
+/** `West Europe` and `westeurope` are the same place. */
+function foldLocation(location: string): string {
+  return location.replaceAll(' ', '').toLowerCase();
+}
+
+/** The operation a poll URL names, or 404. */
+export function requireOperation({ target, world }: Call): Operation {
+  const id = (target.names.at(-1) ?? '').replace(/^registries-/i, '');
+  const operation = world.operations.poll(id);
+  if (!operation) throw new ArmError(404, 'OperationNotFound', `The operation '${id}' was not found.`);
+  return operation;
+}
+
+/** The status URL of a provider whose status documents carry name and times. */
+export const getOperationStatus: Handler = (call) => statusDocument(requireOperation(call), true);
+
+/** The result URL (`Location`): 202 while it runs, then the result. */
+export const getOperationResult: Handler = (call) => {
+  const operation = requireOperation(call);
+  const { request, world } = call;
+  if (operation.status === 'InProgress') {
+    const location = `${world.baseUrl()}${request.path}?${request.query.toString()}`;
+    return { status: 202, headers: { location, 'retry-after': String(operation.rule.retryAfterSeconds ?? 1) } };
+  }
+  if (operation.status === 'Succeeded') return { status: 200, body: operation.resultBody };
+  const { code, message } = operation.rule.error ?? {
+    code: 'OperationFailed',
+    message: `The operation ended ${operation.status}.`,
+  };
+  throw new ArmError(409, code, message);
+};

@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { unauthenticated } from './errors.ts';
-import { isJsonObject, type JsonObject } from './json.ts';
+import { isJsonObject, type JsonObject, readString } from './json.ts';
 
 /** Role of an identity at a scope. `actions` are exact, or patterns in which `*` stands for any text, as in role definitions. */
 export interface RoleAssignment {
@@ -128,11 +128,11 @@ export class TokenIssuer {
     if (!claims || !identity) {
       throw this.#rejected('InvalidAuthenticationToken', 'The access token is invalid.');
     }
-    const audience = String(claims['aud']).replace(/\/+$/, '');
-    if (!MANAGEMENT_AUDIENCES.has(audience)) {
+    const audience = readString(claims, 'aud') ?? '';
+    if (!MANAGEMENT_AUDIENCES.has(audience.replace(/\/+$/, ''))) {
       throw this.#rejected(
         'InvalidAuthenticationTokenAudience',
-        `The access token has been obtained for wrong audience or resource '${String(claims['aud'])}'. It should exactly match with one of the allowed audiences 'https://management.core.windows.net/','https://management.core.windows.net','https://management.azure.com/','https://management.azure.com'.`,
+        `The access token has been obtained for wrong audience or resource '${audience}'. It should exactly match with one of the allowed audiences 'https://management.core.windows.net/','https://management.core.windows.net','https://management.azure.com/','https://management.azure.com'.`,
       );
     }
     if (Number(claims['exp']) * 1000 <= Date.now()) {

@@ -64,7 +64,7 @@ export function handleRequest(world: World, request: ArmRequest, options: Handle
     const apiVersion = checkApiVersion(request, definition);
     checkSubscription(world, target);
     quota = world.limits.takeArm(request.method, target.subscriptionId, caller.identity.objectId);
-    action = requiredAction(request.method, definition.type, verb);
+    action = definition.action ?? requiredAction(request.method, definition.type, verb);
     const partial = { world, request, target, definition, verb, caller, action, apiVersion };
     const call = toCall(partial);
     const grant = definition.access === 'caller' ? undefined : authorize(call, target);

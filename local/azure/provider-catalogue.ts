@@ -1,6 +1,19 @@
 import type { Provider } from './provider.ts';
+import { authorization } from './providers/authorization.ts';
+import { containerApps } from './providers/container-apps.ts';
+import { containerInstance } from './providers/container-instance.ts';
 import { containerRegistry } from './providers/container-registry.ts';
+import { containerService } from './providers/container-service.ts';
+import { resourceGraph } from './providers/resource-graph.ts';
 import { resources } from './providers/resources.ts';
 
-/** Every resource provider of the simulated Azure. */
-export const providers: readonly Provider[] = [resources, containerRegistry];
+/** Every resource provider of the simulated Azure: a new one is one file and one line here. */
+export const providers: readonly Provider[] = [
+  resources,
+  authorization,
+  resourceGraph,
+  containerRegistry,
+  containerService,
+  containerInstance,
+  containerApps,
+];

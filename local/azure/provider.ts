@@ -87,6 +87,8 @@ export interface ResourceTypeDefinition {
   readonly put?: Handler;
   readonly patch?: Handler;
   readonly delete?: Handler;
+  /** Overrides the RBAC action derived from method and path. */
+  readonly action?: string;
   /** POST verbs in Azure's spelling. */
   readonly actions?: Readonly<Record<string, Handler>>;
 }

@@ -15,40 +15,56 @@ interface ClusterSample {
   }[];
 }
 
-const CLUSTERS = {
-  'aks-prod': {
-    dns: 'aks-prod-4f21c9',
-    version: '1.33.4',
-    tags: { env: 'prod' },
-    pools: [
-      { name: 'system', mode: 'System', count: 3, vmSize: 'Standard_D4ds_v5' },
-      { name: 'apps', mode: 'User', count: 5, vmSize: 'Standard_D8ds_v5' },
-    ],
-  },
-  'aks-dev': {
-    dns: 'aks-dev-90ab17',
-    version: '1.34.1',
-    tags: { owner: 'platform-team', costCenter: 'CC-1042', env: 'dev' },
-    pools: [{ name: 'system', mode: 'System', count: 2, vmSize: 'Standard_D2ds_v5' }],
-  },
-  'aks-data': {
-    dns: 'aks-data-7d03e2',
-    version: '1.33.4',
-    tags: { owner: 'data-team', env: 'staging' },
-    pools: [{ name: 'system', mode: 'System', count: 3, vmSize: 'Standard_E8ds_v5' }],
-  },
-} as const satisfies Partial<Record<SampleName, ClusterSample>>;
+const SAMPLES: readonly (readonly [SampleName, ClusterSample])[] = [
+  [
+    'aks-prod',
+    {
+      dns: 'aks-prod-4f21c9',
+      version: '1.33.4',
+      tags: { env: 'prod' },
+      pools: [
+        { name: 'system', mode: 'System', count: 3, vmSize: 'Standard_D4ds_v5' },
+        { name: 'apps', mode: 'User', count: 5, vmSize: 'Standard_D8ds_v5' },
+      ],
+    },
+  ],
+  [
+    'aks-dev',
+    {
+      dns: 'aks-dev-90ab17',
+      version: '1.34.1',
+      tags: { owner: 'platform-team', costCenter: 'CC-1042', env: 'dev' },
+      pools: [{ name: 'system', mode: 'System', count: 2, vmSize: 'Standard_D2ds_v5' }],
+    },
+  ],
+  [
+    'aks-data',
+    {
+      dns: 'aks-data-7d03e2',
+      version: '1.33.4',
+      tags: { owner: 'data-team', env: 'staging' },
+      pools: [{ name: 'system', mode: 'System', count: 3, vmSize: 'Standard_E8ds_v5' }],
+    },
+  ],
+];
 
 /** Clusters of the sample subscription, as a GET at 2026-04-01 answers them. */
 export function sampleClusters(): RawResource[] {
-  return Object.entries(CLUSTERS).map(([name, sample]) => toCluster(name as keyof typeof CLUSTERS, sample));
+  return SAMPLES.map(([name, sample]) => toCluster(name, sample));
 }
 
-function toCluster(name: keyof typeof CLUSTERS, { dns, pools, tags, version }: ClusterSample): RawResource {
+function toCluster(name: SampleName, { dns, pools, tags, version }: ClusterSample): RawResource {
   const base = sampleBase(name);
   const nodeResourceGroup = `MC_${base.id.split('/')[4]}_${name}_westeurope`;
   return {
     ...base,
+    // Azure answers some clusters in this spelling: ids and types must be compared without case.
+    ...(name === 'aks-data'
+      ? {
+          id: base.id.replace('/resourceGroups/', '/resourcegroups/'),
+          type: 'Microsoft.ContainerService/ManagedClusters',
+        }
+      : {}),
     eTag: newETag(),
     tags,
     sku: { name: 'Base', tier: name === 'aks-dev' ? 'Free' : 'Standard' },

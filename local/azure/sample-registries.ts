@@ -9,54 +9,69 @@ interface RegistrySample {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-const REGISTRIES = {
-  contosoacr: {
-    created: '2025-03-04T09:12:44Z',
-    sku: 'Premium',
-    adminUserEnabled: false,
-    tags: { team: 'platform', env: 'prod' },
-  },
-  contosobuild: {
-    created: '2026-02-17T13:05:09Z',
-    sku: 'Standard',
-    adminUserEnabled: true,
-    tags: { team: 'build', env: 'dev' },
-  },
-  contosolegacy: {
-    created: '2023-06-21T07:48:30Z',
-    sku: 'Basic',
-    adminUserEnabled: true,
-    tags: { team: 'batch', env: 'dev' },
-  },
-  contosolocked: {
-    created: '2024-11-11T16:20:01Z',
-    sku: 'Premium',
-    adminUserEnabled: true,
-    tags: { team: 'legal', env: 'prod' },
-  },
-  contosoci: {
-    created: '2025-09-30T10:33:52Z',
-    sku: 'Standard',
-    adminUserEnabled: false,
-    tags: { team: 'ci', env: 'dev', 'managed-by': 'terraform' },
-  },
-  contosofresh: {
-    created: '2026-11-02T08:01:17Z',
-    sku: 'Premium',
-    adminUserEnabled: false,
-    tags: { team: 'platform', env: 'prod' },
-  },
-} as const satisfies Partial<Record<SampleName, RegistrySample>>;
+const SAMPLES: readonly (readonly [SampleName, RegistrySample])[] = [
+  [
+    'contosoacr',
+    {
+      created: '2025-03-04T09:12:44Z',
+      sku: 'Premium',
+      adminUserEnabled: false,
+      tags: { team: 'platform', env: 'prod' },
+    },
+  ],
+  [
+    'contosobuild',
+    {
+      created: '2026-02-17T13:05:09Z',
+      sku: 'Standard',
+      adminUserEnabled: true,
+      tags: { team: 'build', env: 'dev' },
+    },
+  ],
+  [
+    'contosolegacy',
+    {
+      created: '2023-06-21T07:48:30Z',
+      sku: 'Basic',
+      adminUserEnabled: true,
+      tags: { team: 'batch', env: 'dev' },
+    },
+  ],
+  [
+    'contosolocked',
+    {
+      created: '2024-11-11T16:20:01Z',
+      sku: 'Premium',
+      adminUserEnabled: true,
+      tags: { team: 'legal', env: 'prod' },
+    },
+  ],
+  [
+    'contosoci',
+    {
+      created: '2025-09-30T10:33:52Z',
+      sku: 'Standard',
+      adminUserEnabled: false,
+      tags: { team: 'ci', env: 'dev', 'managed-by': 'terraform' },
+    },
+  ],
+  [
+    'contosofresh',
+    {
+      created: '2026-11-02T08:01:17Z',
+      sku: 'Premium',
+      adminUserEnabled: false,
+      tags: { team: 'platform', env: 'prod' },
+    },
+  ],
+];
 
 /** Registries of the sample subscription, as a GET at 2025-11-01 answers them. */
 export function sampleRegistries(): RawResource[] {
-  return Object.entries(REGISTRIES).map(([name, sample]) => toRegistry(name as keyof typeof REGISTRIES, sample));
+  return SAMPLES.map(([name, sample]) => toRegistry(name, sample));
 }
 
-function toRegistry(
-  name: keyof typeof REGISTRIES,
-  { adminUserEnabled, created, sku, tags }: RegistrySample,
-): RawResource {
+function toRegistry(name: SampleName, { adminUserEnabled, created, sku, tags }: RegistrySample): RawResource {
   const creation = new Date(created);
   return {
     ...sampleBase(name),

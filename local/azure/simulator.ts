@@ -194,7 +194,7 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   return {
     armEndpoint,
     tenantId: issuer.tenantId,
-    identityEndpoint: identityServer.endpointOf,
+    identityEndpoint: (name) => identityServer.endpointOf(name),
     issueToken: (name, resource = MANAGEMENT, tokenOptions = {}) =>
       issuer.issue(issuer.find(name), resource, tokenOptions),
     credential: (name) => ({
@@ -264,7 +264,7 @@ function createState(world: World, publish: (event: ResourceEvent) => void): Sim
   }
   return {
     get: (id) => structuredClone(store.find(id)),
-    list: (scope = '', type = undefined) => structuredClone([...store.list(scope, type)]),
+    list: (scope = '', type) => structuredClone([...store.list(scope, type)]),
     put(resource, { by } = {}) {
       announce('PUT', store.write(structuredClone(resource)), by);
     },

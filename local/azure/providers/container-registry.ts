@@ -5,8 +5,11 @@ import {
   deleteResource,
   getResource,
   listResources,
+  readTags,
   requireBody,
   requireGroup,
+  requireLocation,
+  requireOperation,
   requireResource,
   statusDocument,
   type WriteStyle,
@@ -109,7 +112,7 @@ function checkProperties(properties: JsonObject, sku: string): void {
   }
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = properties[name];
-    if (value !== undefined && !choices.includes(String(value))) {
+    if (value !== undefined && !choices.some((choice) => choice === value)) {
       throw invalidContent(`'properties.${name}' must be one of ${choices.join(', ')}.`);
     }
   }
@@ -128,13 +131,12 @@ const patchRegistry: Handler = (call) => {
   const sku = readString(body, 'sku.name') ?? readString(registry, 'sku.name') ?? '';
   checkSku(sku);
   checkProperties(change, sku);
-  const { tags } = body;
   const after: RawResource = {
     ...registry,
     ...(body['identity'] === undefined ? {} : { identity: body['identity'] }),
     ...(body['sku'] === undefined ? {} : { sku: { name: sku, tier: sku } }),
     // Tags are replaced whole; null leaves none.
-    ...(tags === undefined ? {} : { tags: isTags(tags) ? tags : {} }),
+    ...(body['tags'] === undefined ? {} : { tags: readTags(body['tags']) }),
     properties: mergePatch(registry.properties, change),
   };
   return commitWrite(call, registry, after, style);
@@ -156,17 +158,14 @@ const putRegistry: Handler = (call) => {
   const given = omit(isJsonObject(body['properties']) ? body['properties'] : {}, SERVER_OWNED);
   checkProperties(given, sku);
   const before = call.world.store.find(call.id);
-  const location = readString(body, 'location');
-  if (!location) throw new ArmError(400, 'LocationRequired', 'The location property is required for this definition.');
-  if (before && before.location !== location) throw locationConflict(name, before.location ?? '', location);
-  const { tags } = body;
+  const location = requireLocation(body, before);
   const after: RawResource = {
     ...(body['identity'] === undefined ? {} : { identity: body['identity'] }),
     id: call.id,
     name,
     type: TYPE,
     location,
-    tags: isTags(tags) ? tags : {},
+    tags: readTags(body['tags']),
     sku: { name: sku, tier: sku },
     properties: { ...defaultProperties(name, before, call.world.clock.now()), ...given },
   };
@@ -178,18 +177,6 @@ function checkSku(name: string): void {
   if (!SKUS.includes(name)) {
     throw new ArmError(400, 'InvalidRequestContent', `The sku '${name}' is not one of ${SKUS.join(', ')}.`);
   }
-}
-
-function locationConflict(name: string, is: string, asked: string): ArmError {
-  return new ArmError(
-    409,
-    'InvalidResourceLocation',
-    `The resource '${name}' already exists in location '${is}'. A resource with the same name cannot be created in location '${asked}'.`,
-  );
-}
-
-function isTags(value: Json | undefined): value is Record<string, string> {
-  return isJsonObject(value);
 }
 
 /** What Azure answers for a registry about which nothing was said. */
@@ -263,11 +250,7 @@ const regenerateCredential: Handler = (call) => {
   return answerCredentials(registry, passwords);
 };
 
-const getOperationStatus: Handler = (call) => {
-  const operation = call.world.operations.poll((call.target.names.at(-1) ?? '').replace(/^registries-/i, ''));
-  if (!operation) throw new ArmError(404, 'NotFound', 'The operation status was not found.');
-  return statusDocument(operation, false);
-};
+const getOperationStatus: Handler = (call) => statusDocument(requireOperation(call), false);
 
 export const containerRegistry: Provider = {
   namespace: 'Microsoft.ContainerRegistry',

@@ -1,5 +1,5 @@
 import { ArmError, subscriptionNotFound } from '../errors.ts';
-import { pageOf } from '../generic-resource.ts';
+import { getOperationResult, pageOf } from '../generic-resource.ts';
 import type { Json } from '../json.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import { isWithin } from '../resource-path.ts';
@@ -193,22 +193,6 @@ const getEndpoints: Handler = (call) => {
     suffixes: { acrLoginServer: 'azurecr.io', keyVaultDns: 'vault.azure.net', storage: 'core.windows.net' },
   };
   return { status: 200, body: version < '2022' ? [cloud] : cloud };
-};
-
-const getOperationResult: Handler = (call) => {
-  const operation = call.world.operations.poll(call.target.names.at(-1) ?? '');
-  if (!operation) throw new ArmError(404, 'OperationNotFound', 'The operation was not found.');
-  const { request } = call;
-  if (operation.status === 'InProgress') {
-    const location = `${call.world.baseUrl()}${request.path}?${request.query.toString()}`;
-    return { status: 202, headers: { location, 'retry-after': String(operation.rule.retryAfterSeconds ?? 1) } };
-  }
-  if (operation.status === 'Succeeded') return { status: 200, body: operation.resultBody };
-  const error = operation.rule.error ?? {
-    code: 'OperationFailed',
-    message: `The operation ended ${operation.status}.`,
-  };
-  throw new ArmError(409, error.code, error.message);
 };
 
 /** ARM's own types: subscriptions, groups, generic lists, tags, and what the Azure CLI asks about the cloud itself. */

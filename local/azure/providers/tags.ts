@@ -1,5 +1,5 @@
 import { ArmError, invalidContent } from '../errors.ts';
-import { checkTags, newETag, requireBody, requireGroup } from '../generic-resource.ts';
+import { newETag, readTags, requireBody, requireGroup } from '../generic-resource.ts';
 import { isJsonObject, type Json } from '../json.ts';
 import type { Call, Handler, Reply, ResourceTypeDefinition } from '../provider.ts';
 import type { RawResource, Tags } from '../resource-store.ts';
@@ -26,13 +26,11 @@ function answer(resource: RawResource): Json {
   };
 }
 
-/** Reads `properties.tags` of a write and applies the limits of Azure. */
-function readTags(call: Call): Tags {
+/** `properties.tags` of a write. */
+function requireTags(call: Call): Tags {
   const { properties } = requireBody(call);
-  const tags = isJsonObject(properties) ? (properties['tags'] ?? {}) : undefined;
-  if (!isJsonObject(tags)) throw invalidContent("'properties.tags' must be an object of strings.");
-  checkTags(tags);
-  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value)]));
+  if (!isJsonObject(properties)) throw invalidContent("'properties' is required.");
+  return readTags(properties['tags']);
 }
 
 /** Error codes of the limits are not documented. */
@@ -94,22 +92,17 @@ function store(call: Call, resource: RawResource, tags: Tags): Reply {
 
 const getTags: Handler = (call) => ({ status: 200, body: answer(requireTagged(call)) });
 
-const putTags: Handler = (call) => store(call, requireTagged(call), readTags(call));
+const putTags: Handler = (call) => store(call, requireTagged(call), requireTags(call));
 
 const patchTags: Handler = (call) => {
   const resource = requireTagged(call);
-  const change = readTags(call);
+  const change = requireTags(call);
   const current = resource.tags ?? {};
-  switch (requireBody(call)['operation']) {
-    case 'Merge':
-      return store(call, resource, mergeTags(current, change));
-    case 'Replace':
-      return store(call, resource, change);
-    case 'Delete':
-      return store(call, resource, removeTags(current, change));
-    default:
-      throw invalidContent("'operation' must be Merge, Replace or Delete.");
-  }
+  const operation = requireBody(call)['operation'];
+  if (operation === 'Merge') return store(call, resource, mergeTags(current, change));
+  if (operation === 'Replace') return store(call, resource, change);
+  if (operation === 'Delete') return store(call, resource, removeTags(current, change));
+  throw invalidContent("'operation' must be Merge, Replace or Delete.");
 };
 
 const deleteTags: Handler = (call) => {
