@@ -20,7 +20,9 @@ export function claimStorageAccount(): TestStorage {
   for (const [index, account] of accounts.entries()) {
     if (claim(join(claims, String(index)))) return { ...account, credential: createStorageCredential() };
   }
-  throw new Error(`all ${accounts.length} storage accounts are taken: raise accountCount in test/support/global-setup.ts`);
+  throw new Error(
+    `all ${accounts.length} storage accounts are taken: raise accountCount in test/support/global-setup.ts`,
+  );
 }
 
 /** Tokens with the claims that Azurite checks; it checks no signature. */
