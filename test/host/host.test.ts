@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { LogLine } from '../../local/host/log.ts';
 import { type HostProcess, type StartHostOptions, startHost } from '../../local/host/process.ts';
+import { superviseHost } from '../../local/host/supervise.ts';
 import { startTestStorage, type TestStorage } from './storage-setup.ts';
 
 const app = fileURLToPath(new URL('./fixtures/app', import.meta.url));
-const accounts = ['main', 'poison', 'crash', 'killed', 'timers', 'keys'] as const;
+const accounts = ['main', 'poison', 'crash', 'killed', 'timers', 'keys', 'overdue', 'batches', 'supervised'] as const;
 type Account = (typeof accounts)[number];
 
 let storage: TestStorage;
@@ -267,6 +268,61 @@ describe('queue triggers', () => {
     expect(failing.logs.some(({ message }) => message === 'after onMessage: true, failed on request')).toBe(true);
   });
 
+  test('a message received too often goes to the poison queue without being run', async () => {
+    const queue = await createQueue('overdue');
+    await send(queue, { seen: 'too often' });
+    for (let time = 0; time < 3; time += 1) {
+      const { receivedMessageItems } = await queue.receiveMessages({ visibilityTimeout: 600 });
+      const [message] = receivedMessageItems;
+      await queue.updateMessage(message?.messageId ?? '', message?.popReceipt ?? '', undefined, 0);
+    }
+    const overdue = await start('overdue');
+
+    const poison = storage.queues('overdue').getQueueClient('work-poison');
+    await expect.poll(async () => await poison.exists()).toBe(true);
+    await expect.poll(async () => (await poison.peekMessages()).peekedMessageItems.length).toBe(1);
+    await overdue.kill();
+
+    expect(countReports(overdue, 'onMessage', 'too often')).toBe(0);
+  });
+
+  test('a queue of poison has no poison queue: a failing message just stays invisible', async () => {
+    const queue = await createQueue('overdue', 'other-poison');
+    const reading = await start('overdue', { env: { WORK_QUEUE: 'other-poison' }, receiveVisibilitySeconds: 600 });
+    await send(queue, { fail: 'poison' });
+    await reading.waitForLog(({ message }) => message.includes('(Failed, Id='));
+    await reading.stop();
+
+    expect(await storage.queues('overdue').getQueueClient('other-poison-poison').exists()).toBe(false);
+    expect((await queue.peekMessages()).peekedMessageItems).toEqual([]);
+    expect((await queue.getProperties()).approximateMessagesCount).toBe(1);
+  });
+
+  test('no new batch is taken while more than newBatchThreshold messages are in work', async () => {
+    const queue = await createQueue('batches');
+    for (let count = 0; count < 6; count += 1) await send(queue, { hang: `message ${count}` });
+    const busy = await start('batches');
+
+    await expect.poll(() => countReports(busy, 'onMessage', 'hang')).toBe(4);
+    // The front answers, and polls would have come and gone: the second batch is not taken.
+    await busy.functions();
+    const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 10 });
+    await busy.kill();
+
+    expect(peekedMessageItems).toHaveLength(2);
+    expect(countReports(busy, 'onMessage', 'hang')).toBe(4);
+  });
+
+  test('messageEncoding none takes messages as they are', async () => {
+    const queue = await createQueue('batches', 'plain');
+    const env = { WORK_QUEUE: 'plain', AzureFunctionsJobHost__extensions__queues__messageEncoding: 'none' };
+    const plain = await start('batches', { env });
+    await queue.sendMessage('{"plain":"text"}');
+
+    expect(await seen(plain, 'onMessage', 'plain')).toMatchObject({ message: { plain: 'text' } });
+    await plain.kill();
+  });
+
   test('a missing queue is polled, and neither created nor complained about', async () => {
     const answer = await storage.queues('keys').getQueueClient('work').exists();
     const polling = await start('keys');
@@ -414,6 +470,27 @@ describe('the end of the process', () => {
     expect(await slow.exited).toEqual({ code: 1, signal: null });
     expect(slow.logs.some(({ message }) => message.includes('Timeout value of 300 ms was exceeded'))).toBe(true);
     expect((await queue.peekMessages()).peekedMessageItems).toHaveLength(1);
+  });
+
+  test('a supervised host is started again, on the same port, until it is stopped', async () => {
+    const queue = await createQueue('supervised');
+    const env = { ...storage.settings('supervised'), WORK_QUEUE: 'work', NIGHTLY: '0 0 0 * * *' };
+    const restarted = Promise.withResolvers<HostProcess>();
+    const supervised = await superviseHost(
+      { app, env, caFile: storage.caFile, receiveVisibilitySeconds: 600 },
+      restarted.resolve,
+    );
+    const [url, pid] = [supervised.url, supervised.current().pid];
+
+    process.kill(pid, 'SIGKILL');
+    const second = await restarted.promise;
+    await send(queue, { after: 'the restart' });
+    await seen(second, 'onMessage', 'the restart');
+    await supervised.stop();
+
+    expect([second.url, second.pid === pid]).toEqual([url, false]);
+    expect(await supervised.finished).toBeUndefined();
+    expect(await second.exited).toEqual({ code: 0, signal: null });
   });
 
   test('SIGTERM lets running functions finish and runs the terminate hooks', async () => {
