@@ -9,7 +9,7 @@ const EventId = z
   .max(MAX_EVENT_ID)
   .regex(/^[^\p{C}]+$/u);
 
-const optional = { id: lenient(EventId), subject: lenient(z.string()), data: z.unknown() };
+const optional = { id: lenient(EventId), subject: lenient(z.string()), data: z.unknown().optional() };
 
 /** Event Grid's own schema, as far as it is read: everything but type and topic may be missing in real events. */
 const EventGridEvent = z
@@ -24,7 +24,7 @@ const EventGridEvent = z
 /** CloudEvents 1.0 in JSON; the version is judged by the caller so that another one is named as such. */
 const CloudEvent = z.object({
   ...optional,
-  specversion: z.unknown(),
+  specversion: z.unknown().optional(),
   type: z.string().min(1),
   source: z.string(),
   time: lenient(z.string()),
@@ -38,7 +38,7 @@ export interface Envelope {
   readonly source: string;
   readonly subject?: string | undefined;
   readonly time?: string | undefined;
-  readonly data: unknown;
+  readonly data?: unknown;
 }
 
 export type ReadEnvelope =

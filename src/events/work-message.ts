@@ -13,7 +13,12 @@ export interface WorkMessage {
   readonly notBefore?: string;
 }
 
-const Message = z.object({ version: z.literal(1), resourceId: z.string(), cause: z.exactOptional(Cause), notBefore: z.exactOptional(z.iso.datetime()) });
+const Message = z.object({
+  version: z.literal(1),
+  resourceId: z.string(),
+  cause: z.exactOptional(Cause),
+  notBefore: z.exactOptional(z.iso.datetime()),
+});
 
 /**
  * Reads a message that `formatWorkMessage` wrote, as the Functions host hands it over (parsed, or text, or base64).

@@ -1,0 +1,461 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type ParsedEvent, type ParseEventsOptions, parseEvents } from '../../src/events/parse-events.ts';
+
+const FOLDER = new URL('../fixtures/events/', import.meta.url);
+const REGISTRY_KEY =
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/rg-shop/providers/microsoft.containerregistry/registries/shopregistry';
+const CLUSTER_KEY =
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/rg-shop/providers/microsoft.containerservice/managedclusters/shop-cluster';
+const OWN = 'aaaaaaaa-0000-4000-8000-000000000003';
+const OWN_CLIENT = 'bbbbbbbb-0000-4000-8000-000000000003';
+const OBJECT_ID = 'http://schemas.microsoft.com/identity/claims/objectidentifier';
+const options: ParseEventsOptions = { ownPrincipalId: OWN, ownClientId: OWN_CLIENT, actorNames: false };
+
+function readFixture(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
+}
+
+const SampleEvent = z.looseObject({ data: z.record(z.string(), z.unknown()).default({}) });
+type SampleEvent = z.infer<typeof SampleEvent>;
+
+/** The one event of a fixture, as an object that a test may change. */
+function event(name: string): SampleEvent {
+  const content = readFixture(name);
+  return SampleEvent.parse(Array.isArray(content) ? content[0] : content);
+}
+
+function parseOne(message: unknown, changed: Partial<ParseEventsOptions> = {}): ParsedEvent {
+  const results = parseEvents(message, { ...options, ...changed });
+  expect(results).toHaveLength(1);
+  const [result] = results;
+  if (result === undefined) throw new Error('unreachable: the length is 1');
+  return result;
+}
+
+function causeOf(result: ParsedEvent) {
+  if (result.result !== 'cause') throw new Error(`expected a cause, got ${JSON.stringify(result)}`);
+  return result;
+}
+
+function reasonOf(result: ParsedEvent): string {
+  return result.result === 'cause' ? `cause ${result.resourceId.name}` : `${result.result} ${result.reason}`;
+}
+
+function replaceAt(root: SampleEvent, at: number, junk: unknown): unknown {
+  const places: [object, string][] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    for (const [key, child] of Object.entries(node)) {
+      places.push([node, key]);
+      visit(child);
+    }
+  };
+  visit(root);
+  const place = places[at % places.length];
+  if (place !== undefined) Reflect.set(place[0], place[1], junk);
+  return root;
+}
+
+describe('events of Azure Resource Manager', () => {
+  test('a write becomes a cause for the registry, with its time cut to milliseconds', () => {
+    const result = causeOf(parseOne(readFixture('arm-registry-write-by-user.eventgrid.json')));
+
+    expect(result.resourceId.key).toBe(REGISTRY_KEY);
+    expect(result.cause).toEqual({
+      kind: 'event',
+      id: '00000001-ffff-4000-8000-000000000000',
+      time: '2026-11-02T18:38:04.611Z',
+      operation: 'Microsoft.ContainerRegistry/registries/write',
+      actor: {
+        id: 'aaaaaaaa-0000-4000-8000-000000000001',
+        type: 'User',
+        application: '04b07795-8ddb-461a-bbee-02f9e1bf7b46',
+      },
+      correlationId: 'cccccccc-0000-4000-8000-000000000001',
+    });
+  });
+
+  test('the same event in the other schema gives the same cause', () => {
+    const grid = parseOne(readFixture('arm-registry-write-by-user.eventgrid.json'));
+
+    expect(parseOne(readFixture('arm-registry-write-by-user.cloudevents.json'))).toEqual(grid);
+  });
+
+  test('a dead-lettered event is read as the event that it was', () => {
+    const grid = parseOne(readFixture('arm-registry-write-by-user.eventgrid.json'));
+
+    expect(parseOne(readFixture('arm-registry-write-dead-lettered.eventgrid.json'))).toEqual(grid);
+  });
+
+  test('an event without claims, authorization and versions is enough', () => {
+    const { cause } = causeOf(parseOne(readFixture('arm-registry-write-minimal.eventgrid.json')));
+
+    expect(cause).toEqual({
+      kind: 'event',
+      id: '00000002-ffff-4000-8000-000000000000',
+      time: '2026-11-02T18:38:04.611Z',
+      operation: 'Microsoft.ContainerRegistry/registries/write',
+      correlationId: 'cccccccc-0000-4000-8000-000000000002',
+    });
+  });
+
+  test.each([
+    ['arm-agent-pool-write-by-managed-identity.cloudevents.json', CLUSTER_KEY],
+    ['arm-tags-write.eventgrid.json', CLUSTER_KEY],
+    ['arm-role-assignment-write.eventgrid.json', REGISTRY_KEY],
+    ['arm-token-delete.eventgrid.json', REGISTRY_KEY],
+  ])('%s is a cause for the resource that it belongs to, and no deletion', (name, key) => {
+    const { resourceId, cause } = causeOf(parseOne(readFixture(name), { ownPrincipalId: 'x', ownClientId: 'y' }));
+
+    expect(resourceId.key).toBe(key);
+    expect(cause).not.toHaveProperty('deleted');
+  });
+
+  test('the deletion of the resource itself is marked as such', () => {
+    const { resourceId, cause } = causeOf(parseOne(readFixture('arm-registry-delete.eventgrid.json')));
+
+    expect(resourceId.key).toBe(REGISTRY_KEY);
+    expect(resourceId.id).toContain('/resourceGroups/');
+    expect(cause.deleted).toBe(true);
+  });
+
+  test('the resource is read from the subject when the data does not name it', () => {
+    const changed = event('arm-registry-write-minimal.eventgrid.json');
+    delete changed.data['resourceUri'];
+
+    expect(causeOf(parseOne(changed)).resourceId.key).toBe(REGISTRY_KEY);
+  });
+
+  test.each([
+    ['Microsoft.ContainerRegistry/registries/listCredentials/action', 'ignored operation-not-relevant'],
+    ['Microsoft.ContainerRegistry/registries/LISTUSAGES/ACTION', 'ignored operation-not-relevant'],
+    ['Microsoft.ContainerRegistry/registries/webhooks/getCallbackConfig/action', 'ignored operation-not-relevant'],
+    ['Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action', 'ignored operation-not-relevant'],
+    [
+      'Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action',
+      'ignored operation-not-relevant',
+    ],
+    ['Microsoft.ContainerRegistry/registries/regenerateCredential/action', 'cause shopregistry'],
+    ['Microsoft.ContainerRegistry/registries/generateCredentials/action', 'cause shopregistry'],
+    ['Microsoft.ContainerService/managedClusters/start/action', 'cause shopregistry'],
+    ['Microsoft.ContainerRegistry/registries/write', 'cause shopregistry'],
+  ])('the operation %s is: %s', (operationName, expected) => {
+    const changed = event('arm-registry-list-credentials.eventgrid.json');
+
+    expect(reasonOf(parseOne({ ...changed, data: { ...changed.data, operationName } }))).toBe(expected);
+  });
+
+  test.each([
+    ['Microsoft.Resources.ResourceWriteSuccess', 'cause shopregistry'],
+    ['MICROSOFT.RESOURCES.RESOURCEACTIONSUCCESS', 'cause shopregistry'],
+    ['Microsoft.Resources.ResourceDeleteSuccess', 'cause shopregistry'],
+    ['Microsoft.Resources.ResourceWriteFailure', 'ignored operation-not-effective'],
+    ['Microsoft.Resources.ResourceActionCancel', 'ignored operation-not-effective'],
+    ['Microsoft.Resources.ResourceReadSuccess', 'ignored event-type-not-covered'],
+    ['Microsoft.Resources.ResourceWriteSuccess2', 'ignored event-type-not-covered'],
+  ])('the event type %s is: %s', (eventType, expected) => {
+    expect(reasonOf(parseOne({ ...event('arm-registry-write-minimal.eventgrid.json'), eventType }))).toBe(expected);
+  });
+});
+
+test.each([
+  ['arm-storage-write.eventgrid.json', 'ignored resource-type-not-covered'],
+  ['arm-storage-list-keys.eventgrid.json', 'ignored resource-type-not-covered'],
+  ['arm-registry-write-failure.eventgrid.json', 'ignored operation-not-effective'],
+  ['arm-registry-list-credentials.eventgrid.json', 'ignored operation-not-relevant'],
+  ['arm-registry-regenerate-by-own-identity.eventgrid.json', 'ignored own-write'],
+  ['arm-agent-pool-write-by-managed-identity.cloudevents.json', 'ignored own-write'],
+  ['blob-created.eventgrid.json', 'ignored event-type-not-covered'],
+  ['image-pushed.cloudevents.json', 'ignored event-type-not-covered'],
+  ['cluster-support-ending.eventgrid.json', 'ignored event-type-not-covered'],
+  ['resource-notification-registry.eventgrid.json', 'ignored event-type-not-covered'],
+  ['resource-notification-storage.cloudevents.json', 'ignored resource-type-not-covered'],
+  ['policy-state-changed-storage.cloudevents.json', 'ignored resource-type-not-covered'],
+  ['kubernetes-version-available-malformed.cloudevents.json', 'invalid invalid-resource-id'],
+  ['defender-alert.json', 'invalid unknown-envelope'],
+  ['defender-assessment.json', 'invalid unknown-envelope'],
+])('%s is: %s', (name, expected) => {
+  expect(reasonOf(parseOne(readFixture(name)))).toBe(expected);
+});
+
+test('what is ignored or invalid names its event, where it has an id', () => {
+  expect(parseOne(readFixture('arm-storage-write.eventgrid.json'))).toHaveProperty('eventId');
+  expect(parseOne(readFixture('kubernetes-version-available-malformed.cloudevents.json'))).toHaveProperty('eventId');
+  expect(parseOne(readFixture('defender-alert.json'))).not.toHaveProperty('eventId');
+});
+
+test('an event of a known kind that names no resource is of a type that is not covered', () => {
+  const { subject: _subject, ...rest } = event('resource-notification-registry.eventgrid.json');
+
+  expect(reasonOf(parseOne(rest))).toBe('ignored event-type-not-covered');
+});
+
+describe('the writer', () => {
+  test.each([
+    [
+      'a user',
+      'arm-registry-write-by-user.eventgrid.json',
+      { id: 'aaaaaaaa-0000-4000-8000-000000000001', type: 'User', application: '04b07795-8ddb-461a-bbee-02f9e1bf7b46' },
+    ],
+    [
+      'a service principal',
+      'arm-registry-regenerate-by-service-principal.eventgrid.json',
+      {
+        id: 'aaaaaaaa-0000-4000-8000-000000000002',
+        type: 'ServicePrincipal',
+        application: 'bbbbbbbb-0000-4000-8000-000000000002',
+      },
+    ],
+    [
+      'a managed identity',
+      'arm-agent-pool-write-by-managed-identity.cloudevents.json',
+      { id: OWN, type: 'ServicePrincipal', application: OWN_CLIENT },
+    ],
+    [
+      'a user whose role comes through a group',
+      'arm-cluster-write-through-group.eventgrid.json',
+      { id: 'aaaaaaaa-0000-4000-8000-000000000001', type: 'User', application: '04b07795-8ddb-461a-bbee-02f9e1bf7b46' },
+    ],
+    ['nobody', 'arm-registry-write-minimal.eventgrid.json', undefined],
+  ])('is %s', (_who, name, actor) => {
+    const { cause } = causeOf(parseEvents(readFixture(name), { actorNames: false })[0] ?? parseOne(null));
+
+    expect(cause.actor).toEqual(actor);
+  });
+
+  test('is named only when the operator asked for names', () => {
+    const message = readFixture('arm-registry-write-by-user.eventgrid.json');
+
+    expect(causeOf(parseOne(message, { actorNames: true })).cause.actor?.name).toBe('ann@example.com');
+    expect(causeOf(parseOne(message)).cause.actor).not.toHaveProperty('name');
+  });
+
+  test.each([
+    [
+      { 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name': 'live.com#ann\u0000\u202E' },
+      { name: 'live.com#ann' },
+    ],
+    [{ 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn': ' \n ' }, { type: 'User' }],
+    [{ appid: OWN_CLIENT }, { type: 'ServicePrincipal', application: OWN_CLIENT }],
+    [{ [OBJECT_ID]: 'not an id; DROP' }, undefined],
+    [{ [OBJECT_ID]: 7, appid: null }, undefined],
+    ['a string', undefined],
+    [[], undefined],
+  ])('is read from the claims %j as %j', (claims, actor) => {
+    const changed = event('arm-registry-write-minimal.eventgrid.json');
+    const message = { ...changed, data: { ...changed.data, claims } };
+
+    expect(causeOf(parseEvents(message, { actorNames: true })[0] ?? parseOne(null)).cause.actor).toEqual(actor);
+  });
+
+  test('is taken from the role assignment when no claim names it, in the spelling with dashes', () => {
+    const changed = event('arm-registry-write-minimal.eventgrid.json');
+    const evidence = { principalId: 'AAAAAAAA000040008000000000000009', principalType: 'group' };
+
+    const { cause } = causeOf(parseOne({ ...changed, data: { ...changed.data, authorization: { evidence } } }));
+
+    expect(cause.actor).toEqual({ id: 'aaaaaaaa-0000-4000-8000-000000000009', type: 'Group' });
+  });
+});
+
+describe('an own write', () => {
+  const own = event('arm-registry-regenerate-by-own-identity.eventgrid.json');
+  const ignoredOwn = 'ignored own-write';
+
+  test.each([
+    ['the object id', { ownPrincipalId: OWN }, own, ignoredOwn],
+    ['the object id in another casing', { ownPrincipalId: OWN.toUpperCase() }, own, ignoredOwn],
+    ['the client id alone', { ownClientId: OWN_CLIENT }, own, ignoredOwn],
+    ['nothing, when we do not know who we are', {}, own, 'cause shopregistry'],
+    [
+      'nothing, when it was somebody else',
+      { ownPrincipalId: 'aaaaaaaa-0000-4000-8000-0000000000ff' },
+      own,
+      'cause shopregistry',
+    ],
+    [
+      'not by the client id when the object id is of somebody else',
+      { ownPrincipalId: 'aaaaaaaa-0000-4000-8000-0000000000ff', ownClientId: OWN_CLIENT },
+      own,
+      'cause shopregistry',
+    ],
+    [
+      'the role assignment, when there are no claims',
+      { ownPrincipalId: OWN },
+      { ...own, data: { ...own.data, claims: undefined } },
+      ignoredOwn,
+    ],
+  ])('is recognised by %s', (_what, ids, message, expected) => {
+    const [result] = parseEvents(message, { ...ids, actorNames: false });
+
+    expect(result && reasonOf(result)).toBe(expected);
+  });
+
+  test('is dropped before anything else about the event is judged', () => {
+    expect(reasonOf(parseOne({ ...own, eventType: 'Whatever', subject: 7, id: undefined }))).toBe(ignoredOwn);
+  });
+});
+
+describe('a message', () => {
+  const one = event('arm-registry-write-by-user.eventgrid.json');
+  const text = JSON.stringify(one);
+
+  test.each([
+    ['an object', one],
+    ['an array', [one]],
+    ['JSON', text],
+    ['JSON with a byte order mark', `\uFEFF${text}`],
+    ['JSON in base64', Buffer.from(text).toString('base64')],
+    ['JSON of an array in base64 with a line break', `${Buffer.from(`[${text}]`).toString('base64')}\n`],
+    ['a JSON string of JSON', JSON.stringify(text)],
+    ['bytes', Buffer.from(text)],
+    ['bytes of base64', new TextEncoder().encode(Buffer.from(text).toString('base64'))],
+  ])('may be %s', (_what, message) => {
+    expect(reasonOf(parseOne(message))).toBe('cause shopregistry');
+  });
+
+  test.each([
+    ['nothing', undefined, 'invalid not-json'],
+    ['an empty text', '', 'invalid not-json'],
+    ['garbage', 'hello', 'invalid not-json'],
+    ['base64 of garbage', Buffer.from('hello').toString('base64'), 'invalid not-json'],
+    ['JSON with a trailing comma', '{"specversion":"1.0",}', 'invalid not-json'],
+    ['truncated JSON', text.slice(0, -2), 'invalid not-json'],
+    ['empty bytes', new Uint8Array(), 'invalid not-json'],
+    ['text inside four strings', JSON.stringify(JSON.stringify(JSON.stringify(text))), 'invalid unknown-envelope'],
+    ['null', null, 'invalid unknown-envelope'],
+    ['a number', 42, 'invalid unknown-envelope'],
+    ['JSON null', 'null', 'invalid unknown-envelope'],
+    ['a nested array', [[one]], 'invalid unknown-envelope'],
+    ['an empty object', {}, 'invalid unknown-envelope'],
+    ['an event without its type', { ...one, eventType: undefined }, 'invalid unknown-envelope'],
+    ['an event without its topic', { ...one, topic: undefined }, 'invalid unknown-envelope'],
+    ['a CloudEvent of version 0.3', { specversion: '0.3', type: 't', source: 's' }, 'invalid unsupported-specversion'],
+    [
+      'a CloudEvent with a version of the wrong type',
+      { specversion: 1, type: 't', source: 's' },
+      'invalid unsupported-specversion',
+    ],
+    ['text of more than 1 MiB', ' '.repeat(1024 * 1024 + 1), 'invalid too-large'],
+    ['bytes of more than 1 MiB', Buffer.alloc(1024 * 1024 + 1, ' '), 'invalid too-large'],
+  ])('that is %s is invalid', (_what, message, expected) => {
+    expect(reasonOf(parseOne(message))).toBe(expected);
+  });
+
+  test('of exactly 1 MiB is still read', () => {
+    expect(reasonOf(parseOne(text.padEnd(1024 * 1024, ' ')))).toBe('cause shopregistry');
+  });
+
+  test('without elements gives nothing', () => {
+    expect(parseEvents([], options)).toEqual([]);
+  });
+
+  test('with bad elements still yields the good ones, in order', () => {
+    const results = parseEvents([null, one, { eventType: 'x', topic: 7 }, [], 'text', one], options);
+
+    expect(results.map((result) => reasonOf(result))).toEqual([
+      'invalid unknown-envelope',
+      'cause shopregistry',
+      'invalid unknown-envelope',
+      'invalid unknown-envelope',
+      'invalid unknown-envelope',
+      'cause shopregistry',
+    ]);
+  });
+
+  test.each([
+    ['id', { ...one, id: undefined }, 'id'],
+    ['id', { ...one, id: '' }, 'id'],
+    ['id', { ...one, id: 'a\nb' }, 'id'],
+    ['id', { ...one, id: 'x'.repeat(257) }, 'id'],
+    ['time', { ...one, eventTime: undefined }, 'eventTime'],
+    ['time', { ...one, eventTime: 'yesterday' }, 'eventTime'],
+    ['time', { ...one, eventTime: '2026-13-02T18:38:04Z' }, 'eventTime'],
+    ['time', { ...one, eventTime: '0001-01-01T00:00:00Z' }, 'eventTime'],
+    ['time', { ...one, eventTime: 1794938000 }, 'eventTime'],
+    ['operation', { ...one, data: { ...one.data, operationName: undefined } }, 'operationName'],
+    ['operation', { ...one, data: { ...one.data, operationName: '<script>' } }, 'operationName'],
+    ['resource', { ...one, subject: undefined, data: { operationName: 'a/write' } }, 'resourceUri'],
+    ['data', { ...one, data: undefined }, 'operationName'],
+    ['data', { ...one, data: null }, 'operationName'],
+    ['data', { ...one, data: 'text' }, 'operationName'],
+  ])('without a usable %s says so: %#', (_what, message, field) => {
+    expect(reasonOf(parseOne(message))).toBe(`invalid missing-field:${field}`);
+  });
+
+  test.each([
+    ['2026-11-02T18:38:04.6117357Z', '2026-11-02T18:38:04.611Z'],
+    ['2026-11-02T18:38:04Z', '2026-11-02T18:38:04.000Z'],
+    ['2026-11-02T18:38:04.5Z', '2026-11-02T18:38:04.500Z'],
+    ['2026-11-02T18:38:04.999999999Z', '2026-11-02T18:38:04.999Z'],
+    ['2026-11-02T18:38:04.1', '2026-11-02T18:38:04.100Z'],
+    ['2026-11-02T19:38:04.1+01:00', '2026-11-02T18:38:04.100Z'],
+    ['2026-11-02t18:38:04z', '2026-11-02T18:38:04.000Z'],
+  ])('with the time %s happened at %s', (eventTime, expected) => {
+    expect(causeOf(parseOne({ ...one, eventTime })).cause.time).toBe(expected);
+  });
+
+  test('with an odd id of a covered type is invalid, and the detail is short', () => {
+    const resourceUri = `/subscriptions/x/providers/Microsoft.ContainerRegistry/registries/${'r'.repeat(3000)}`;
+
+    const result = parseOne({ ...one, data: { ...one.data, resourceUri } });
+
+    expect(result).toMatchObject({ result: 'invalid', reason: 'invalid-resource-id', eventId: one['id'] });
+    expect(result.result === 'invalid' && result.detail.length).toBeLessThanOrEqual(200);
+  });
+});
+
+describe('whatever arrives', () => {
+  const names = readdirSync(FOLDER);
+  const fixtures = names.map((name) => event(name));
+  /** A real event with one thing in it replaced, at any depth. */
+  const damaged = fc
+    .tuple(fc.constantFrom(...fixtures), fc.nat(), fc.anything())
+    .map(([fixture, at, junk]) => replaceAt(structuredClone(fixture), at, junk));
+
+  test('parsing never throws and answers once per element', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.anything(), damaged), { maxLength: 4 }), (elements) => {
+        expect(parseEvents(elements, options)).toHaveLength(elements.length);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('parsing any single value never throws, text and bytes included', () => {
+    const value = fc.oneof(
+      fc.anything(),
+      fc.string({ unit: 'binary' }),
+      fc.base64String(),
+      fc.json(),
+      fc.uint8Array(),
+      damaged,
+    );
+    fc.assert(
+      fc.property(value, (message) => {
+        for (const result of parseEvents(message, options))
+          expect(['cause', 'ignored', 'invalid']).toContain(result.result);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('no claim but the object id and the client id survives', () => {
+    expect(names.length).toBeGreaterThan(20);
+    for (const name of names) {
+      const text = JSON.stringify(parseEvents(readFixture(name), { actorNames: false }));
+      expect(text).not.toMatch(/to-drop|Ann|ann@|203\.0\.113|S-1-5|user_impersonation|example|sts\.windows|claims/);
+    }
+  });
+
+  test('every sample that the parser refuses has a short detail without a line break', () => {
+    const results = fixtures.flatMap((fixture) => [...parseEvents(fixture, options)]);
+    const details = results.flatMap((result) => (result.result === 'invalid' ? [result.detail] : []));
+
+    expect(details.length).toBeGreaterThan(0);
+    for (const detail of details) expect(detail).toMatch(/^.{10,200}$/u);
+  });
+});
