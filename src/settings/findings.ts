@@ -43,7 +43,9 @@ export function findUnknownNames(names: readonly string[], known: readonly strin
     .filter((name) => PREFIX.test(name) && !known.includes(name))
     .map((name) => {
       const setting = name.slice(0, MAX_NAME).toWellFormed();
-      const nearest = closest(setting.toUpperCase(), known);
+      const wanted = setting.toUpperCase();
+      // A name that was cut short is nearer to the whole one than letters alone tell.
+      const nearest = known.find((candidate) => candidate.startsWith(wanted)) ?? closest(wanted, known);
       return {
         setting,
         problem: 'unknown-setting',
