@@ -2,7 +2,7 @@
 export type Mode = 'off' | 'observe' | 'approve' | 'enforce';
 
 /** In rising order: each allows what the one before it allows. */
-export const MODES = ['off', 'observe', 'approve', 'enforce'] as const satisfies readonly Mode[];
+const MODES = ['off', 'observe', 'approve', 'enforce'] as const satisfies readonly Mode[];
 
 /** The valid modes, for people. */
 export const MODE_FORMAT = `${MODES.slice(0, -1).join(', ')} or ${MODES.at(-1)}`;
