@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 
 /** The account Azurite has when none is configured. */
-export const defaultAccount = 'devstoreaccount1';
+const defaultAccount = 'devstoreaccount1';
 
 export interface AzuriteOptions {
   /** Server certificate for localhost, PEM. Azurite refuses bearer tokens on plain http. */

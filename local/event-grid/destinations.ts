@@ -5,7 +5,7 @@ import { type DeliverySchema, type EventGridEvent, renderEvent } from './event.t
 import { type DeliveryResult, readFailure, readStatus } from './retry.ts';
 
 /** One attempt to hand over a batch. */
-export interface Delivery {
+interface Delivery {
   readonly subscriptionName: string;
   readonly events: readonly EventGridEvent[];
   readonly schema: DeliverySchema;

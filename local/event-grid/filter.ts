@@ -9,7 +9,7 @@ export interface EventFilter {
 }
 
 /** Several values: one must fit. Several filters: all must fit. Text compares without regard to case. */
-export interface AdvancedFilter {
+interface AdvancedFilter {
   readonly operatorType: 'StringBeginsWith' | 'StringEndsWith' | 'StringContains' | 'StringIn' | 'StringNotIn';
   /** Path such as `data.operationName`. */
   readonly key: string;

@@ -41,6 +41,10 @@ function findConnection(connection: string, service: StorageService, environment
 }
 
 function createCredential(prefix: string, environment: Environment): TokenCredential {
+  // Without it the credential would look for a virtual machine's identity on the network.
+  if (environment['IDENTITY_ENDPOINT'] === undefined) {
+    throw new Error(`The identity-based connection '${prefix}' needs an IDENTITY_ENDPOINT.`);
+  }
   const clientId = environment[`${prefix}__clientId`];
   return clientId === undefined ? new ManagedIdentityCredential() : new ManagedIdentityCredential({ clientId });
 }

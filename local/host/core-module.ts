@@ -51,7 +51,7 @@ export interface RetryOptions {
   readonly maximumInterval?: RpcDuration;
 }
 
-export type Handler = (...args: unknown[]) => unknown;
+type Handler = (...args: unknown[]) => unknown;
 
 export interface RegisteredFunction {
   readonly id: string;
@@ -61,30 +61,29 @@ export interface RegisteredFunction {
   readonly handler: Handler;
 }
 
-export type HookName = 'appStart' | 'appTerminate' | 'preInvocation' | 'postInvocation' | 'log';
+type HookName = 'appStart' | 'appTerminate' | 'preInvocation' | 'postInvocation' | 'log';
 type HookContext = Record<string, unknown>;
-export type Hook = (context: HookContext) => unknown;
+type Hook = (context: HookContext) => unknown;
 
 export interface InvocationResponse {
   readonly outputData?: readonly { readonly name: string; readonly data: TypedData }[];
   readonly returnValue?: TypedData | null;
 }
 
-export interface InvocationModel {
+interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], handler: Handler): Promise<unknown>;
   getResponse(context: unknown, result: unknown): Promise<InvocationResponse>;
 }
 
-export interface ProgrammingModel {
+interface ProgrammingModel {
   readonly name: string;
   readonly version: string;
   getInvocationModel(coreContext: object): InvocationModel | Promise<InvocationModel>;
   getCapabilities?(capabilities: object): unknown;
 }
 
-/** `user` is what the app logged with its context, `system` what the library and the worker say. */
-export type LogCategory = 'user' | 'system' | 'customMetric';
+/** Category: `user` is what the app logged with its context, `system` what the library and the worker say. */
 export type CoreLog = (level: string, category: string, message: string) => void;
 
 /** All that one app has told its worker. */

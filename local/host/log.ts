@@ -13,7 +13,7 @@ export interface LogLine {
   readonly message: string;
 }
 
-export type LogDetail = Pick<LogLine, 'function' | 'invocationId'>;
+type LogDetail = Pick<LogLine, 'function' | 'invocationId'>;
 export type Log = (level: LogLevel, category: string, message: string, detail?: LogDetail) => void;
 
 export interface LogOptions {

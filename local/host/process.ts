@@ -41,7 +41,7 @@ export interface HostProcess {
   kill(): Promise<HostExit>;
 }
 
-export interface HostExit {
+interface HostExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -53,7 +53,7 @@ const HostedFunctionInfo = z.object({
   /** Why the host does not run it. */
   errors: z.array(z.string()).optional(),
 });
-export type HostedFunctionInfo = z.infer<typeof HostedFunctionInfo>;
+type HostedFunctionInfo = z.infer<typeof HostedFunctionInfo>;
 
 const startTimeoutMs = 30_000;
 const logTimeoutMs = 20_000;

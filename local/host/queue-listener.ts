@@ -75,7 +75,9 @@ async function receiveBatch(options: QueueListenerOptions, queue: QueueClient): 
   } catch (error) {
     // A missing queue is polled until somebody creates it; the host never does.
     if (!hasCode(error, 'QueueNotFound')) {
-      options.log('Warning', 'Host.Listener', `Queue '${options.queueName}': ${describeError(error)}`);
+      // At every poll until it is over: the message alone, without the stack.
+      const reason = error instanceof Error ? error.message : String(error);
+      options.log('Warning', 'Host.Listener', `Queue '${options.queueName}': ${reason}`);
     }
     return [];
   }

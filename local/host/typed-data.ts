@@ -1,7 +1,7 @@
 import type { TypedData } from './core-module.ts';
 
 /** A host value in the form the worker receives. */
-export function toTypedData(value: unknown): TypedData {
+function toTypedData(value: unknown): TypedData {
   if (typeof value === 'string') return { string: value };
   if (value instanceof Uint8Array) return { bytes: value };
   return { json: JSON.stringify(value) };

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { connectBlobs, connectQueues } from '../../local/host/connections.ts';
 import { decodeMessage, encodeMessage } from '../../local/host/queue-message.ts';
 
+const identity = { IDENTITY_ENDPOINT: 'http://127.0.0.1:1/msi/token' };
 const development = 'UseDevelopmentStorage=true';
 
 test.each([
@@ -20,7 +21,7 @@ test.each([
     'http://127.0.0.1:10001/devstoreaccount1',
   ],
 ])('a connection is %s', (_name, environment, url) => {
-  expect(connectQueues('Work', environment).url.replace(/\/$/u, '')).toBe(url);
+  expect(connectQueues('Work', { ...identity, ...environment }).url.replace(/\/$/u, '')).toBe(url);
 });
 
 test('blobs have an address of their own', () => {
@@ -29,11 +30,15 @@ test('blobs have an address of their own', () => {
     Work__queueServiceUri: 'https://localhost:1/one',
   };
 
-  expect(connectBlobs('Work', environment).url).toContain('https://localhost:2/one');
+  expect(connectBlobs('Work', { ...identity, ...environment }).url).toContain('https://localhost:2/one');
 });
 
 test('a connection without a setting is an error', () => {
   expect(() => connectQueues('Work', { Other: 'x' })).toThrow("'Work' does not exist");
+});
+
+test('an identity without an endpoint that issues its tokens is an error', () => {
+  expect(() => connectQueues('Work', { Work__accountName: 'one' })).toThrow('needs an IDENTITY_ENDPOINT');
 });
 
 test('messages are base64 or plain, as host.json says', () => {

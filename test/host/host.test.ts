@@ -84,6 +84,17 @@ async function run(name: string, body?: unknown): Promise<number> {
   return (await fetch(`${host.url}/admin/functions/${name}`, { method: 'POST', ...init })).status;
 }
 
+/** Sends a message to the host of all tests and waits until its first invocation has ended. */
+async function runMessage(message: Record<string, unknown>): Promise<LogLine> {
+  const queue = await createQueue('main');
+  const before = host.logs.length;
+  await send(queue, message);
+  return await host.waitForLog((line) => {
+    const isNew = host.logs.indexOf(line) >= before;
+    return isNew && line.function === 'onMessage' && line.message.startsWith("Executed 'Functions.onMessage'");
+  });
+}
+
 describe('HTTP triggers', () => {
   test('a function gets method, parameters, query, headers and body, and answers with status, headers and cookies', async () => {
     const response = await fetch(`${host.url}/api/echo/7/a%20b?x=1`, {
@@ -336,6 +347,42 @@ describe('queue triggers', () => {
       [],
     );
     await polling.kill();
+  });
+});
+
+describe('an invocation', () => {
+  test('hooks before it may replace its inputs, hooks after it its error', async () => {
+    const replaced = await runMessage({ replaceWith: { given: 'by the hook' } });
+    const forgiven = await runMessage({ fail: true, forgive: true });
+
+    expect([replaced.message, forgiven.message]).toEqual([
+      expect.stringContaining('(Succeeded'),
+      expect.stringContaining('(Succeeded'),
+    ]);
+    expect(await seen(host, 'onMessage', 'by the hook')).toMatchObject({ message: { given: 'by the hook' } });
+  });
+
+  test('fails when a hook before it throws, and succeeds when undefined is thrown', async () => {
+    const nothing = await runMessage({ throwNothing: true });
+    const refused = await runMessage({ hookFails: true });
+
+    expect(nothing.message).toContain('(Succeeded');
+    expect(refused.message).toMatch(/\(Failed, .*the hook refuses/u);
+    await host.waitForLog(({ message }) => message.includes("Moving message to queue 'work-poison'"));
+    expect(countReports(host, 'onMessage', 'hookFails')).toBe(0);
+  });
+
+  test('writes lines that carry its function and id', async () => {
+    const { function: name, invocationId, category, level } = await runMessage({ any: 'thing' });
+
+    expect({ name, category, level }).toEqual({
+      name: 'onMessage',
+      category: 'Function.onMessage',
+      level: 'Information',
+    });
+    expect(invocationId).toMatch(/^[0-9a-f-]{36}$/u);
+    const user = host.logs.find((line) => line.invocationId === invocationId && line.message.startsWith('saw '));
+    expect(user?.category).toBe('Function.onMessage.User');
   });
 });
 
