@@ -6,8 +6,10 @@ export type RbacAction = `Microsoft.${string}/${string}`;
 /** What a call gets besides its arguments: the clients, its deadline, and where to note request ids. */
 export interface CallContext {
   readonly clients: AzureClients;
-  /** Aborts the call, its retries and its LRO polls; cut to what is left of the lease. */
+  /** Deadline of one request; cut to what is left of the lease. */
   readonly signal: AbortSignal;
+  /** Deadline of a whole long-running operation; when it passes, the read-back decides later. */
+  readonly operationSignal: AbortSignal;
   /** Takes the `x-ms-request-id` of every answer, for the audit row. */
   readonly noteRequestId: (requestId: string) => void;
 }

@@ -1,0 +1,88 @@
+import { TableClient } from '@azure/data-tables';
+import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
+import { ContainerClient } from '@azure/storage-blob';
+import { QueueClient } from '@azure/storage-queue';
+import { ulid } from 'ulid';
+import { createTableAuditLog } from './audit/table-audit-log.ts';
+import { createAzureClients } from './azure/clients.ts';
+import type { Clock, EngineContext, Log } from './engine/ports.ts';
+import { DockwardenError } from './errors.ts';
+import { createTableFindings } from './findings/table-findings.ts';
+import { createTableSweepRecords } from './guards/sweep-record.ts';
+import { createPoisonStore } from './poison/poison-store.ts';
+import { policies } from './policy/catalogue.ts';
+import { remediations } from './remediations/catalogue.ts';
+import { parseSettings, type Settings } from './settings/settings.ts';
+import { createTableStore } from './storage/table-store.ts';
+import { version } from './version.ts';
+import { createTableWorkItems } from './work/table-work-items.ts';
+import { createWorkQueue } from './work/work-queue.ts';
+
+/** Clients and stores; they keep tokens and connections, and nothing that a second instance would need. */
+type Connections = Pick<EngineContext, 'clients' | 'audit' | 'findings' | 'work' | 'queue' | 'sweeps' | 'poison'>;
+
+const systemClock: Clock = { now: () => new Date() };
+
+/** Memoised by what they are built from, so that a changed setting is honoured by the next invocation. */
+const connections = new Map<string, Connections>();
+
+/** The environment as it is at this moment; the only place that reads it. */
+export function readEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+/** The app's settings, parsed anew. */
+export function readSettings(environment = readEnvironment()): Settings {
+  return parseSettings(environment, { policies, remediations });
+}
+
+/** Everything the engine needs for one invocation. Throws `CONFIG_MISSING` when the storage account is not configured. */
+export function createContext(log: Log, settings = readSettings()): EngineContext {
+  return {
+    ...connect(settings),
+    clock: systemClock,
+    log,
+    settings,
+    policies,
+    remediations,
+    version,
+    newRunId: () => ulid(),
+  };
+}
+
+function connect(settings: Settings): Connections {
+  const { armEndpoint, tokenScope, storage, identityClientId } = settings;
+  const key = JSON.stringify({ armEndpoint, tokenScope, storage, identityClientId });
+  const known = connections.get(key);
+  if (known !== undefined) return known;
+  const credential = new ManagedIdentityCredential(identityClientId === undefined ? {} : { clientId: identityClientId });
+  const created = createConnections(credential, settings);
+  connections.set(key, created);
+  return created;
+}
+
+/** Builds every client once; none of them connects before it is used. */
+export function createConnections(credential: TokenCredential, settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage'>): Connections {
+  const { armEndpoint, tokenScope, storage } = settings;
+  const tables = required(storage.table, 'table');
+  const table = (name: string) =>
+    createTableStore(
+      new TableClient(tables, name, credential, { retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 } }),
+    );
+  const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
+  return {
+    clients: createAzureClients({ credential, endpoint: armEndpoint, scope: tokenScope }),
+    audit: createTableAuditLog(table('audit')),
+    findings: createTableFindings(table('findings')),
+    work: createTableWorkItems(table('work')),
+    sweeps: createTableSweepRecords(table('guards')),
+    queue: createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/work`, credential, { retryOptions })),
+    poison: createPoisonStore(new ContainerClient(`${required(storage.blob, 'blob')}/poison`, credential, { retryOptions })),
+  };
+}
+
+function required(endpoint: string | undefined, service: 'table' | 'queue' | 'blob'): string {
+  if (endpoint !== undefined) return endpoint;
+  const names = `AzureWebJobsStorage__accountName or AzureWebJobsStorage__${service}ServiceUri`;
+  throw new DockwardenError('CONFIG_MISSING', `the ${service} endpoint of the storage account is not known: set ${names}`);
+}

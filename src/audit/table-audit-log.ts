@@ -1,0 +1,38 @@
+import { DockwardenError } from '../errors.ts';
+import type { StoredRow, TableStore } from '../storage/table-store.ts';
+import type { AuditLog, AuditRecord } from './audit-log.ts';
+
+const DAY = 86_400_000;
+
+/** The audit trail in Table Storage. */
+export function createTableAuditLog(table: TableStore): AuditLog {
+  return {
+    async append(key, record) {
+      if ((await table.insert(key, { ...record })) !== false) return;
+      const existing = await table.get(key);
+      if (existing?.columns['remediationRunId'] === record.remediationRunId && existing?.columns['stage'] === record.stage) return;
+      throw new DockwardenError('INTERNAL_INVARIANT', `audit row ${key.partitionKey}/${key.rowKey} belongs to another run`);
+    },
+    async find(key) {
+      const row = await table.get(key);
+      return row === undefined ? undefined : toRecord(row);
+    },
+    async *list(since, until) {
+      for (let day = startOfDay(until); day >= startOfDay(since); day -= DAY) {
+        for await (const row of table.range(new Date(day).toISOString().slice(0, 10))) {
+          const record = { ...toRecord(row), partitionKey: row.partitionKey, rowKey: row.rowKey };
+          if (record.time >= since.toISOString() && record.time <= until.toISOString()) yield record;
+        }
+      }
+    },
+  };
+}
+
+function startOfDay(date: Date): number {
+  return Math.floor(date.getTime() / DAY) * DAY;
+}
+
+function toRecord(row: StoredRow): AuditRecord {
+  return row.columns as unknown as AuditRecord;
+}
+

@@ -1,0 +1,11 @@
+/**
+ * The api-version of every raw call, by resource type. Pinned: a newer version may rename or default a property that a policy reads.
+ * Newest stable versions whose published definitions we hold (2025-11-01 and 2026-04-01 are also those of the SDK clients).
+ */
+export const apiVersions = {
+  'Microsoft.ContainerRegistry/registries': '2025-11-01',
+  'Microsoft.ContainerService/managedClusters': '2026-04-01',
+  'Microsoft.ContainerInstance/containerGroups': '2023-05-01',
+  'Microsoft.App/containerApps': '2024-03-01',
+  'Microsoft.Resources/tags': '2022-09-01',
+} as const;

@@ -1,0 +1,98 @@
+import { isDockwardenError } from '../errors.ts';
+import { ContainerApp, ContainerGroup } from '../resources/container-group.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { apiVersions } from './api-versions.ts';
+import { type CallContext, defineRead, defineWrite } from './operation.ts';
+import { getJson, listJson } from './raw-arm.ts';
+
+/** ARM's answer to any credential call while the admin user is off (azure-apis §8.4). */
+const ADMIN_USER_IS_OFF = 'UnAuthorizedForCredentialOperations';
+
+export const regeneratePassword = defineWrite({
+  id: 'registries.regenerateCredential',
+  actions: ['Microsoft.ContainerRegistry/registries/regenerateCredential/action'],
+  repeatable: false,
+  /** Returns nothing because the answer carries both passwords. With the admin user off there is nothing to rotate, and nothing fails. */
+  async run(context: CallContext, target: ResourceId, name: 'password' | 'password2') {
+    try {
+      await context.clients
+        .registries(target.subscriptionId)
+        .regenerateCredential(target.resourceGroup, target.name, { name }, requestOptions(context));
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== ADMIN_USER_IS_OFF) throw error;
+    }
+  },
+});
+
+export const updateRegistry = defineWrite({
+  id: 'registries.update',
+  actions: ['Microsoft.ContainerRegistry/registries/write', 'Microsoft.ContainerRegistry/registries/operationStatuses/read'],
+  repeatable: true,
+  async run(context: CallContext, target: ResourceId, change: { readonly adminUserEnabled: boolean }) {
+    const poller = context.clients
+      .registries(target.subscriptionId)
+      .update(target.resourceGroup, target.name, { ...change }, requestOptions(context));
+    await poller.pollUntilDone({ abortSignal: context.operationSignal });
+  },
+});
+
+/** One workload that signs in to a registry with its admin user. */
+export interface PasswordUser {
+  readonly id: string;
+}
+
+export const findPasswordUsers = defineRead({
+  id: 'registries.findPasswordUsers',
+  actions: ['Microsoft.ContainerInstance/containerGroups/read', 'Microsoft.App/containerApps/read'],
+  /**
+   * Container groups and container apps of the registry's subscription that name its login server together with its admin user.
+   * A lower bound: App Service keeps the password in settings that only a privileged action shows.
+   */
+  async run(context: CallContext, target: ResourceId, loginServer: string): Promise<readonly PasswordUser[]> {
+    const isOurs = (credential: { server?: string | undefined; username?: string | undefined }) =>
+      credential.server?.toLowerCase() === loginServer.toLowerCase() &&
+      credential.username?.toLowerCase() === target.name.toLowerCase();
+    const groups = await listContainerGroups(context, target.subscriptionId);
+    const apps = await listContainerApps(context, target.subscriptionId);
+    return [
+      ...groups.filter(({ properties }) => properties.imageRegistryCredentials.some(isOurs)),
+      ...apps.filter(({ properties }) => properties.configuration.registries.some(isOurs)),
+    ].map(({ id }) => ({ id }));
+  },
+});
+
+async function listContainerGroups(context: CallContext, subscriptionId: string): Promise<readonly ContainerGroup[]> {
+  const apiVersion = apiVersions['Microsoft.ContainerInstance/containerGroups'];
+  const path = `/subscriptions/${subscriptionId}/providers/Microsoft.ContainerInstance/containerGroups`;
+  const groups: ContainerGroup[] = [];
+  for (const item of await listJson(context, { path, apiVersion })) {
+    // The list may abbreviate its entries; a group always has containers.
+    const { id, properties } = item as { id?: unknown; properties?: { containers?: unknown } };
+    const isWhole = Array.isArray(properties?.containers);
+    const raw = isWhole || typeof id !== 'string' ? item : await getJson(context, { path: id, apiVersion, resourceId: id });
+    groups.push(ContainerGroup.parse(raw));
+  }
+  return groups;
+}
+
+async function listContainerApps(context: CallContext, subscriptionId: string): Promise<readonly ContainerApp[]> {
+  const path = `/subscriptions/${subscriptionId}/providers/Microsoft.App/containerApps`;
+  try {
+    const items = await listJson(context, { path, apiVersion: apiVersions['Microsoft.App/containerApps'] });
+    return items.map((item) => ContainerApp.parse(item));
+  } catch (error) {
+    // The provider was never registered here, so nobody has container apps (code unverified against live Azure; any other error stands).
+    if (isDockwardenError(error) && error.details.serviceCode === 'MissingSubscriptionRegistration') return [];
+    throw error;
+  }
+}
+
+function requestOptions(context: CallContext) {
+  return {
+    abortSignal: context.signal,
+    onResponse: (response: { headers: { get(name: string): string | undefined } }) => {
+      const requestId = response.headers.get('x-ms-request-id');
+      if (requestId !== undefined) context.noteRequestId(requestId);
+    },
+  };
+}

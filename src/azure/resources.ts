@@ -1,0 +1,91 @@
+import { DockwardenError } from '../errors.ts';
+import { isPlainObject } from '../resources/lenient.ts';
+import { AgentPool } from '../resources/managed-cluster.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { type RelatedMap, type RelatedName, type ResourceType, resourceTypes } from '../resources/resource-map.ts';
+import { apiVersions } from './api-versions.ts';
+import { type CallContext, defineRead, type RbacAction, type Read } from './operation.ts';
+import { getJson, listJson } from './raw-arm.ts';
+
+type RawResource = Readonly<Record<string, unknown>>;
+
+/** Reads one resource of each covered type, raw. */
+export const resourceReads = Object.fromEntries(resourceTypes.map((type) => [type, defineResourceRead(type)])) as Readonly<
+  Record<ResourceType, Read<[ResourceId], RawResource>>
+>;
+
+function defineResourceRead(type: ResourceType) {
+  return defineRead({
+    id: `${type.split('/')[1]}.get`,
+    actions: [`${type}/read`],
+    async run(context: CallContext, target: ResourceId): Promise<RawResource> {
+      return await getJson(context, { path: target.id, apiVersion: apiVersions[type], resourceId: target.id });
+    },
+  });
+}
+
+/** Reads of related resources, by name; each costs one call and its own action. */
+export const relatedReads: { readonly [N in RelatedName]: Read<[ResourceId], RelatedMap[N]> } = {
+  agentPools: defineRead({
+    id: 'agentPools.list',
+    actions: ['Microsoft.ContainerService/managedClusters/agentPools/read'],
+    async run(context: CallContext, target: ResourceId) {
+      const apiVersion = apiVersions['Microsoft.ContainerService/managedClusters'];
+      const items = await listJson(context, { path: `${target.id}/agentPools`, apiVersion, resourceId: target.id });
+      return items.map(({ name, properties }) => AgentPool.parse({ ...(isPlainObject(properties) ? properties : {}), name }));
+    },
+  }),
+};
+
+/** Can this subscription be read at all? Tells a deleted resource from a lost role: the same list that its type's read action allows. */
+export const probeSubscription: Read<[ResourceId], void> = defineRead({
+  id: 'subscriptions.probe',
+  actions: resourceTypes.map((type): RbacAction => `${type}/read`) as [RbacAction, ...RbacAction[]],
+  async run(context: CallContext, target: ResourceId): Promise<void> {
+    const path = `/subscriptions/${target.subscriptionId}/providers/${target.type}`;
+    await getJson(context, { path, apiVersion: apiVersions[target.type] });
+  },
+});
+
+/** One page of the sweep. */
+export interface ResourcePage {
+  readonly resources: readonly RawResource[];
+  /** Absent on the last page. */
+  readonly skipToken?: string;
+}
+
+/** Most rows that Resource Graph returns for one query. */
+const PAGE_SIZE = 1000;
+
+/** Every resource of the covered types that the identity may read in these subscriptions, page by page; answers lag behind ARM. */
+export const queryResources: Read<[readonly string[], string | undefined], ResourcePage> = defineRead({
+  id: 'resourceGraph.resources',
+  actions: resourceTypes.map((type): RbacAction => `${type}/read`) as [RbacAction, ...RbacAction[]],
+  async run(context: CallContext, subscriptions: readonly string[], skipToken: string | undefined): Promise<ResourcePage> {
+    const answer = await context.clients.resourceGraph.resources(
+      {
+        subscriptions: [...subscriptions],
+        query: SWEEP_QUERY,
+        options: { resultFormat: 'objectArray', top: PAGE_SIZE, ...(skipToken !== undefined && { skipToken }) },
+      },
+      { abortSignal: context.signal },
+    );
+    const data: unknown = answer.data;
+    if (!Array.isArray(data)) throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer has no data');
+    return {
+      resources: data.filter(isPlainObject),
+      ...(answer.skipToken !== undefined && answer.skipToken !== '' && { skipToken: answer.skipToken }),
+    };
+  },
+});
+
+// Without `order by id` paging is unstable; `type` comes back in lower case.
+const SWEEP_QUERY = [
+  'resources',
+  `where type in~ (${resourceTypes.map((type) => `'${type}'`).join(', ')})`,
+  'project id, name, type, location, tags, sku, properties',
+  'order by id asc',
+].join(' | ');
+
+/** What the loop itself reads, whichever remediations are on: the read role is made of these. */
+export const engineReads: readonly Read[] = [...Object.values(resourceReads), ...Object.values(relatedReads), probeSubscription, queryResources];

@@ -1,0 +1,91 @@
+import { auditKey } from '../audit/audit-log.ts';
+import { DockwardenError } from '../errors.ts';
+import type { Cause } from '../events/cause.ts';
+import { parseEvents } from '../events/parse-events.ts';
+import { formatWorkMessage } from '../events/work-message.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { newWorkItem, withCause } from '../work/work-items.ts';
+import type { EngineContext } from './ports.ts';
+
+/** Writes of one row that may collide before the message is given back. */
+const MAX_COLLISIONS = 10;
+
+/** What became of the events in one message. */
+export interface Accepted {
+  readonly marked: number;
+  readonly ignored: number;
+  readonly invalid: number;
+}
+
+/**
+ * Takes in whatever an event queue or webhook hands over: marks the resources that it names and sends one wake-up each. No Azure call.
+ * One bad element never takes the others along; throws only when storage fails, so that the message comes again.
+ */
+export async function acceptEvents(context: EngineContext, message: unknown): Promise<Accepted> {
+  const { actorNames, ownPrincipalId, ownClientId } = context.settings;
+  const events = parseEvents(message, {
+    actorNames,
+    ...(ownPrincipalId !== undefined && { ownPrincipalId }),
+    ...(ownClientId !== undefined && { ownClientId }),
+  });
+  const accepted = { marked: 0, ignored: 0, invalid: 0 };
+  let failure: unknown;
+  for (const event of events) {
+    try {
+      if (event.result === 'cause') {
+        await markDirty(context, event.resourceId, event.cause);
+        accepted.marked += 1;
+      } else if (event.result === 'ignored') {
+        context.log.info('event ignored', { reason: event.reason, eventId: event.eventId });
+        accepted.ignored += 1;
+      } else {
+        await recordInvalid(context, event.reason, event.detail, event.eventId);
+        accepted.invalid += 1;
+      }
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (failure !== undefined) throw failure instanceof Error ? failure : new DockwardenError('INTERNAL_INVARIANT', String(failure));
+  return accepted;
+}
+
+/**
+ * Merges a cause into the resource's row and sends a wake-up. A cause that is known and still waits is sent for again (the worker before
+ * may have died between the two steps); one that is known and done marks nothing.
+ */
+export async function markDirty(context: EngineContext, resourceId: ResourceId, cause: Cause): Promise<void> {
+  const pending = { ...cause, queuedAt: context.clock.now().toISOString() };
+  for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
+    const row = await context.work.get(resourceId);
+    const item = row?.item ?? newWorkItem(resourceId.id);
+    const marked = withCause(item, pending);
+    if (marked === undefined) {
+      const isWaiting = item.pending.some(({ id }) => id === cause.id);
+      if (isWaiting) await context.queue.send(formatWorkMessage({ resourceId }), 0);
+      return;
+    }
+    const written =
+      row === undefined ? await context.work.insert(resourceId, marked) : await context.work.replace(resourceId, marked, row.etag);
+    if (written !== undefined) {
+      await context.queue.send(formatWorkMessage({ resourceId }), 0);
+      return;
+    }
+  }
+  throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', { resourceId: resourceId.id });
+}
+
+async function recordInvalid(context: EngineContext, reason: string, detail: string, eventId: string | undefined): Promise<void> {
+  const now = context.clock.now();
+  context.log.warn('event invalid', { reason, detail });
+  await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
+    time: now.toISOString(),
+    stage: 'input',
+    reason,
+    ...(eventId !== undefined && { causeId: eventId.slice(0, 200) }),
+    causeKind: 'event',
+    error: detail,
+    configHash: context.settings.hash,
+    version: context.version,
+  });
+}

@@ -1,0 +1,155 @@
+import { type AuditKey, type AuditRecord, type AuditStage, auditKey, type Outcome } from '../audit/audit-log.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
+import type { TouchedValues } from '../remediations/define-remediation.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
+import type { Decision } from './decide.ts';
+import type { EngineContext } from './ports.ts';
+
+/** Moments of one pass, ISO 8601; a stage that did not happen is absent. */
+export interface Timings {
+  readonly event?: string;
+  readonly queued?: string;
+  readonly started?: string;
+  readonly read?: string;
+  readonly decided?: string;
+  readonly fixed?: string;
+  readonly verified?: string;
+}
+
+/** What all rows about one violation have in common. */
+export interface Subject {
+  readonly target: ResourceId;
+  readonly policy: Policy;
+  readonly remediationId?: string;
+  readonly verdict: Verdict;
+  readonly cause?: PendingCause;
+  readonly timings: Timings;
+}
+
+export interface AuditRow {
+  readonly key: AuditKey;
+  readonly record: AuditRecord;
+}
+
+/** Longest error text in a row. */
+const MAX_ERROR = 2000;
+
+export function decisionRow(context: EngineContext, subject: Subject, decision: Decision, plan: readonly RecordedOperation[]): AuditRow {
+  const now = context.clock.now();
+  return {
+    key: auditKey(now, context.newRunId(), 'decision'),
+    record: {
+      ...common(context, subject, 'decision', now),
+      decision: decision.decision,
+      reason: decision.reason,
+      ...(plan.length > 0 && { operations: JSON.stringify(plan) }),
+      ...(decision.because !== undefined && { error: decision.because.slice(0, MAX_ERROR) }),
+    },
+  };
+}
+
+/** What an intent says: written before the first mutating call. */
+export interface IntentDetails {
+  readonly run: OpenRun;
+  readonly decision: Decision;
+  readonly before: TouchedValues;
+  readonly previousRunId: string | undefined;
+}
+
+export function intentRow(context: EngineContext, subject: Subject, intent: IntentDetails): AuditRow {
+  const { run, decision, before, previousRunId } = intent;
+  return {
+    key: runKey(run, 'intent'),
+    record: {
+      ...common(context, subject, 'intent', context.clock.now()),
+      remediationRunId: run.runId,
+      decision: decision.decision,
+      reason: decision.reason,
+      before: JSON.stringify(before),
+      ...(previousRunId !== undefined && { previousRunId }),
+    },
+  };
+}
+
+export interface OutcomeDetails {
+  readonly run: OpenRun;
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly after: TouchedValues | undefined;
+  readonly requestIds: readonly string[];
+  readonly error: string | undefined;
+  readonly previousRunId: string | undefined;
+}
+
+export function outcomeRow(context: EngineContext, subject: Subject, details: OutcomeDetails): AuditRow {
+  const { run, outcome, reason, after, requestIds, error, previousRunId } = details;
+  const now = context.clock.now();
+  return {
+    key: runKey(run, 'outcome'),
+    record: {
+      ...common(context, subject, 'outcome', now),
+      remediationRunId: run.runId,
+      decision: 'fix',
+      outcome,
+      reason,
+      before: JSON.stringify(run.before),
+      ...(after !== undefined && { after: JSON.stringify(after) }),
+      operations: JSON.stringify(run.operations),
+      ...(requestIds.length > 0 && { armRequestIds: [...new Set(requestIds)].join(',').slice(0, MAX_ERROR) }),
+      ...(subject.cause !== undefined && { latencyMs: Math.max(0, now.getTime() - Date.parse(subject.cause.time)) }),
+      durationMs: Math.max(0, now.getTime() - Date.parse(run.startedAt)),
+      ...(error !== undefined && { error: error.slice(0, MAX_ERROR) }),
+      ...(previousRunId !== undefined && { previousRunId }),
+    },
+  };
+}
+
+/** Keys of a run are fixed by its start and id, so a repeated insert meets its own row. */
+export function runKey(run: OpenRun, stage: 'intent' | 'outcome'): AuditKey {
+  return auditKey(new Date(run.startedAt), run.runId, stage);
+}
+
+/** Columns that name a resource. */
+export function resourceColumns(target: ResourceId): Partial<AuditRecord> {
+  return {
+    resourceId: target.id,
+    resourceType: target.type,
+    resourceName: target.name,
+    subscriptionId: target.subscriptionId,
+    resourceGroup: target.resourceGroup,
+  };
+}
+
+/** Columns that name a cause and the writer behind it. */
+export function causeColumns(cause: PendingCause): Partial<AuditRecord> {
+  const { kind, id, time, actor, correlationId } = cause;
+  return {
+    causeKind: kind,
+    causeId: id,
+    causeTime: time,
+    ...(actor?.id !== undefined && { actor: actor.id }),
+    ...(actor?.type !== undefined && { actorType: actor.type }),
+    ...(actor?.application !== undefined && { actorApplication: actor.application }),
+    ...(actor?.name !== undefined && { actorName: actor.name }),
+    ...(correlationId !== undefined && { correlationId }),
+  };
+}
+
+function common(context: EngineContext, subject: Subject, stage: AuditStage, now: Date): AuditRecord {
+  const { target, policy, remediationId, verdict, cause, timings } = subject;
+  return {
+    time: now.toISOString(),
+    stage,
+    ...resourceColumns(target),
+    policyId: policy.id,
+    ...(remediationId !== undefined && { remediationId, mode: context.settings.modeOf(remediationId) }),
+    severity: policy.severity,
+    verdict: verdict.verdict,
+    ...(verdict.verdict === 'violation' && { evidence: JSON.stringify(verdict.evidence) }),
+    ...(cause !== undefined && causeColumns(cause)),
+    timings: JSON.stringify(timings),
+    configHash: context.settings.hash,
+    version: context.version,
+  };
+}

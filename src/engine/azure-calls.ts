@@ -1,0 +1,109 @@
+import { classifyAzureError } from '../azure/azure-error.ts';
+import type { Bound, CallContext, Operation, Read } from '../azure/operation.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import type { RecordedOperation } from '../work/work-items.ts';
+import { type EngineContext, LIMITS } from './ports.ts';
+
+/** How bound operations behave in one run. */
+export interface Binding {
+  /** `plan`: writes are recorded and not sent. */
+  readonly writes: 'send' | 'plan';
+  /** Writes that an earlier worker finished in the same run; they are not sent again. */
+  readonly earlier?: readonly RecordedOperation[];
+  /** Called before a write is sent; throws when the worker may not act any more. */
+  beforeWrite?(): Promise<void>;
+  /** Called after a write is done. */
+  afterWrite?(): Promise<void>;
+}
+
+/** Every call of one pass over one resource: deadlines, request ids and the record of what was called exist once, here. */
+export class AzureCalls {
+  readonly #context: EngineContext;
+  readonly #target: ResourceId;
+  readonly #requestIds: string[] = [];
+  #operations: RecordedOperation[] = [];
+
+  constructor(context: EngineContext, target: ResourceId) {
+    this.#context = context;
+    this.#target = target;
+  }
+
+  get requestIds(): readonly string[] {
+    return this.#requestIds;
+  }
+
+  /** Forgets calls and request ids: a new run begins. */
+  reset(): void {
+    this.#requestIds.length = 0;
+    this.#operations = [];
+  }
+
+  /** The calls since the last time, as they go into the run's record; what an earlier worker did is in there already. */
+  takeOperations(): readonly RecordedOperation[] {
+    const taken = this.#operations.filter(({ result }) => result !== 'earlier');
+    this.#operations = [];
+    return taken;
+  }
+
+  /** A read of the engine itself; not part of the record. */
+  async read<A extends readonly unknown[], Out>(operation: Read<A, Out>, ...args: A): Promise<Out> {
+    try {
+      return await operation.run(this.#callContext(), ...args);
+    } catch (error) {
+      throw classifyAzureError(error, 'read', this.#context.clock.now(), this.#target.id);
+    }
+  }
+
+  /** The remediation's operations as functions of their own arguments. */
+  bind<U extends Readonly<Record<string, Operation>>>(uses: U, binding: Binding): Bound<U> {
+    const earlier = [...(binding.earlier ?? [])];
+    const bound = Object.entries(uses).map(([name, operation]) => [
+      name,
+      async (...args: readonly unknown[]) => await this.#perform(operation, args, binding, earlier),
+    ]);
+    // Each entry has exactly the type that `Bound` gives it, which `Object.fromEntries` cannot express.
+    return Object.fromEntries(bound) as Bound<U>;
+  }
+
+  async #perform(operation: Operation, args: readonly unknown[], binding: Binding, earlier: RecordedOperation[]): Promise<unknown> {
+    const entry = { operation: operation.id, effect: operation.effect, args: args.filter((arg) => arg !== this.#target) };
+    if (operation.effect === 'read') return await this.#send(operation, args, entry);
+    if (binding.writes === 'plan') {
+      this.#operations.push({ ...entry, result: 'planned' });
+      return undefined;
+    }
+    const next = earlier[0];
+    if (next?.operation === entry.operation && JSON.stringify(next.args) === JSON.stringify(entry.args)) {
+      earlier.shift();
+      this.#operations.push({ ...entry, result: 'earlier' });
+      return undefined;
+    }
+    await binding.beforeWrite?.();
+    await this.#send(operation, args, entry);
+    await binding.afterWrite?.();
+    return undefined;
+  }
+
+  async #send(operation: Operation, args: readonly unknown[], entry: Omit<RecordedOperation, 'result'>): Promise<unknown> {
+    try {
+      const result = await operation.run(this.#callContext(), ...args);
+      this.#operations.push({ ...entry, result: 'done' });
+      return result;
+    } catch (thrown) {
+      const error = classifyAzureError(thrown, operation.effect, this.#context.clock.now(), this.#target.id);
+      this.#operations.push({ ...entry, result: error.code === 'AZURE_UNKNOWN_RESULT' ? 'unknown' : 'failed' });
+      throw error;
+    }
+  }
+
+  #callContext(): CallContext {
+    return {
+      clients: this.#context.clients,
+      signal: AbortSignal.timeout(LIMITS.call),
+      operationSignal: AbortSignal.timeout(LIMITS.operation),
+      noteRequestId: (requestId) => {
+        this.#requestIds.push(requestId);
+      },
+    };
+  }
+}

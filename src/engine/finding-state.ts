@@ -1,0 +1,131 @@
+import type { Outcome } from '../audit/audit-log.ts';
+import type { Finding } from '../findings/findings.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
+import type { Remediation } from '../remediations/define-remediation.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import type { PendingCause } from '../work/work-items.ts';
+import type { Decision } from './decide.ts';
+import { backoffUntil } from './waiting.ts';
+
+/** What a pass has found out about one (resource, policy). */
+export interface Observation {
+  readonly target: ResourceId;
+  readonly policy: Policy;
+  readonly verdict: Verdict;
+  readonly decision: Decision | undefined;
+  readonly mode: string | undefined;
+  readonly cause: PendingCause | undefined;
+  readonly yieldUntil: string | undefined;
+  readonly run: { readonly runId: string; readonly outcome: Outcome } | undefined;
+  /** A run of this pass has just fixed it, or cured it by the way. */
+  readonly fixedAt: Date | undefined;
+  readonly now: Date;
+}
+
+/** Outcomes after which a sweep waits before it tries again. */
+const FAILED_FOR_GOOD = new Set<Outcome>(['denied', 'denied-by-policy', 'locked', 'failed', 'not-effective', 'gave-up']);
+
+/** The finding after this observation; undefined when there is nothing to remember. */
+export function nextFinding(previous: Finding | undefined, observation: Observation): Finding | undefined {
+  const { target, policy, verdict, yieldUntil, run, fixedAt, now } = observation;
+  const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
+  if (!isOpen && previous === undefined && yieldUntil === undefined && run === undefined && fixedAt === undefined) return undefined;
+  const lastFixedAt = fixedAt?.toISOString() ?? previous?.lastFixedAt;
+  const base = {
+    resourceId: previous?.resourceId ?? target.id,
+    subscriptionId: target.subscriptionId,
+    policyId: policy.id,
+    severity: policy.severity,
+    verdict: verdict.verdict,
+    ...evidenceOf(verdict),
+    updated: now.toISOString(),
+    ...(yieldUntil !== undefined && { yieldUntil }),
+    ...(lastFixedAt !== undefined && { lastFixedAt }),
+    ...lastRunOf(previous, run),
+  };
+  if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') {
+    const since = previous?.since ?? now.toISOString();
+    return { ...base, since, status: 'closed', closedBecause: verdict.verdict, attempts: 0, ...actorOf(previous, undefined) };
+  }
+  return { ...base, ...openColumns(previous, observation) };
+}
+
+function openColumns(previous: Finding | undefined, observation: Observation) {
+  const { decision, mode, cause, run, now } = observation;
+  const stillOpen = previous?.status === 'open' ? previous : undefined;
+  const hasFailed = run !== undefined && FAILED_FOR_GOOD.has(run.outcome);
+  const attempts = (stillOpen?.attempts ?? 0) + (hasFailed ? 1 : 0);
+  const notBefore = hasFailed ? backoffUntil(attempts, now).toISOString() : (decision?.until?.toISOString() ?? stillOpen?.notBefore);
+  return {
+    status: 'open' as const,
+    since: stillOpen?.since ?? now.toISOString(),
+    attempts,
+    ...(mode !== undefined && { mode }),
+    ...(decision !== undefined && { decision: decision.decision, reason: decision.reason }),
+    ...(decision?.because !== undefined && { because: decision.because.slice(0, 2000) }),
+    ...(notBefore !== undefined && { notBefore }),
+    ...actorOf(stillOpen, cause),
+  };
+}
+
+function lastRunOf(previous: Finding | undefined, run: Observation['run']) {
+  if (run !== undefined) return { lastOutcome: run.outcome, lastRunId: run.runId };
+  return {
+    ...(previous?.lastOutcome !== undefined && { lastOutcome: previous.lastOutcome }),
+    ...(previous?.lastRunId !== undefined && { lastRunId: previous.lastRunId }),
+  };
+}
+
+function actorOf(previous: Finding | undefined, cause: PendingCause | undefined) {
+  const actor = cause?.actor?.id ?? previous?.actor;
+  return actor === undefined ? {} : { actor };
+}
+
+function evidenceOf(verdict: Verdict): { readonly evidence?: string } {
+  switch (verdict.verdict) {
+    case 'violation':
+      return { evidence: JSON.stringify(verdict.evidence) };
+    case 'not-applicable':
+      return { evidence: verdict.reason };
+    case 'unknown':
+      return { evidence: `missing: ${verdict.missing}` };
+    case 'compliant':
+      return {};
+  }
+}
+
+/** Does the new state say anything that the stored one does not? */
+export function isChanged(previous: Finding | undefined, next: Finding): boolean {
+  if (previous === undefined) return true;
+  const { updated: _before, ...old } = previous;
+  const { updated: _after, ...fresh } = next;
+  const names = new Set([...Object.keys(old), ...Object.keys(fresh)]) as Set<keyof typeof old>;
+  return [...names].some((name) => old[name] !== fresh[name]);
+}
+
+/** Is this decision news? Only then does it get an audit row. */
+export function isNewDecision(previous: Finding | undefined, next: Finding): boolean {
+  if (previous?.status !== 'open') return true;
+  return (['decision', 'reason', 'mode', 'evidence', 'because'] as const).some((name) => previous[name] !== next[name]);
+}
+
+/** Until when a remediation leaves the resource alone, because somebody else just performed the action that it yields to. */
+export function yieldUntilOf(
+  previous: Finding | undefined,
+  remediation: Remediation | undefined,
+  causes: readonly PendingCause[],
+  graceMs: number,
+): string | undefined {
+  const action = remediation?.yieldsTo?.action.toLowerCase();
+  if (action === undefined) return undefined;
+  const ends = causes
+    .filter(({ operation }) => operation?.toLowerCase() === action)
+    .map(({ time }) => new Date(Date.parse(time) + graceMs).toISOString());
+  return [previous?.yieldUntil, ...ends].filter((time) => time !== undefined).toSorted().at(-1);
+}
+
+/** The cause that a person would name: the newest event, else the newest of all. */
+export function principalCause(causes: readonly PendingCause[]): PendingCause | undefined {
+  const byTime = causes.toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time));
+  return byTime.find(({ kind }) => kind === 'event' || kind === 'alert') ?? byTime[0];
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { auditKey } from '../audit/audit-log.ts';
+import { isPlainObject } from '../resources/lenient.ts';
+import { isDockwardenError } from '../errors.ts';
+import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
+import { resourceColumns } from './audit-rows.ts';
+import type { EngineContext } from './ports.ts';
+
+/** Keeps a message that was given up on as a blob, and says so in the audit. Idempotent: the blob's name comes from the body. */
+export async function keepPoison(context: EngineContext, queue: string, message: unknown, why: string): Promise<string> {
+  const body = typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
+  const id = createHash('sha256').update(body).digest('hex').slice(0, 32);
+  const blob = await context.poison.save(queue, id, body);
+  const now = context.clock.now();
+  const resource = isPlainObject(message) ? readResource(message['resourceId']) : undefined;
+  context.log.error('message given up', { queue, blob: `poison/${blob}`, why });
+  await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
+    time: now.toISOString(),
+    stage: 'input',
+    reason: 'poison',
+    ...(resource !== undefined && resourceColumns(resource)),
+    causeId: `poison/${blob}`,
+    error: why,
+    configHash: context.settings.hash,
+    version: context.version,
+  });
+  return blob;
+}
+
+function readResource(id: unknown): ResourceId | undefined {
+  try {
+    return parseResourceId(String(id));
+  } catch (error) {
+    if (isDockwardenError(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,167 @@
+import { auditKey } from '../audit/audit-log.ts';
+import { probeSubscription } from '../azure/resources.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { formatWorkMessage, type WorkMessage } from '../events/work-message.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import type { OpenRun } from '../work/work-items.ts';
+import { causeColumns, resourceColumns } from './audit-rows.ts';
+import { type EngineContext, LIMITS } from './ports.ts';
+import { ResourcePass, unreadable, type Wait } from './resource-pass.ts';
+import { endUnreadable, takeUpRun } from './resume.ts';
+import type { Snapshot } from './snapshot.ts';
+import { retryDelay } from './waiting.ts';
+import { WorkLease } from './work-lease.ts';
+
+/** How long to stay away from storage that does not answer. */
+const STORAGE_WAIT = 30_000;
+
+/**
+ * Brings one resource to the decided state. Returns when the message may be deleted: an outcome or a decision is stored, or a new
+ * message has been sent for later. Throws only when neither can be had; the host then delivers the message again.
+ */
+export async function reconcile(context: EngineContext, message: WorkMessage, owner: string): Promise<void> {
+  try {
+    await reconcileOnce(context, message, owner);
+  } catch (error) {
+    const isPassing = isDockwardenError(error, 'STORAGE_UNAVAILABLE') || isDockwardenError(error, 'LEASE_LOST');
+    if (!isPassing) throw error;
+    context.log.warn('work put back', { resourceId: message.resourceId.id, error: error.message, code: error.code });
+    const delayMs = error.code === 'LEASE_LOST' ? LIMITS.lease + LIMITS.leaseSkew : STORAGE_WAIT;
+    await context.queue.send(formatWorkMessage(message), delayMs);
+  }
+}
+
+async function reconcileOnce(context: EngineContext, message: WorkMessage, owner: string): Promise<void> {
+  const target = message.resourceId;
+  const acquired = await WorkLease.acquire(context.work, context.clock, target, owner, {
+    ...(message.cause !== undefined && { cause: { ...message.cause, queuedAt: message.cause.time } }),
+    ...(message.notBefore !== undefined && { notBefore: message.notBefore }),
+  });
+  switch (acquired.result) {
+    case 'clean':
+    case 'scheduled':
+      return;
+    case 'held':
+      // Its worker sees what came in when it is done; this message is only needed if it is dead.
+      await context.queue.send(formatWorkMessage(message), acquired.until.getTime() - context.clock.now().getTime());
+      return;
+    case 'leased':
+      await workOn(context, target, acquired.lease);
+  }
+}
+
+async function workOn(context: EngineContext, target: ResourceId, lease: WorkLease): Promise<void> {
+  let openRun = lease.item.run;
+  for (;;) {
+    const pass = await ResourcePass.begin(context, target, lease);
+    const wait = await lookAt(pass, openRun);
+    await pass.save();
+    if (wait !== undefined) {
+      await suspend(context, target, lease, wait);
+      return;
+    }
+    if ((await lease.finish()) === 'released') return;
+    openRun = undefined;
+  }
+}
+
+interface PassWait extends Wait {
+  readonly missingSince?: string;
+}
+
+async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise<PassWait | undefined> {
+  let snapshot: Snapshot;
+  try {
+    snapshot = await pass.read();
+  } catch (error) {
+    return await afterFailedRead(pass, openRun, error);
+  }
+  if (openRun === undefined) return await pass.treat(snapshot);
+  const taken = await takeUpRun(pass, openRun, snapshot);
+  return taken.wait ?? (await pass.treat(taken.snapshot));
+}
+
+async function suspend(context: EngineContext, target: ResourceId, lease: WorkLease, wait: PassWait): Promise<void> {
+  const now = context.clock.now();
+  const notBefore = new Date(now.getTime() + wait.delayMs).toISOString();
+  await context.queue.send(formatWorkMessage({ resourceId: target, notBefore }), wait.delayMs);
+  const { attempt, waitingSince, previousRunId } = lease.item;
+  const previous = wait.previousRunId ?? previousRunId;
+  await lease.suspend({
+    attempt: attempt + 1,
+    waitingSince: waitingSince ?? now.toISOString(),
+    notBefore,
+    ...(wait.run !== undefined && { run: wait.run }),
+    ...(wait.missingSince !== undefined && { missingSince: wait.missingSince }),
+    ...(previous !== undefined && { previousRunId: previous }),
+  });
+}
+
+async function afterFailedRead(pass: ResourcePass, openRun: OpenRun | undefined, error: unknown): Promise<PassWait | undefined> {
+  if (!isDockwardenError(error) || !error.code.startsWith('AZURE_')) throw error;
+  if (error.code === 'AZURE_NOT_FOUND') return await afterMissing(pass, openRun, error);
+  if (error.code === 'AZURE_TRANSIENT' || error.code === 'AZURE_BUSY' || error.code === 'AZURE_CONFLICT') {
+    return await afterOutage(pass, openRun, error);
+  }
+  // Not allowed to read: that says nothing about the resource, and trying again helps nobody.
+  await noteUnreadable(pass, error);
+  if (openRun !== undefined) await endUnreadable(pass, openRun, 'denied', error.message);
+  return undefined;
+}
+
+async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promise<void> {
+  const because = `cannot be judged: ${error.message}`;
+  for (const policy of pass.policies) {
+    const verdict = unreadable(error);
+    await pass.note({ policy, verdict, decision: { decision: 'observe', reason: 'verdict-unknown', because } });
+  }
+}
+
+async function afterOutage(pass: ResourcePass, openRun: OpenRun | undefined, error: DockwardenError): Promise<PassWait | undefined> {
+  const { attempt, waitingSince } = pass.lease.item;
+  const waitedMs = waitingSince === undefined ? 0 : pass.context.clock.now().getTime() - Date.parse(waitingSince);
+  const hasGivenUp = waitedMs >= LIMITS.givingUp;
+  if (attempt === 0 || hasGivenUp) await noteOutage(pass, hasGivenUp ? 'gave-up' : 'azure-unavailable', error);
+  if (!hasGivenUp) return { delayMs: retryDelay(attempt, error), ...(openRun !== undefined && { run: openRun }) };
+  if (openRun !== undefined) await endUnreadable(pass, openRun, 'gave-up', error.message);
+  return undefined;
+}
+
+/** A decision without a run and without a policy: nothing about the resource could be read. */
+async function noteOutage({ context, target, cause }: ResourcePass, reason: string, error: DockwardenError): Promise<void> {
+  const now = context.clock.now();
+  await context.audit.append(auditKey(now, context.newRunId(), 'decision'), {
+    time: now.toISOString(),
+    stage: 'decision',
+    ...resourceColumns(target),
+    ...(cause !== undefined && causeColumns(cause)),
+    decision: 'defer',
+    reason,
+    configHash: context.settings.hash,
+    version: context.version,
+    error: error.message,
+  });
+}
+
+/** A 404 is believed after a second one a minute later (or after a delete event), and only while the subscription can be read at all. */
+async function afterMissing(pass: ResourcePass, openRun: OpenRun | undefined, error: DockwardenError): Promise<PassWait | undefined> {
+  if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
+  const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
+  if (!hasOpenFindings) return undefined;
+  const now = pass.context.clock.now();
+  const missingSince = pass.lease.item.missingSince ?? now.toISOString();
+  const isBelievable = now.getTime() - Date.parse(missingSince) >= LIMITS.missing || pass.causes.some(({ deleted }) => deleted === true);
+  if (!isBelievable) return { delayMs: LIMITS.missing, missingSince };
+  try {
+    await pass.calls.read(probeSubscription, pass.target);
+  } catch (probeError) {
+    if (!isDockwardenError(probeError)) throw probeError;
+    if (probeError.code !== 'AZURE_TRANSIENT') {
+      await noteUnreadable(pass, probeError);
+      return undefined;
+    }
+    return { delayMs: retryDelay(pass.lease.item.attempt, probeError), missingSince };
+  }
+  pass.noteGone();
+  return undefined;
+}

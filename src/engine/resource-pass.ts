@@ -1,0 +1,307 @@
+import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { formatWorkMessage } from '../events/work-message.ts';
+import type { Finding } from '../findings/findings.ts';
+import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
+import type { Preflight, Remediation } from '../remediations/define-remediation.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
+import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
+import { AzureCalls } from './azure-calls.ts';
+import { type Decision, decide } from './decide.ts';
+import { isChanged, isNewDecision, nextFinding, principalCause, yieldUntilOf } from './finding-state.ts';
+import { type RunEnd, type RunInput, startRun, touchedBefore, violationOf } from './fix-run.ts';
+import { type EngineContext, LIMITS } from './ports.ts';
+import { busyState, evaluatePolicy, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
+import { retryDelay } from './waiting.ts';
+import type { WorkLease } from './work-lease.ts';
+
+/** Longest wait for a resource that Azure is changing, in milliseconds: the end of the change tells nobody else. */
+const BUSY_WAIT = 60_000;
+
+/** Something that has to happen later. */
+export interface Wait {
+  readonly delayMs: number;
+  /** A run without an outcome. */
+  readonly run?: OpenRun;
+  /** The run that ended with `retry`. */
+  readonly previousRunId?: string;
+}
+
+/** One policy judged on one snapshot, with what was decided and done about it. */
+interface Judged {
+  readonly policy: Policy;
+  readonly verdict: Verdict;
+  readonly decision?: Decision;
+}
+
+/** One look at one resource: judges every policy in catalogue order, fixes what is decided, remembers the rest. */
+export class ResourcePass {
+  readonly context: EngineContext;
+  readonly target: ResourceId;
+  readonly lease: WorkLease;
+  readonly calls: AzureCalls;
+  readonly policies: readonly Policy[];
+  readonly causes: readonly PendingCause[];
+  readonly cause: PendingCause | undefined;
+  readonly previous: ReadonlyMap<string, Finding>;
+  readonly #runs = new Map<string, Extract<RunEnd, { end: 'outcome' }>>();
+  readonly #fixedAt = new Map<string, Date>();
+  readonly #changed: Finding[] = [];
+  #timings: Timings;
+
+  private constructor(context: EngineContext, target: ResourceId, lease: WorkLease, findings: readonly Finding[]) {
+    this.context = context;
+    this.target = target;
+    this.lease = lease;
+    this.calls = new AzureCalls(context, target);
+    this.policies = policiesFor(context.policies, context.settings, target.type);
+    this.causes = lease.causes;
+    this.cause = principalCause(lease.causes);
+    this.previous = new Map(findings.map((finding) => [finding.policyId, finding]));
+    this.#timings = {
+      ...(this.cause !== undefined && { event: this.cause.time, queued: this.cause.queuedAt }),
+      started: context.clock.now().toISOString(),
+    };
+  }
+
+  static async begin(context: EngineContext, target: ResourceId, lease: WorkLease): Promise<ResourcePass> {
+    return new ResourcePass(context, target, lease, await context.findings.ofResource(target));
+  }
+
+  /** Reads the live resource. */
+  async read(): Promise<Snapshot> {
+    const snapshot = await readSnapshot(this.calls, this.target, this.policies, () => this.context.clock.now());
+    this.#timings = { ...this.#timings, read: this.#timings.read ?? snapshot.readAt.toISOString() };
+    return snapshot;
+  }
+
+  evaluate(policy: Policy, snapshot: Snapshot, lastFixedAt?: Date): Verdict {
+    const fixedAt = lastFixedAt ?? this.#fixedAt.get(policy.id);
+    return evaluatePolicy(policy, snapshot, {
+      now: this.context.clock.now(),
+      settings: this.context.settings,
+      finding: this.previous.get(policy.id),
+      ...(fixedAt !== undefined && { lastFixedAt: fixedAt }),
+    });
+  }
+
+  /** Judges and treats every policy on this snapshot; stops early when something has to wait. */
+  async treat(snapshot: Snapshot): Promise<Wait | undefined> {
+    let current = snapshot;
+    let wait: Wait | undefined;
+    for (const policy of this.policies) {
+      const judged = await this.#judge(policy, current);
+      let verdict = judged.verdict;
+      if (judged.decision?.decision === 'fix' && !this.#runs.has(policy.id)) {
+        const end = await this.#fix(policy, current, judged.decision, verdict);
+        if (end.end === 'open') {
+          await this.note(judged, current);
+          return { delayMs: end.delayMs, run: end.run };
+        }
+        wait = this.noteRun(policy, end);
+        current = end.snapshot ?? current;
+        verdict = this.evaluate(policy, current);
+      } else if (judged.decision !== undefined) {
+        wait = waitFor(judged.decision, this.lease.item.attempt) ?? wait;
+      }
+      await this.note({ ...judged, verdict }, current);
+      if (wait !== undefined) return wait;
+    }
+    return undefined;
+  }
+
+  /** Takes in how a run ended; a `retry` has to wait. */
+  noteRun(policy: Policy, end: Extract<RunEnd, { end: 'outcome' }>): Wait | undefined {
+    this.#runs.set(policy.id, end);
+    if (end.outcome === 'fixed') {
+      const renewed = this.remediationOf(policy)?.renews ?? [];
+      for (const { id } of [policy, ...renewed]) this.#fixedAt.set(id, this.context.clock.now());
+    }
+    const { outcome, runId } = end;
+    this.context.log.info('run ended', { resourceId: this.target.id, policyId: policy.id, outcome, runId });
+    return outcome === 'retry' ? { delayMs: end.delayMs ?? retryDelay(0), previousRunId: runId } : undefined;
+  }
+
+  /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
+  async note({ policy, verdict, decision }: Judged, snapshot?: Snapshot): Promise<void> {
+    const previous = this.previous.get(policy.id);
+    const remediation = this.remediationOf(policy);
+    const fixedAt = this.#fixedAt.get(policy.id);
+    const run = this.#runs.get(policy.id);
+    const next = nextFinding(previous, {
+      target: this.target,
+      policy,
+      verdict,
+      decision,
+      mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
+      cause: this.cause,
+      yieldUntil: this.#yieldUntil(policy),
+      run: run === undefined || run.outcome === 'retry' ? undefined : run,
+      fixedAt,
+      now: this.context.clock.now(),
+    });
+    if (next === undefined || !isChanged(previous, next)) return;
+    if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
+      const plan = snapshot === undefined ? [] : await this.#plan(policy, snapshot, verdict, decision);
+      const row = decisionRow(this.context, this.subject(policy, verdict), decision, plan);
+      await this.context.audit.append(row.key, row.record);
+      this.context.log.info('decided', { resourceId: this.target.id, policyId: policy.id, decision: decision.decision, reason: decision.reason });
+      await this.#scheduleLook(policy, decision);
+    }
+    this.#changed.push(next);
+  }
+
+  /** Stores every finding that says something new, together. */
+  async save(): Promise<void> {
+    const active = new Set(this.policies.map(({ id }) => id));
+    const updated = this.context.clock.now().toISOString();
+    for (const finding of this.previous.values()) {
+      if (finding.status === 'closed' || active.has(finding.policyId)) continue;
+      this.#changed.push({ ...finding, status: 'closed', closedBecause: 'policy-off', updated });
+    }
+    if (this.#changed.length > 0) await this.context.findings.save(this.target, this.#changed);
+  }
+
+  /** Closes every open finding: the resource is gone. */
+  noteGone(): void {
+    const updated = this.context.clock.now().toISOString();
+    const open = [...this.previous.values()].filter(({ status }) => status === 'open');
+    this.#changed.push(...open.map((finding) => ({ ...finding, status: 'closed' as const, closedBecause: 'gone' as const, updated })));
+  }
+
+  remediationOf(policy: Policy): Remediation | undefined {
+    return this.context.remediations.find(({ fixes }) => fixes.id === policy.id);
+  }
+
+  subject(policy: Policy, verdict: Verdict): Subject {
+    const remediation = this.remediationOf(policy);
+    return {
+      target: this.target,
+      policy,
+      verdict,
+      timings: this.#timings,
+      ...(remediation !== undefined && { remediationId: remediation.id }),
+      ...(this.cause !== undefined && { cause: this.cause }),
+    };
+  }
+
+  runInput(policy: Policy, remediation: Remediation): RunInput {
+    return {
+      subject: {
+        target: this.target,
+        policy,
+        remediationId: remediation.id,
+        ...(this.cause !== undefined && { cause: this.cause }),
+      },
+      remediation,
+      timings: this.#timings,
+      calls: this.calls,
+      lease: this.lease,
+      previousRunId: this.lease.item.previousRunId,
+      read: async () => await this.read(),
+      evaluate: (snapshot, lastFixedAt) => this.evaluate(policy, snapshot, lastFixedAt),
+    };
+  }
+
+  /** The decision about one violation, pre-flight included. */
+  async decideAbout(policy: Policy, snapshot: Snapshot, verdict: Verdict): Promise<Decision | undefined> {
+    if (verdict.verdict !== 'violation' && verdict.verdict !== 'unknown') return undefined;
+    const remediation = this.remediationOf(policy);
+    const previous = this.previous.get(policy.id);
+    const yieldUntil = this.#yieldUntil(policy);
+    const isSweepOnly = this.causes.every(({ kind }) => kind === 'sweep');
+    const hasBackoff = isSweepOnly && (previous?.attempts ?? 0) > 0 && previous?.notBefore !== undefined;
+    const input = {
+      verdict,
+      mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
+      busy: busyState(this.target.type, snapshot),
+      yieldUntil: yieldUntil === undefined ? undefined : new Date(yieldUntil),
+      backoffUntil: hasBackoff ? new Date(previous.notBefore) : undefined,
+      now: this.context.clock.now(),
+    };
+    const decision = decide({ ...input, preflight: 'not-run' });
+    if (decision !== 'needs-preflight') return decision;
+    if (remediation === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'a pre-flight without a remediation');
+    const preflight = await this.#preflight(policy, remediation, snapshot, verdict);
+    const final = decide({ ...input, preflight });
+    if (final === 'needs-preflight') throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight was asked for twice');
+    return final;
+  }
+
+  async #judge(policy: Policy, snapshot: Snapshot): Promise<Judged> {
+    const verdict = this.evaluate(policy, snapshot);
+    const decision = await this.decideAbout(policy, snapshot, verdict);
+    this.#timings = { ...this.#timings, decided: this.context.clock.now().toISOString() };
+    return { policy, verdict, ...(decision !== undefined && { decision }) };
+  }
+
+  async #fix(policy: Policy, snapshot: Snapshot, decision: Decision, verdict: Verdict): Promise<RunEnd> {
+    const remediation = this.remediationOf(policy);
+    if (remediation === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'a fix without a remediation');
+    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
+    const touched = touchedBefore(remediation, violation, snapshot);
+    if (touched === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
+    return await startRun(this.context, this.runInput(policy, remediation), violation, decision, touched);
+  }
+
+  async #preflight(policy: Policy, remediation: Remediation, snapshot: Snapshot, verdict: Verdict): Promise<Preflight | 'unavailable'> {
+    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
+    if (touchedBefore(remediation, violation, snapshot) === undefined) {
+      return { go: false, reason: 'before-too-large', because: 'the present values are too large to be recorded, so they could not be put back' };
+    }
+    if (remediation.preflight === undefined) return { go: true };
+    try {
+      // A pre-flight only reads; bound like this it could not write if it tried.
+      return await remediation.preflight({ ...violation, ops: this.calls.bind(remediation.uses, { writes: 'plan' }) });
+    } catch (error) {
+      if (!isDockwardenError(error)) throw error;
+      const isPassing = error.code === 'AZURE_TRANSIENT' || error.code === 'AZURE_BUSY' || error.code === 'AZURE_CONFLICT';
+      return isPassing ? 'unavailable' : { go: false, reason: 'dependants-unreadable', because: error.message };
+    } finally {
+      this.calls.takeOperations();
+    }
+  }
+
+  /** What the fix would call, without sending any write. */
+  async #plan(policy: Policy, snapshot: Snapshot, verdict: Verdict, decision: Decision): Promise<readonly RecordedOperation[]> {
+    const remediation = this.remediationOf(policy);
+    if (remediation === undefined || verdict.verdict !== 'violation') return [];
+    if (decision.decision !== 'await-approval' && decision.reason !== 'mode-observe') return [];
+    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
+    try {
+      await remediation.fix({ ...violation, ops: this.calls.bind(remediation.uses, { writes: 'plan' }) });
+    } catch (error) {
+      if (!isDockwardenError(error)) throw error;
+      this.context.log.warn('the plan is incomplete', { resourceId: this.target.id, policyId: policy.id, error: error.message });
+    }
+    return this.calls.takeOperations();
+  }
+
+  #yieldUntil(policy: Policy): string | undefined {
+    const remediation = this.remediationOf(policy);
+    const grace = remediation === undefined ? 0 : this.context.settings.graceOf(remediation.id);
+    return yieldUntilOf(this.previous.get(policy.id), remediation, this.causes, grace);
+  }
+
+  /** A decision that waits for a known moment gets a look of its own then; a later moment is found by the sweep. */
+  async #scheduleLook(policy: Policy, { until }: Decision): Promise<void> {
+    const now = this.context.clock.now();
+    const delayMs = (until ?? now).getTime() - now.getTime();
+    if (until === undefined || delayMs > LIMITS.message) return;
+    const time = until.toISOString();
+    const cause = { kind: 'sweep', id: `look-${policy.id}-${time}`, time } as const;
+    await this.context.queue.send(formatWorkMessage({ resourceId: this.target, cause }), Math.max(0, delayMs));
+  }
+}
+
+/** Short waits that only a wake-up ends. */
+function waitFor(decision: Decision, attempt: number): Wait | undefined {
+  if (decision.reason === 'resource-busy') return { delayMs: Math.min(retryDelay(attempt), BUSY_WAIT) };
+  if (decision.reason === 'preflight-unavailable') return { delayMs: retryDelay(attempt) };
+  return undefined;
+}
+
+/** The verdict of a resource that may not be read. */
+export function unreadable(error: DockwardenError): Verdict {
+  return unknown(`permission to read the resource (${error.details.serviceCode ?? error.code})`);
+}

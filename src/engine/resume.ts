@@ -1,0 +1,76 @@
+import type { Policy } from '../policy/define-policy.ts';
+import type { OpenRun } from '../work/work-items.ts';
+import { runKey } from './audit-rows.ts';
+import { endRun, judgeRun, type RunEnd, resumeRun, violationOf } from './fix-run.ts';
+import { LIMITS } from './ports.ts';
+import type { ResourcePass, Wait } from './resource-pass.ts';
+import { busyState, type Snapshot } from './snapshot.ts';
+import { retryDelay } from './waiting.ts';
+
+/** How an open run stands in the audit. */
+type RunRecord =
+  /** No intent: nothing was ever touched, and the run is void. */
+  | { readonly state: 'void' }
+  | { readonly state: 'ended'; readonly end: Extract<RunEnd, { end: 'outcome' }> }
+  | { readonly state: 'open' };
+
+/** The policy of an open run; undefined when this version or these settings do not know it. */
+function policyOf(pass: ResourcePass, run: OpenRun): Policy | undefined {
+  return pass.context.policies.find(({ id }) => id === run.policyId);
+}
+
+async function lookUp(pass: ResourcePass, run: OpenRun): Promise<RunRecord> {
+  const { audit } = pass.context;
+  if ((await audit.find(runKey(run, 'intent'))) === undefined) return { state: 'void' };
+  const outcome = (await audit.find(runKey(run, 'outcome')))?.outcome;
+  return outcome === undefined ? { state: 'open' } : { state: 'ended', end: { end: 'outcome', outcome, runId: run.runId } };
+}
+
+/** What a run that was taken up leaves. */
+export interface TakenUp {
+  readonly wait: Wait | undefined;
+  /** The resource as it is now. */
+  readonly snapshot: Snapshot;
+}
+
+/** Takes up a run that a worker left without an outcome: decides again on the live state. Anything but `fix` makes no call. */
+export async function takeUpRun(pass: ResourcePass, run: OpenRun, snapshot: Snapshot): Promise<TakenUp> {
+  const policy = policyOf(pass, run);
+  const record = await lookUp(pass, run);
+  if (record.state === 'void' || policy === undefined) return { wait: undefined, snapshot };
+  const end = record.state === 'ended' ? record.end : await goOn(pass, policy, run, snapshot);
+  if (end.end === 'open') return { wait: { delayMs: end.delayMs, run: end.run }, snapshot };
+  return { wait: pass.noteRun(policy, end), snapshot: end.snapshot ?? snapshot };
+}
+
+/** Ends an open run whose resource cannot be read; void and ended runs stay as they are. */
+export async function endUnreadable(pass: ResourcePass, run: OpenRun, outcome: 'gone' | 'denied' | 'gave-up', error: string): Promise<void> {
+  const policy = policyOf(pass, run);
+  const remediation = policy === undefined ? undefined : pass.remediationOf(policy);
+  if (policy === undefined || remediation === undefined || (await lookUp(pass, run)).state !== 'open') return;
+  const end = await endRun(pass.context, pass.runInput(policy, remediation), run, { outcome, reason: 'unreadable', error });
+  if (end.end === 'outcome') pass.noteRun(policy, end);
+}
+
+async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: Snapshot): Promise<RunEnd> {
+  const { context, target, lease } = pass;
+  const remediation = context.remediations.find(({ id }) => id === run.remediationId);
+  if (remediation === undefined) return { end: 'outcome', outcome: 'abandoned', runId: run.runId };
+  const input = pass.runInput(policy, remediation);
+  const resumed = { ...run, resumed: run.resumed + 1 };
+  if (!context.settings.isPolicyOn(policy.id)) {
+    return await endRun(context, input, resumed, { outcome: 'abandoned', reason: 'policy-off', snapshot });
+  }
+  const waitedMs = context.clock.now().getTime() - Date.parse(lease.item.waitingSince ?? run.startedAt);
+  const busy = busyState(target.type, snapshot);
+  if (busy !== undefined && waitedMs < LIMITS.givingUp) return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
+  if (run.verifyingSince !== undefined) return await judgeRun(context, input, run, snapshot);
+  const verdict = pass.evaluate(policy, snapshot);
+  if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return await judgeRun(context, input, resumed, snapshot);
+  const decision = await pass.decideAbout(policy, snapshot, verdict);
+  if (decision?.decision === 'defer' && waitedMs < LIMITS.givingUp) return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
+  if (decision?.decision !== 'fix') {
+    return await endRun(context, input, resumed, { outcome: 'abandoned', reason: decision?.reason ?? 'no-decision', snapshot });
+  }
+  return await resumeRun(context, input, violationOf(context, { target, policy }, snapshot, verdict), run);
+}

@@ -1,0 +1,89 @@
+import { relatedReads, resourceReads } from '../azure/resources.ts';
+import { DockwardenError } from '../errors.ts';
+import type { Finding } from '../findings/findings.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
+import { unknown } from '../policy/define-policy.ts';
+import { hasProperties } from '../resources/lenient.ts';
+import type { ManagedCluster } from '../resources/managed-cluster.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { type RelatedMap, type ResourceMap, type ResourceType, resourceReaders } from '../resources/resource-map.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { AzureCalls } from './azure-calls.ts';
+import type { Busy } from './decide.ts';
+
+/** One resource at one moment. */
+export interface Snapshot {
+  /** The body as ARM sent it, for before and after. */
+  readonly raw: Readonly<Record<string, unknown>>;
+  /** Undefined when the body cannot be read as its type at all. */
+  readonly resource: ResourceMap[ResourceType] | undefined;
+  readonly related: Partial<RelatedMap>;
+  readonly readAt: Date;
+}
+
+/** The policies that are on and judge this type, in catalogue order. */
+export function policiesFor(policies: readonly Policy[], settings: Settings, type: ResourceType): readonly Policy[] {
+  return policies.filter((policy) => policy.resource === type && settings.isPolicyOn(policy.id));
+}
+
+/** Reads the live resource and what its policies need besides. */
+export async function readSnapshot(
+  calls: AzureCalls,
+  target: ResourceId,
+  policies: readonly Policy[],
+  now: () => Date,
+): Promise<Snapshot> {
+  const raw = await calls.read(resourceReads[target.type], target);
+  if (typeof raw['id'] !== 'string' || raw['id'].toLowerCase() !== target.key) {
+    throw new DockwardenError('AZURE_TRANSIENT', 'the answer is about another resource', { resourceId: target.id });
+  }
+  const needed = new Set(policies.flatMap((policy) => policy.needs ?? []));
+  const related: { agentPools?: RelatedMap['agentPools'] } = {};
+  for (const name of needed) related[name] = await calls.read(relatedReads[name], target);
+  return { raw, resource: parseResource(target.type, raw), related, readAt: now() };
+}
+
+/** The body as its type; undefined when even id and name are missing. */
+export function parseResource(type: ResourceType, raw: unknown): ResourceMap[ResourceType] | undefined {
+  const parsed = resourceReaders[type].safeParse(raw);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** What a policy is told besides the resource. */
+export interface EvaluationFacts {
+  readonly now: Date;
+  readonly settings: Settings;
+  readonly finding: Finding | undefined;
+  /** A rotation that was just performed, though not recorded yet. */
+  readonly lastFixedAt?: Date;
+}
+
+/** One policy on one snapshot. */
+export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: EvaluationFacts): Verdict {
+  if (!hasProperties(snapshot.raw)) return unknown('properties');
+  if (snapshot.resource === undefined) return unknown('id and name');
+  const unread = policy.needs?.find((name) => snapshot.related[name] === undefined);
+  if (unread !== undefined) return unknown(`related ${unread}`);
+  const recorded = facts.finding?.lastFixedAt;
+  const lastFixedAt = facts.lastFixedAt ?? (recorded === undefined ? undefined : new Date(recorded));
+  return policy.evaluate(snapshot.resource, {
+    now: facts.now,
+    lastFixedAt,
+    // Complete for what the policy declared, as just checked.
+    related: snapshot.related as RelatedMap,
+    parameters: facts.settings.parametersOf(policy.id),
+  });
+}
+
+const FINAL_STATES = new Set(['succeeded', 'failed', 'canceled', 'cancelled']);
+
+/** Is Azure still changing the resource, or is it stopped? An absent state counts as final. */
+export function busyState(type: ResourceType, snapshot: Snapshot): Busy | undefined {
+  const state = snapshot.resource?.properties.provisioningState;
+  if (state !== undefined && !FINAL_STATES.has(state.toLowerCase())) {
+    return { reason: 'resource-busy', because: `provisioningState is ${state.slice(0, 40)}` };
+  }
+  if (type !== 'Microsoft.ContainerService/managedClusters') return undefined;
+  const { code } = (snapshot.resource as ManagedCluster | undefined)?.properties.powerState ?? {};
+  return code?.toLowerCase() === 'stopped' ? { reason: 'resource-stopped', because: 'the cluster is stopped' } : undefined;
+}

@@ -1,0 +1,182 @@
+import { auditKey } from '../audit/audit-log.ts';
+import { queryResources } from '../azure/resources.ts';
+import { classifyAzureError } from '../azure/azure-error.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { formatWorkMessage } from '../events/work-message.ts';
+import type { Finding } from '../findings/findings.ts';
+import type { SweepRecord } from '../guards/sweep-record.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
+import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
+import { type EngineContext, LIMITS } from './ports.ts';
+import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
+
+/** A leftover younger than this still has its message. */
+const LEFTOVER_AGE = 15 * 60_000;
+
+/** One sweep: finds what no event told. */
+interface Sweep {
+  readonly context: EngineContext;
+  readonly id: string;
+  readonly startedAt: Date;
+  /** Findings by lower-case resource id. */
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  readonly seen: Set<string>;
+  queued: number;
+}
+
+/**
+ * Reads every covered resource of the scopes page by page, judges it in place, and queues what calls for a look: a new violation, one
+ * that is due again, a finding that seems to be over, a finding whose resource was not listed, and work that nobody took up.
+ * Never writes a finding itself: Resource Graph lags and shows only what the identity may read.
+ */
+export async function sweepResources(context: EngineContext): Promise<SweepRecord> {
+  const startedAt = context.clock.now();
+  const sweep: Sweep = {
+    context,
+    id: `sweep-${startedAt.toISOString()}`,
+    startedAt,
+    findings: await loadFindings(context),
+    seen: new Set(),
+    queued: 0,
+  };
+  const failure = await readPages(sweep);
+  if (failure === undefined) await queueVanished(sweep);
+  else await recordIncomplete(sweep, failure);
+  await queueLeftovers(sweep);
+  const record: SweepRecord = {
+    startedAt: startedAt.toISOString(),
+    finishedAt: context.clock.now().toISOString(),
+    complete: failure === undefined,
+    resources: sweep.seen.size,
+    queued: sweep.queued,
+  };
+  await context.sweeps.save(record);
+  context.log.info('sweep finished', { ...record });
+  return record;
+}
+
+async function loadFindings(context: EngineContext): Promise<ReadonlyMap<string, readonly Finding[]>> {
+  const findings = new Map<string, Finding[]>();
+  for (const scope of context.settings.scopes) {
+    for await (const finding of context.findings.ofSubscription(scope)) {
+      const key = finding.resourceId.toLowerCase();
+      findings.set(key, [...(findings.get(key) ?? []), finding]);
+    }
+  }
+  return findings;
+}
+
+/** The error that stopped it, if any. */
+async function readPages(sweep: Sweep): Promise<DockwardenError | undefined> {
+  const { context } = sweep;
+  const { scopes } = context.settings;
+  if (scopes.length === 0) return undefined;
+  let skipToken: string | undefined;
+  do {
+    try {
+      const page = await queryResources.run(callContext(context), scopes, skipToken);
+      for (const raw of page.resources) await lookAt(sweep, raw);
+      skipToken = page.skipToken;
+    } catch (thrown) {
+      if (isDockwardenError(thrown, 'STORAGE_UNAVAILABLE')) throw thrown;
+      return classifyAzureError(thrown, 'read', context.clock.now());
+    }
+  } while (skipToken !== undefined);
+  return undefined;
+}
+
+async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Promise<void> {
+  const { context } = sweep;
+  const target = readId(raw);
+  if (target === undefined) {
+    context.log.warn('sweep: a listed resource has no usable id', { id: String(raw['id']).slice(0, 200) });
+    return;
+  }
+  sweep.seen.add(target.key);
+  const findings = sweep.findings.get(target.key) ?? [];
+  const snapshot: Snapshot = { raw, resource: parseResource(target.type, raw), related: {}, readAt: sweep.startedAt };
+  const isDueForAny = policiesFor(context.policies, context.settings, target.type).some((policy) => {
+    const finding = findings.find(({ policyId }) => policyId === policy.id);
+    return isDue(context, policy, finding, judge(context, policy, snapshot, finding));
+  });
+  if (isDueForAny) await queueLook(sweep, target);
+}
+
+function judge(context: EngineContext, policy: Policy, snapshot: Snapshot, finding: Finding | undefined): Verdict {
+  return evaluatePolicy(policy, snapshot, { now: context.clock.now(), settings: context.settings, finding });
+}
+
+/** Would a look at the live resource change anything that is recorded? */
+export function isDue(context: EngineContext, policy: Policy, finding: Finding | undefined, verdict: Verdict): boolean {
+  const open = finding?.status === 'open' ? finding : undefined;
+  if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return open !== undefined;
+  if (open === undefined || open.verdict !== verdict.verdict) return true;
+  if (verdict.verdict === 'unknown') return false;
+  const remediation = context.remediations.find(({ fixes }) => fixes.id === policy.id);
+  const mode = remediation === undefined ? undefined : context.settings.modeOf(remediation.id);
+  if (open.mode !== mode || open.evidence !== JSON.stringify(verdict.evidence)) return true;
+  if (open.decision === 'observe' || open.decision === 'await-approval') return false;
+  return open.notBefore === undefined || new Date(open.notBefore) <= context.clock.now();
+}
+
+/** Findings whose resource the complete list did not hold; the live read decides whether it is gone. */
+async function queueVanished(sweep: Sweep): Promise<void> {
+  for (const [key, findings] of sweep.findings) {
+    const open = findings.find(({ status }) => status === 'open');
+    if (open === undefined || sweep.seen.has(key)) continue;
+    await queueLook(sweep, parseResourceId(open.resourceId));
+  }
+}
+
+/** Rows whose worker died and whose message is lost (it went to the poison queue, or was never sent). */
+async function queueLeftovers(sweep: Sweep): Promise<void> {
+  const { context, startedAt } = sweep;
+  for await (const item of context.work.leftovers()) {
+    const times = [item.leaseUntil, item.notBefore, item.run?.startedAt, ...item.pending.map(({ queuedAt }) => queuedAt)];
+    const newest = Math.max(...times.map((time) => (time === undefined ? 0 : Date.parse(time))));
+    if (startedAt.getTime() - newest < LEFTOVER_AGE) continue;
+    await context.queue.send(formatWorkMessage({ resourceId: parseResourceId(item.resourceId) }), 0);
+    sweep.queued += 1;
+  }
+}
+
+async function queueLook(sweep: Sweep, resourceId: ResourceId): Promise<void> {
+  const cause = { kind: 'sweep', id: sweep.id, time: sweep.startedAt.toISOString() } as const;
+  await sweep.context.queue.send(formatWorkMessage({ resourceId, cause }), 0);
+  sweep.queued += 1;
+}
+
+async function recordIncomplete({ context, id }: Sweep, failure: DockwardenError): Promise<void> {
+  const now = context.clock.now();
+  context.log.error('sweep incomplete', { error: failure.message });
+  await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
+    time: now.toISOString(),
+    stage: 'input',
+    reason: 'sweep-incomplete',
+    causeKind: 'sweep',
+    causeId: id,
+    error: failure.message,
+    configHash: context.settings.hash,
+    version: context.version,
+  });
+}
+
+function readId(raw: Readonly<Record<string, unknown>>): ResourceId | undefined {
+  const { id } = raw;
+  if (typeof id !== 'string') return undefined;
+  try {
+    return parseResourceId(id);
+  } catch (error) {
+    if (isDockwardenError(error)) return undefined;
+    throw error;
+  }
+}
+
+function callContext(context: EngineContext) {
+  return {
+    clients: context.clients,
+    signal: AbortSignal.timeout(LIMITS.call),
+    operationSignal: AbortSignal.timeout(LIMITS.operation),
+    noteRequestId: () => undefined,
+  };
+}

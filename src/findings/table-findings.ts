@@ -1,0 +1,24 @@
+import { hashOf } from '../storage/resource-key.ts';
+import type { StoredRow, TableStore } from '../storage/table-store.ts';
+import type { Finding, Findings } from './findings.ts';
+
+/** Findings in Table Storage: partition = subscription, row = hash of the resource + policy id. */
+export function createTableFindings(table: TableStore): Findings {
+  async function* read(rows: AsyncIterable<StoredRow>): AsyncIterable<Finding> {
+    for await (const { columns } of rows) yield columns as unknown as Finding;
+  }
+  return {
+    async ofResource(resource) {
+      const hash = hashOf(resource);
+      // `_` sorts directly before a backtick, so this range holds exactly the rows of this resource.
+      return await Array.fromAsync(read(table.range(resource.subscriptionId.toLowerCase(), `${hash}_`, `${hash}\``)));
+    },
+    async save(resource, findings) {
+      const hash = hashOf(resource);
+      const rows = findings.map((finding) => ({ rowKey: `${hash}_${finding.policyId}`, columns: { ...finding } }));
+      await table.putAll(resource.subscriptionId.toLowerCase(), rows);
+    },
+    ofSubscription: (subscriptionId) => read(table.range(subscriptionId.toLowerCase())),
+    all: () => read(table.all()),
+  };
+}

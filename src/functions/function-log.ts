@@ -1,0 +1,19 @@
+import type { InvocationContext } from '@azure/functions';
+import type { Log } from '../engine/ports.ts';
+
+/** Log lines of one invocation: a static message, then what it is about as JSON. */
+export function functionLog(context: InvocationContext): Log {
+  const line = (message: string, details: Readonly<Record<string, unknown>> | undefined) =>
+    details === undefined ? message : `${message} ${JSON.stringify(details)}`;
+  return {
+    info: (message, details) => {
+      context.info(line(message, details));
+    },
+    warn: (message, details) => {
+      context.warn(line(message, details));
+    },
+    error: (message, details) => {
+      context.error(line(message, details));
+    },
+  };
+}

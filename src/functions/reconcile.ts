@@ -1,0 +1,25 @@
+import { app, type InvocationContext } from '@azure/functions';
+import { createContext } from '../app.ts';
+import { keepPoison } from '../engine/poison.ts';
+import { reconcile } from '../engine/reconcile.ts';
+import { isDockwardenError } from '../errors.ts';
+import { parseWorkMessage, type WorkMessage } from '../events/work-message.ts';
+import { functionLog } from './function-log.ts';
+
+async function handle(message: unknown, invocation: InvocationContext): Promise<void> {
+  const context = createContext(functionLog(invocation));
+  let work: WorkMessage;
+  try {
+    work = parseWorkMessage(message);
+  } catch (error) {
+    if (!isDockwardenError(error)) throw error;
+    // Trying again cannot make it readable.
+    await keepPoison(context, 'work', message, error.message);
+    return;
+  }
+  await reconcile(context, work, invocation.invocationId);
+}
+
+export function registerReconcile(name: string): void {
+  app.storageQueue(name, { queueName: 'work', connection: 'AzureWebJobsStorage', handler: handle });
+}

@@ -1,0 +1,24 @@
+import { type FunctionName, registerHealth } from './functions/health.ts';
+import { registerReconcilePoison, registerResourceEventsPoison } from './functions/poison.ts';
+import { registerReconcile } from './functions/reconcile.ts';
+import { registerResourceEvents, registerResourceEventsWebhook } from './functions/resource-events.ts';
+import { registerSweep } from './functions/sweep.ts';
+
+// Nothing may be read or built here: an exception at import leaves the app with no functions at all, and no crash.
+const registered = new Set<string>();
+const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
+  resourceEvents: registerResourceEvents,
+  resourceEventsWebhook: registerResourceEventsWebhook,
+  resourceEventsPoison: registerResourceEventsPoison,
+  reconcile: registerReconcile,
+  reconcilePoison: registerReconcilePoison,
+  sweep: registerSweep,
+  health: (name) => {
+    registerHealth(name, registered);
+  },
+};
+
+for (const [name, register] of Object.entries(registrations)) {
+  register(name);
+  registered.add(name);
+}

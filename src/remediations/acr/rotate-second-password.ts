@@ -1,0 +1,27 @@
+import { regeneratePassword } from '../../azure/container-registry.ts';
+import { acrSecondPasswordFresh } from '../../policy/acr/second-password-fresh.ts';
+import { duration } from '../../policy/parameters.ts';
+import { defineRemediation } from '../define-remediation.ts';
+
+export const acrRotateSecondPassword = defineRemediation({
+  id: 'acr-rotate-second-password',
+  title: 'Rotate the second admin password of the container registry',
+  fixes: acrSecondPasswordFresh,
+  impact:
+    'Clients that hold `password2` stop signing in; clients that hold `password` do not notice. The new value takes about a minute to reach every replica, and nobody is told it: read it in the portal when it is needed.',
+  uses: { regeneratePassword },
+  // Somebody else's rotation names no password: it proves nothing about this one, but they may be in the middle of a rollover.
+  yieldsTo: {
+    action: 'Microsoft.ContainerRegistry/registries/regenerateCredential/action',
+    grace: duration(
+      'ACR_ROTATION_GRACE',
+      '24h',
+      'How long to leave the passwords of a registry alone after somebody else rotated one.',
+    ),
+  },
+  touches: () => [],
+  async fix({ target, ops }) {
+    await ops.regeneratePassword(target, 'password2');
+  },
+  irreversible: 'The old password is gone: Azure generates a new one and offers no way to set or restore a value.',
+});

@@ -1,0 +1,81 @@
+import { deleteTags, mergeTags, readTags } from '../../azure/tags.ts';
+import { fillTemplate, type RequiredTag, TAG_LIMITS } from '../../policy/aks/required-tags.ts';
+import { aksRequiredTagsPresent } from '../../policy/aks/required-tags-present.ts';
+import type { ManagedCluster } from '../../resources/managed-cluster.ts';
+import type { ResourceId } from '../../resources/resource-id.ts';
+import { tagValue } from '../../resources/tags.ts';
+import { defineRemediation, type JsonPointer, type Preflight } from '../define-remediation.ts';
+
+export const aksAddRequiredTags = defineRemediation({
+  id: 'aks-add-required-tags',
+  title: 'Add the required tags to the cluster',
+  fixes: aksRequiredTagsPresent,
+  impact: 'Azure copies cluster tags to the node resource group and its resources. Existing tags keep their values.',
+  uses: { readTags, mergeTags, deleteTags },
+  touches: ({ resource, parameters }) => missingTags(resource, parameters.requiredTags).map(({ name }) => pointerTo(name)),
+  async preflight({ target, resource, evidence, parameters }) {
+    return checkTags(target, resource, evidence['notAllowed'], parameters.requiredTags);
+  },
+  async fix({ target, resource, parameters, ops }) {
+    // Merge would overwrite a tag that somebody has added since the cluster was read, and the tags API knows no If-Match.
+    const tags = await ops.readTags(target);
+    const missing = tagsToAdd(target, { ...resource, tags }, parameters.requiredTags);
+    if (Object.keys(missing).length > 0) await ops.mergeTags(target, missing);
+  },
+  /** Removes what the fix added; a tag that was there before, or that somebody has changed since, stays. */
+  async undo({ target, ops, before, after }) {
+    const added = Object.entries(after).filter(([path]) => before[path as JsonPointer] === undefined);
+    const tags = added.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+    if (tags.length === 0) return;
+    await ops.deleteTags(target, Object.fromEntries(tags.map(([path, value]) => [nameIn(path), value])));
+  },
+});
+
+function checkTags(
+  target: ResourceId,
+  resource: ManagedCluster,
+  notAllowed: unknown,
+  required: readonly RequiredTag[],
+): Preflight {
+  if (typeof notAllowed === 'string') {
+    return { go: false, reason: 'tag-value-not-allowed', because: `these tags hold a value that is not allowed, and values are never overwritten: ${notAllowed}` };
+  }
+  const missing = missingTags(resource, required);
+  const added = tagsToAdd(target, resource, required);
+  const without = missing.filter(({ name }) => added[name] === undefined).map(({ name }) => name);
+  if (without.length > 0) {
+    return { go: false, reason: 'tag-default-missing', because: `AKS_REQUIRED_TAGS gives no usable default for: ${without.join(', ')}` };
+  }
+  const total = Object.keys(resource.tags).length + missing.length;
+  if (total > TAG_LIMITS.perResource) {
+    return { go: false, reason: 'tag-limit-reached', because: `the cluster would have ${total} tags; Azure allows ${TAG_LIMITS.perResource}` };
+  }
+  return { go: true };
+}
+
+function missingTags(resource: ManagedCluster, required: readonly RequiredTag[]): readonly RequiredTag[] {
+  return required.filter(({ name }) => tagValue(resource.tags, name) === undefined);
+}
+
+function tagsToAdd(target: ResourceId, resource: ManagedCluster, required: readonly RequiredTag[]): Readonly<Record<string, string>> {
+  const values = {
+    subscriptionId: target.subscriptionId,
+    resourceGroup: target.resourceGroup,
+    creator: resource.systemData.createdBy,
+  };
+  const tags: Record<string, string> = {};
+  for (const { name, default: template } of missingTags(resource, required)) {
+    const value = template === undefined ? undefined : fillTemplate(template, values);
+    if (value !== undefined) tags[name] = value;
+  }
+  return tags;
+}
+
+function pointerTo(tag: string): JsonPointer {
+  return `/tags/${tag.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+function nameIn(pointer: string): string {
+  return pointer.slice('/tags/'.length).replaceAll('~1', '/').replaceAll('~0', '~');
+}
+

@@ -1,0 +1,161 @@
+import { type TableClient, type TableEntity, type TransactionAction } from '@azure/data-tables';
+import { DockwardenError } from '../errors.ts';
+
+/** One stored row with its version, as the adapters see it. */
+export interface StoredRow {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly etag: string;
+  readonly columns: Readonly<Record<string, unknown>>;
+}
+
+export interface RowKey {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+
+type Columns = Readonly<Record<string, unknown>>;
+
+/** What the adapters need of Table Storage. A refused condition is an answer (`false`), everything else that fails is `STORAGE_UNAVAILABLE`. */
+export interface TableStore {
+  get(key: RowKey): Promise<StoredRow | undefined>;
+  /** False when the key exists already. */
+  insert(key: RowKey, columns: Columns): Promise<string | false>;
+  /** Replaces the row if it still has this version; the new version, or false when somebody else wrote it. */
+  replace(key: RowKey, columns: Columns, etag: string): Promise<string | false>;
+  /** Writes rows of one partition together, whatever was there. */
+  putAll(partitionKey: string, rows: readonly { readonly rowKey: string; readonly columns: Columns }[]): Promise<void>;
+  /** Rows of one partition with `from <= rowKey < to`, in key order. */
+  range(partitionKey: string, from?: string, to?: string): AsyncIterable<StoredRow>;
+  /** Rows that an OData filter selects, in key order; a row without the named column is not selected by it. */
+  where(filter: string): AsyncIterable<StoredRow>;
+  /** All rows, in key order. */
+  all(): AsyncIterable<StoredRow>;
+}
+
+/** Longest text that a table cell takes: 64 KiB of UTF-16. */
+export const MAX_CELL_CHARACTERS = 32_000;
+
+/** Longest wait for one answer, and for one whole list, in milliseconds. */
+const CALL_TIMEOUT = 10_000;
+const LIST_TIMEOUT = 120_000;
+
+/** Table Storage through the official client. */
+export function createTableStore(client: TableClient): TableStore {
+  let isTableKnown = false;
+
+  /** Creates the table when it turns out to be missing, so that a first start needs no set-up step. */
+  async function call<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isTableKnown || tableErrorCode(error) !== 'TableNotFound') throw error;
+      await client.createTable(deadline());
+      isTableKnown = true;
+      return await work();
+    }
+  }
+
+  async function guarded<T, R>(work: () => Promise<T>, refused: Readonly<Record<number, R>>): Promise<T | R> {
+    try {
+      return await call(work);
+    } catch (error) {
+      const status = statusOf(error);
+      if (status !== undefined && status in refused && tableErrorCode(error) !== 'TableNotFound') return refused[status] as R;
+      throw unavailable(client.tableName, error);
+    }
+  }
+
+  async function* list(filter?: string): AsyncIterable<StoredRow> {
+    try {
+      // The first page creates the table when it is missing; later pages cannot meet that.
+      const pages = await call(async () => {
+        const iterator = client
+          .listEntities({ abortSignal: AbortSignal.timeout(LIST_TIMEOUT), ...(filter !== undefined && { queryOptions: { filter } }) })
+          .byPage();
+        return { iterator, first: await iterator.next() };
+      });
+      for (let page = pages.first; page.done !== true; page = await pages.iterator.next()) {
+        for (const entity of page.value) yield toStoredRow(entity);
+      }
+    } catch (error) {
+      throw unavailable(client.tableName, error);
+    }
+  }
+
+  return {
+    async get({ partitionKey, rowKey }) {
+      const entity = await guarded(() => client.getEntity(partitionKey, rowKey, deadline()), { 404: undefined });
+      return entity === undefined ? undefined : toStoredRow(entity);
+    },
+    async insert(key, columns) {
+      const answer = await guarded(() => client.createEntity(toEntity(key, columns), deadline()), { 409: false as const });
+      return answer === false ? false : (answer.etag ?? '');
+    },
+    async replace(key, columns, etag) {
+      const answer = await guarded(() => client.updateEntity(toEntity(key, columns), 'Replace', { etag, ...deadline() }), {
+        404: false as const,
+        412: false as const,
+      });
+      return answer === false ? false : (answer.etag ?? '');
+    },
+    async putAll(partitionKey, rows) {
+      // One transaction takes 100 rows of one partition.
+      for (let start = 0; start < rows.length; start += 100) {
+        const actions = rows
+          .slice(start, start + 100)
+          .map(({ rowKey, columns }): TransactionAction => ['upsert', toEntity({ partitionKey, rowKey }, columns), 'Replace']);
+        await guarded(() => client.submitTransaction(actions, deadline()), {});
+      }
+    },
+    range(partitionKey, from, to) {
+      const conditions = [
+        `PartitionKey eq '${quote(partitionKey)}'`,
+        ...(from === undefined ? [] : [`RowKey ge '${quote(from)}'`]),
+        ...(to === undefined ? [] : [`RowKey lt '${quote(to)}'`]),
+      ];
+      return list(conditions.join(' and '));
+    },
+    where: (filter) => list(filter),
+    all: () => list(),
+  };
+}
+
+function deadline(): { readonly abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(CALL_TIMEOUT) };
+}
+
+function toEntity(key: RowKey, columns: Columns): TableEntity {
+  const defined = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
+  return { ...key, ...defined };
+}
+
+function toStoredRow(entity: Readonly<Record<string, unknown>>): StoredRow {
+  const { partitionKey, rowKey, etag, timestamp: _written, ...columns } = entity;
+  return { partitionKey: String(partitionKey), rowKey: String(rowKey), etag: String(etag), columns };
+}
+
+function quote(text: string): string {
+  return text.replaceAll("'", "''");
+}
+
+function statusOf(error: unknown): number | undefined {
+  const { statusCode } = error as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : undefined;
+}
+
+/** The SDK leaves `code` undefined on single calls; the code is in the parsed details (azure-apis, trap 16). */
+function tableErrorCode(error: unknown): string | undefined {
+  const { code, details } = error as { code?: unknown; details?: { odataError?: { code?: unknown }; errorCode?: unknown } };
+  const found = details?.odataError?.code ?? details?.errorCode ?? code;
+  return typeof found === 'string' ? found : undefined;
+}
+
+function unavailable(table: string, error: unknown): DockwardenError {
+  const status = statusOf(error);
+  const why = tableErrorCode(error) ?? (error instanceof Error ? error.name : 'unknown error');
+  return new DockwardenError('STORAGE_UNAVAILABLE', `table ${table} cannot be used: ${status ?? 'no answer'} ${why}`, {
+    cause: error,
+    ...(status !== undefined && { status }),
+  });
+}

@@ -1,0 +1,41 @@
+import type { QueueClient } from '@azure/storage-queue';
+import { DockwardenError } from '../errors.ts';
+
+/** Sends wake-ups to queue `work`; one message = one resource to reconcile. */
+export interface WorkQueue {
+  /** `text` becomes visible after `delayMs` (at most 24 h). Rejects with `STORAGE_UNAVAILABLE`. */
+  send(text: string, delayMs: number): Promise<void>;
+}
+
+/** Longest wait for one answer, in milliseconds. */
+const CALL_TIMEOUT = 10_000;
+
+/** Messages never expire (time-to-live −1) and are base64, as the Functions host reads them. */
+export function createWorkQueue(client: QueueClient): WorkQueue {
+  async function sendOnce(text: string, delayMs: number): Promise<void> {
+    await client.sendMessage(Buffer.from(text).toString('base64'), {
+      messageTimeToLive: -1,
+      visibilityTimeout: Math.ceil(delayMs / 1000),
+      abortSignal: AbortSignal.timeout(CALL_TIMEOUT),
+    });
+  }
+  return {
+    async send(text, delayMs) {
+      try {
+        await sendOnce(text, delayMs);
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== 'QueueNotFound') throw unavailable(client.name, error);
+        await client.createIfNotExists();
+        await sendOnce(text, delayMs).catch((again: unknown) => {
+          throw unavailable(client.name, again);
+        });
+      }
+    },
+  };
+}
+
+function unavailable(queue: string, error: unknown): DockwardenError {
+  const { statusCode, code } = error as { statusCode?: unknown; code?: unknown };
+  const status = typeof statusCode === 'number' ? statusCode : 'no answer';
+  return new DockwardenError('STORAGE_UNAVAILABLE', `queue ${queue} cannot be used: ${status} ${String(code ?? '')}`, { cause: error });
+}
