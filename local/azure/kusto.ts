@@ -31,7 +31,7 @@ export function runQuery(query: string, tables: Readonly<Record<string, () => re
 
 /** Splits at `|` outside of strings. */
 function splitStages(query: string): string[] {
-  const withoutComments = query.replaceAll(/^\s*\/\/.*$/gm, '');
+  const withoutComments = query.replaceAll(/('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\/\/.*$/gm, '$1');
   return (withoutComments.match(/(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^|'"])+/g) ?? []).map((stage) => stage.trim());
 }
 

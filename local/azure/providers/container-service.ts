@@ -22,7 +22,16 @@ import { PASSWORD_CANARY } from './container-registry.ts';
 import { mergeTags } from './tags.ts';
 
 const TYPE = 'Microsoft.ContainerService/managedClusters';
-const API_VERSIONS = ['2026-04-01', '2024-05-01', '2024-02-01', '2023-01-01', '2022-11-02-preview', '2022-11-01'];
+/** 2026-06-01 is what the installed SDK asks for when it is told nothing. */
+const API_VERSIONS = [
+  '2026-04-01',
+  '2026-06-01',
+  '2024-05-01',
+  '2024-02-01',
+  '2023-01-01',
+  '2022-11-02-preview',
+  '2022-11-01',
+];
 /** Poll URLs carry this version whatever the request had. */
 const POLL_API_VERSION = '2017-08-31';
 /** From here on clusters and pools answer an eTag and honour If-Match. */
