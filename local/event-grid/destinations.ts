@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { QueueClient } from '@azure/storage-queue';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type DeliverySchema, type EventGridEvent, renderEvent } from './event.ts';
 import { type DeliveryResult, readFailure, readStatus } from './retry.ts';
 

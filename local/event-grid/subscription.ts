@@ -79,27 +79,30 @@ export function createSubscription(
   if (!/^[a-z0-9-]{3,64}$/iu.test(name)) throw new Error(`'${name}' is not a name of an event subscription.`);
   checkFilter(filter);
   const concurrency = options.concurrency ?? (destination.kind === 'webhook' ? 16 : 1);
-  const waiting = new Map<Entry, () => void>();
+  /** Due, in order. */
+  const ready: Entry[] = [];
+  /** Due later, with what cancels the timer. */
+  const scheduled = new Map<Entry, () => void>();
   const active = new Set<Promise<void>>();
   const tally = { delivered: 0, failedAttempts: 0, deadLettered: 0, dropped: 0 };
+  let attemptsRunning = 0;
   let disturbance: Disturbance = {};
 
   function enqueue(entry: Entry, delayMs: number): void {
-    const due = scheduler.now().getTime() + delayMs;
-    Object.assign(entry, { due });
-    // What is due already needs no timer: the next pump takes it.
-    waiting.set(entry, delayMs > 0 ? scheduler.schedule(pump, delayMs) : ignore);
-    if (delayMs <= 0) pumpSoon();
+    Object.assign(entry, { due: scheduler.now().getTime() + delayMs });
+    if (delayMs > 0)
+      scheduled.set(
+        entry,
+        scheduler.schedule(() => makeReady(entry), delayMs),
+      );
+    else makeReady(entry);
   }
 
-  /** After the current publisher has finished, so that its events can share a batch. */
-  function pumpSoon(): void {
-    track(
-      (async () => {
-        await Promise.resolve();
-        pump();
-      })(),
-    );
+  function makeReady(entry: Entry): void {
+    scheduled.delete(entry);
+    ready.push(entry);
+    // Only after the current publisher has finished, so that its events can share a batch.
+    track(Promise.resolve().then(pump));
   }
 
   function track(work: Promise<void>): void {
@@ -107,37 +110,23 @@ export function createSubscription(
     void work.finally(() => active.delete(work));
   }
 
-  let attemptsRunning = 0;
   function pump(): void {
-    while (attemptsRunning < concurrency) {
-      const batch = takeDue();
-      if (batch.length === 0) return;
+    while (attemptsRunning < concurrency && ready.length > 0) {
       attemptsRunning += 1;
-      track(
-        process(batch).finally(() => {
-          attemptsRunning -= 1;
-          pump();
-        }),
-      );
+      const work = process(takeBatch()).finally(() => {
+        attemptsRunning -= 1;
+        pump();
+      });
+      track(work);
     }
   }
 
-  function listDue(): Entry[] {
-    const now = scheduler.now().getTime();
-    return [...waiting.keys()].filter(({ due }) => due <= now).toSorted((one, other) => one.due - other.due);
-  }
-
-  function takeDue(): Entry[] {
-    const due = listDue();
-    const [first] = due;
-    if (first === undefined) return [];
-    const size = first.reason === undefined ? destination.maxEventsPerBatch : 1;
-    const batch = due.filter(({ reason }) => reason === first.reason).slice(0, size);
-    for (const entry of batch) {
-      waiting.get(entry)?.();
-      waiting.delete(entry);
-    }
-    return batch;
+  /** From the front: events to deliver as one batch, or one dead letter. */
+  function takeBatch(): Entry[] {
+    const front = ready.slice(0, destination.maxEventsPerBatch);
+    const deadLetterAt = front.findIndex(({ reason }) => reason !== undefined);
+    const size = deadLetterAt === -1 ? front.length : deadLetterAt;
+    return ready.splice(0, Math.max(1, size));
   }
 
   async function process(batch: readonly Entry[]): Promise<void> {
@@ -217,25 +206,20 @@ export function createSubscription(
       disturbance = wanted;
     },
     hasten() {
-      const now = scheduler.now().getTime();
-      for (const [entry, cancel] of [...waiting].toSorted(([one], [other]) => one.due - other.due)) {
+      const later = [...scheduled].toSorted(([one], [other]) => one.due - other.due);
+      for (const [entry, cancel] of later) {
         cancel();
-        // Taken out and put back, so that equal times keep the order they had.
-        waiting.delete(entry);
-        waiting.set(Object.assign(entry, { due: Math.min(entry.due, now) }), ignore);
+        makeReady(entry);
       }
-      pump();
     },
     async idle() {
-      while (active.size > 0 || listDue().length > 0) {
-        pump();
-        await Promise.allSettled(active);
-      }
+      while (active.size > 0) await Promise.allSettled(active);
     },
-    counts: () => ({ ...tally, waiting: waiting.size }),
+    counts: () => ({ ...tally, waiting: ready.length + scheduled.size }),
     close() {
-      for (const cancel of waiting.values()) cancel();
-      waiting.clear();
+      for (const cancel of scheduled.values()) cancel();
+      scheduled.clear();
+      ready.length = 0;
     },
   };
 }
@@ -252,5 +236,3 @@ function createEntry(event: EventGridEvent, publishTime: Date): Entry {
     deadLetterSince: undefined,
   };
 }
-
-function ignore(): void {}

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { createEventGridInput } from './event-grid-webhook.ts';
 import { type HostedFunction, readOption } from './hosted-function.ts';
 import { answerJson, type HostAnswer, type HostRequest } from './http-answer.ts';

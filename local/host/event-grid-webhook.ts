@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostedFunction } from './hosted-function.ts';
 import { answerJson, type HostAnswer, type HostRequest, readHeader } from './http-answer.ts';
 import type { TriggerInput } from './invocation.ts';

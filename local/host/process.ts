@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostKeys } from './keys.ts';
 import type { LogLine } from './log.ts';
 
@@ -78,7 +78,12 @@ export async function startHost(options: StartHostOptions): Promise<HostProcess>
 
   const waitForLog = async (fits: (line: LogLine) => boolean, timeoutMs = logTimeoutMs): Promise<LogLine> =>
     await waitForLine(logs, exited, fits, timeoutMs);
-  const started = await waitForLog((line) => line.message.startsWith('Host started on '), startTimeoutMs);
+  const started = await waitForLog((line) => line.message.startsWith('Host started on '), startTimeoutMs).catch(
+    (error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    },
+  );
   const url = started.message.slice('Host started on '.length);
 
   const end = async (signal: NodeJS.Signals): Promise<HostExit> => {

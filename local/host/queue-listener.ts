@@ -46,6 +46,10 @@ async function pollQueue(options: QueueListenerOptions, queue: QueueClient, stop
   let delay = firstPollDelayMs;
   while (!stopping.aborted) {
     const messages = await receiveBatch(options, queue);
+    if (stopping.aborted) {
+      await giveBack(queue, messages);
+      break;
+    }
     for (const message of messages) {
       const work: Promise<void> = processMessage(options, queue, message)
         .catch((error: unknown) => {
@@ -63,6 +67,11 @@ async function pollQueue(options: QueueListenerOptions, queue: QueueClient, stop
     delay = Math.min(delay * 2, settings.maxPollingInterval);
   }
   await Promise.all(inWork);
+}
+
+/** What arrived after the stop is visible again at once, for whoever runs next. */
+async function giveBack(queue: QueueClient, messages: readonly DequeuedMessageItem[]): Promise<void> {
+  for (const { messageId, popReceipt } of messages) await queue.updateMessage(messageId, popReceipt, undefined, 0);
 }
 
 async function receiveBatch(options: QueueListenerOptions, queue: QueueClient): Promise<DequeuedMessageItem[]> {

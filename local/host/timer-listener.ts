@@ -1,5 +1,5 @@
 import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TriggerInput } from './invocation.ts';
 import { describeError, type Log } from './log.ts';
 import type { Schedule } from './ncrontab.ts';

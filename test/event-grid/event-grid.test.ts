@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createBlobDeadLetter, type DeadLetter, renderDeadLetter } from '../../local/event-grid/dead-letter.ts';
 import {
   createQueueDestination,

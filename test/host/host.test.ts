@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { QueueClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LogLine } from '../../local/host/log.ts';
 import { type HostProcess, type StartHostOptions, startHost } from '../../local/host/process.ts';
 import { superviseHost } from '../../local/host/supervise.ts';
@@ -12,6 +12,9 @@ import { startTestStorage, type TestStorage } from './storage-setup.ts';
 const app = fileURLToPath(new URL('./fixtures/app', import.meta.url));
 const accounts = ['main', 'poison', 'crash', 'killed', 'timers', 'keys', 'overdue', 'batches', 'supervised'] as const;
 type Account = (typeof accounts)[number];
+
+/** For what another process does: its own time, on a busy machine. */
+const patient = { timeout: 15_000 };
 
 let storage: TestStorage;
 let host: HostProcess;
@@ -221,7 +224,7 @@ describe('queue triggers', () => {
     const { message, metadata } = await seen(host, 'onMessage', 'body-wins');
     expect(message).toEqual({ order: 1, id: 'body-wins' });
     expect(metadata).toMatchObject({ dequeueCount: 1, order: 1, id: 'body-wins', popReceipt: expect.any(String) });
-    await expect.poll(async () => (await queue.getProperties()).approximateMessagesCount).toBe(0);
+    await expect.poll(async () => (await queue.getProperties()).approximateMessagesCount, patient).toBe(0);
   });
 
   test('text that is not JSON arrives as text', async () => {
@@ -234,8 +237,8 @@ describe('queue triggers', () => {
     await send(await createQueue('main'), { output: [{ a: 1 }, 'text'] });
     const results = storage.queues('main').getQueueClient('results');
 
-    await expect.poll(async () => await results.exists()).toBe(true);
-    await expect.poll(async () => (await results.getProperties()).approximateMessagesCount).toBe(2);
+    await expect.poll(async () => await results.exists(), patient).toBe(true);
+    await expect.poll(async () => (await results.getProperties()).approximateMessagesCount, patient).toBe(2);
     const { receivedMessageItems } = await results.receiveMessages({ numberOfMessages: 2 });
     const texts = receivedMessageItems.map((item) => Buffer.from(item.messageText, 'base64').toString());
     expect(texts.toSorted()).toEqual(['text', '{"a":1}']);
@@ -253,7 +256,7 @@ describe('queue triggers', () => {
     // A message held for 2 s and renewed at 1 s would be back after 2 s; a later one tells that this time is over.
     const later = await createQueue('main', 'clock');
     await later.sendMessage('tick', { visibilityTimeout: 3 });
-    await expect.poll(async () => (await later.peekMessages()).peekedMessageItems.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(async () => (await later.peekMessages()).peekedMessageItems.length, patient).toBe(1);
     response.end();
     await host.waitForLog(({ message }) => message.startsWith('after onMessage') && message.includes('ok'));
     gate.close();
@@ -268,8 +271,8 @@ describe('queue triggers', () => {
     await queue.sendMessage('is {not} base64');
 
     const poison = storage.queues('poison').getQueueClient('work-poison');
-    await expect.poll(async () => await poison.exists(), { timeout: 5000 }).toBe(true);
-    await expect.poll(async () => (await poison.getProperties()).approximateMessagesCount).toBe(2);
+    await expect.poll(async () => await poison.exists(), patient).toBe(true);
+    await expect.poll(async () => (await poison.getProperties()).approximateMessagesCount, patient).toBe(2);
     const { peekedMessageItems } = await poison.peekMessages({ numberOfMessages: 2 });
     const texts = peekedMessageItems.map(({ messageText }) => messageText).toSorted();
     await failing.kill();
@@ -290,8 +293,8 @@ describe('queue triggers', () => {
     const overdue = await start('overdue');
 
     const poison = storage.queues('overdue').getQueueClient('work-poison');
-    await expect.poll(async () => await poison.exists()).toBe(true);
-    await expect.poll(async () => (await poison.peekMessages()).peekedMessageItems.length).toBe(1);
+    await expect.poll(async () => await poison.exists(), patient).toBe(true);
+    await expect.poll(async () => (await poison.peekMessages()).peekedMessageItems.length, patient).toBe(1);
     await overdue.kill();
 
     expect(countReports(overdue, 'onMessage', 'too often')).toBe(0);
@@ -314,7 +317,7 @@ describe('queue triggers', () => {
     for (let count = 0; count < 6; count += 1) await send(queue, { hang: `message ${count}` });
     const busy = await start('batches');
 
-    await expect.poll(() => countReports(busy, 'onMessage', 'hang')).toBe(4);
+    await expect.poll(() => countReports(busy, 'onMessage', 'hang'), patient).toBe(4);
     // The front answers, and polls would have come and gone: the second batch is not taken.
     await busy.functions();
     const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 10 });
