@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lenient, lenientObject } from '../resources/lenient.ts';
 import type { Actor } from './cause.ts';
 

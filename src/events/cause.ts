@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Who wrote, as the event tells it. An object id and nothing else identifies a person or an application. */
 export interface Actor {

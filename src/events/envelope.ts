@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lenient } from '../resources/lenient.ts';
 
 /** Longest event id that is kept; Event Grid's are GUIDs. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isDockwardenError } from '../errors.ts';
 import { lenient, lenientObject } from '../resources/lenient.ts';
 import { isRootId, mentionsCoveredType, parseResourceId, type ResourceId } from '../resources/resource-id.ts';

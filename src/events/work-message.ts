@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DockwardenError } from '../errors.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { Cause } from './cause.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lenient, lenientObject } from './lenient.ts';
 
 /** A malformed entry reads as an empty one: it must not hide its neighbours. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lenient, lenientObject, offFlag } from './lenient.ts';
 
 /** `Microsoft.ContainerRegistry/registries` as ARM returns it (raw names, api-version 2025-11-01); only what policies read. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A property that may be absent, null or wrongly typed: all three read as `undefined`, and never throw. */
 export function lenient<T extends z.ZodType>(type: T) {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lenient, lenientObject } from './lenient.ts';
 import { Tags } from './tags.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isPlainObject } from './lenient.ts';
 
 /** Resource tags: absent or malformed reads as none; entries that are not text are left out. Names compare case-insensitively. */

@@ -1,0 +1,232 @@
+import { readFileSync } from 'node:fs';
+import { ulid } from 'ulid';
+import { inject } from 'vitest';
+import type { ResourceEvent } from '../../local/azure/events.ts';
+import {
+  createSampleIdentities,
+  createSampleSubscription,
+  SAMPLE_SUBSCRIPTION_ID,
+} from '../../local/azure/sample-subscription.ts';
+import { type AzureSimulator, type Seed, startAzureSimulator } from '../../local/azure/simulator.ts';
+import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import { createTableAuditLog } from '../../src/audit/table-audit-log.ts';
+import { createAzureClients } from '../../src/azure/clients.ts';
+import { acceptEvents } from '../../src/engine/accept.ts';
+import type { EngineContext } from '../../src/engine/ports.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
+import { parseWorkMessage } from '../../src/events/work-message.ts';
+import type { Finding } from '../../src/findings/findings.ts';
+import { createTableFindings } from '../../src/findings/table-findings.ts';
+import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
+import { policies } from '../../src/policy/catalogue.ts';
+import { remediations } from '../../src/remediations/catalogue.ts';
+import { type Environment, parseSettings } from '../../src/settings/settings.ts';
+import type { TableStore } from '../../src/storage/table-store.ts';
+import { createTableWorkItems } from '../../src/work/table-work-items.ts';
+import type { WorkItem } from '../../src/work/work-items.ts';
+import { MemoryTableStore } from './memory-table-store.ts';
+
+/** One message that waits in the queue `work`. */
+export interface QueuedMessage {
+  readonly text: string;
+  readonly dueAt: number;
+  readonly delayMs: number;
+}
+
+/** A clock that stands still until moved. */
+export class ManualClock {
+  #now: number;
+
+  constructor(start = '2026-11-23T10:00:00.000Z') {
+    this.#now = Date.parse(start);
+  }
+
+  now(): Date {
+    return new Date(this.#now);
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+}
+
+/** All three remediations on, as `npm start` has them. */
+export const ENFORCING: Environment = {
+  REMEDIATE_ACR_DISABLE_ADMIN_USER: 'enforce',
+  REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce',
+  REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'enforce',
+  AKS_REQUIRED_TAGS: '{"costCenter":"4711","owner":"platform-team"}',
+  SCOPES: SAMPLE_SUBSCRIPTION_ID,
+  SWEEP_SCHEDULE: '0 0 * * * *',
+  AzureWebJobsStorage__accountName: 'testaccount',
+};
+
+export interface EngineHarnessOptions {
+  readonly environment?: Environment;
+  readonly seed?: Seed;
+  /** Wraps a table, to count its calls or to make them fail. */
+  readonly wrapTable?: (table: TableStore, name: string) => TableStore;
+  /** Wraps the whole context of each invocation, for example to count or break its ports. */
+  readonly wrapContext?: (context: EngineContext) => EngineContext;
+  /** The product's own RBAC actions; default: the sample's. */
+  readonly actions?: readonly string[];
+}
+
+/** The engine over the simulated Azure (real HTTPS, real SDKs), with tables and queue in memory and a clock that tests move. */
+export interface EngineHarness {
+  readonly simulator: AzureSimulator;
+  readonly clock: ManualClock;
+  /** Messages in the queue, soonest first. */
+  readonly queue: QueuedMessage[];
+  readonly poison: { readonly name: string; readonly body: string }[];
+  /** Events that the simulated Azure raised and nobody took in yet. */
+  readonly events: ResourceEvent[];
+  readonly tables: Readonly<Record<'audit' | 'findings' | 'work' | 'guards', MemoryTableStore>>;
+  /** Changes settings from the next invocation on. */
+  setEnvironment(change: Environment): void;
+  context(): EngineContext;
+  /** Takes in all events that were raised. */
+  deliverEvents(): Promise<void>;
+  /** Handles every message that is due, and whatever comes due by it, without moving the clock. */
+  drain(owner?: string): Promise<void>;
+  /** Delivers events, drains, moves the clock to the next message … until nothing is left or `untilMs` has passed. */
+  settle(untilMs?: number): Promise<void>;
+  audit(stage?: AuditRecord['stage']): readonly AuditRecord[];
+  findings(): readonly Finding[];
+  work(): readonly WorkItem[];
+  /** Requests that the product made, as `METHOD path` without api-version. */
+  calls(): readonly string[];
+  /** Those of them that may change something. */
+  mutations(): readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Starts a harness of its own: nothing is shared between two. */
+export async function startEngine(options: EngineHarnessOptions = {}): Promise<EngineHarness> {
+  const clock = new ManualClock();
+  const events: ResourceEvent[] = [];
+  const [ca, cert, key] = readCertificates();
+  const simulator = await startAzureSimulator({
+    certificates: { cert, key },
+    clock,
+    seed: options.seed ?? createSampleSubscription(),
+    identities: createSampleIdentities(options.actions),
+    onEvent: (event) => events.push(event),
+  });
+  simulator.limits.enabled = false;
+  const tables = {
+    audit: new MemoryTableStore('audit'),
+    findings: new MemoryTableStore('findings'),
+    work: new MemoryTableStore('work'),
+    guards: new MemoryTableStore('guards'),
+  };
+  const wrapTable = options.wrapTable ?? ((table: TableStore) => table);
+  const queue: QueuedMessage[] = [];
+  const poison: { name: string; body: string }[] = [];
+  const clients = createAzureClients({
+    credential: simulator.credential('dockwarden'),
+    endpoint: simulator.armEndpoint,
+    scope: 'https://management.azure.com/.default',
+    ca,
+  });
+  let environment: Environment = {
+    ...(options.environment ?? ENFORCING),
+    DOCKWARDEN_PRINCIPAL_ID: simulator.identity('dockwarden').objectId,
+    DOCKWARDEN_CLIENT_ID: simulator.identity('dockwarden').clientId,
+  };
+
+  function context(): EngineContext {
+    const created: EngineContext = {
+      clock,
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      settings: parseSettings(environment, { policies, remediations }),
+      clients,
+      audit: createTableAuditLog(wrapTable(tables.audit, 'audit')),
+      findings: createTableFindings(wrapTable(tables.findings, 'findings')),
+      work: createTableWorkItems(wrapTable(tables.work, 'work')),
+      sweeps: createTableSweepRecords(wrapTable(tables.guards, 'guards')),
+      queue: {
+        async send(text, delayMs) {
+          queue.push({ text, delayMs, dueAt: clock.now().getTime() + Math.ceil(delayMs / 1000) * 1000 });
+          queue.sort((a, b) => a.dueAt - b.dueAt);
+          await Promise.resolve();
+        },
+      },
+      poison: {
+        async save(queueName, id, body) {
+          poison.push({ name: `${queueName}/${id}`, body });
+          return await Promise.resolve(`${queueName}/${id}`);
+        },
+      },
+      policies,
+      remediations,
+      version: '0.0.0-test',
+      newRunId: () => ulid(clock.now().getTime()),
+    };
+    return options.wrapContext?.(created) ?? created;
+  }
+
+  async function deliverEvents(): Promise<void> {
+    for (const event of events.splice(0)) await acceptEvents(context(), event);
+  }
+
+  async function drain(owner?: string): Promise<void> {
+    for (;;) {
+      const index = queue.findIndex(({ dueAt }) => dueAt <= clock.now().getTime());
+      const [message] = index === -1 ? [] : queue.splice(index, 1);
+      if (message === undefined) return;
+      await reconcile(context(), parseWorkMessage(message.text), owner ?? ulid());
+    }
+  }
+
+  return {
+    simulator,
+    clock,
+    queue,
+    poison,
+    events,
+    tables,
+    context,
+    deliverEvents,
+    drain,
+    setEnvironment(change) {
+      environment = { ...environment, ...change };
+    },
+    async settle(untilMs = 3_600_000) {
+      const end = clock.now().getTime() + untilMs;
+      for (;;) {
+        await deliverEvents();
+        await drain();
+        const next = queue[0]?.dueAt;
+        if (events.length === 0 && (next === undefined || next > end)) return;
+        if (events.length === 0 && next !== undefined) clock.advance(Math.max(0, next - clock.now().getTime()));
+      }
+    },
+    audit: (stage) => tables.audit.rows.map(({ columns }) => columns as unknown as AuditRecord).filter((row) => stage === undefined || row.stage === stage),
+    findings: () => tables.findings.rows.map(({ columns }) => columns as unknown as Finding),
+    work: () =>
+      tables.work.rows.map(({ columns }) => ({
+        ...columns,
+        pending: JSON.parse(String(columns['pending'])),
+        knownCauses: JSON.parse(String(columns['knownCauses'])),
+        ...(columns['run'] !== undefined && { run: JSON.parse(String(columns['run'])) }),
+      })) as unknown as readonly WorkItem[],
+    calls: () => ownRequests(simulator).map(({ method, path }) => `${method} ${path}`),
+    mutations: () =>
+      ownRequests(simulator)
+        .filter(({ method, path }) => method !== 'GET' && !path.toLowerCase().includes('/microsoft.resourcegraph/'))
+        .map(({ method, path }) => `${method} ${path}`),
+    async stop() {
+      await simulator.stop();
+    },
+  };
+}
+
+function readCertificates(): readonly [ca: string, cert: string, key: string] {
+  const { caFile, certFile, keyFile } = inject('certificates');
+  return [readFileSync(caFile, 'utf8'), readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
+}
+
+function ownRequests(simulator: AzureSimulator) {
+  return simulator.requests.filter(({ caller }) => caller === 'dockwarden');
+}

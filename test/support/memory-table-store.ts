@@ -1,0 +1,74 @@
+import { DockwardenError } from '../../src/errors.ts';
+import type { RowKey, StoredRow, TableStore } from '../../src/storage/table-store.ts';
+
+/** A table in memory that answers as Table Storage does; the conformance suite runs the same tests on both. */
+export class MemoryTableStore implements TableStore {
+  readonly name: string;
+  readonly #rows = new Map<string, StoredRow>();
+  #version = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  async get(key: RowKey): Promise<StoredRow | undefined> {
+    return await Promise.resolve(this.#rows.get(join(key)));
+  }
+
+  async insert(key: RowKey, columns: Readonly<Record<string, unknown>>): Promise<string | false> {
+    return await Promise.resolve(this.#rows.has(join(key)) ? false : this.#write(key, columns));
+  }
+
+  async replace(key: RowKey, columns: Readonly<Record<string, unknown>>, etag: string): Promise<string | false> {
+    return await Promise.resolve(this.#rows.get(join(key))?.etag === etag ? this.#write(key, columns) : false);
+  }
+
+  async putAll(
+    partitionKey: string,
+    rows: readonly { readonly rowKey: string; readonly columns: Readonly<Record<string, unknown>> }[],
+  ): Promise<void> {
+    for (const { rowKey, columns } of rows) this.#write({ partitionKey, rowKey }, columns);
+    await Promise.resolve();
+  }
+
+  range(partitionKey: string, from = '', to?: string): AsyncIterable<StoredRow> {
+    return this.#select((row) => row.partitionKey === partitionKey && row.rowKey >= from && (to === undefined || row.rowKey < to));
+  }
+
+  /** Understands `<column> ne '<text>'`, joined by `or`; all that the product asks. */
+  where(filter: string): AsyncIterable<StoredRow> {
+    const conditions = filter.split(' or ').map((part) => {
+      const match = /^(\w+) ne '([^']*)'$/.exec(part);
+      if (match === null) throw new DockwardenError('STORAGE_UNAVAILABLE', `the memory table does not understand ${part}`);
+      return { column: match[1] ?? '', text: match[2] ?? '' };
+    });
+    return this.#select(({ columns }) =>
+      conditions.some(({ column, text }) => columns[column] !== undefined && columns[column] !== text),
+    );
+  }
+
+  all(): AsyncIterable<StoredRow> {
+    return this.#select(() => true);
+  }
+
+  /** Everything that is stored, for assertions. */
+  get rows(): readonly StoredRow[] {
+    return [...this.#rows.values()].toSorted((a, b) => (join(a) < join(b) ? -1 : 1));
+  }
+
+  #write({ partitionKey, rowKey }: RowKey, columns: Readonly<Record<string, unknown>>): string {
+    this.#version += 1;
+    const etag = `W/"${this.#version}"`;
+    const defined = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
+    this.#rows.set(join({ partitionKey, rowKey }), { partitionKey, rowKey, etag, columns: structuredClone(defined) });
+    return etag;
+  }
+
+  async *#select(isWanted: (row: StoredRow) => boolean): AsyncIterable<StoredRow> {
+    for (const row of this.rows) if (isWanted(row)) yield await Promise.resolve(row);
+  }
+}
+
+function join({ partitionKey, rowKey }: RowKey): string {
+  return `${partitionKey}\u0000${rowKey}`;
+}
