@@ -282,6 +282,30 @@ describe('queue triggers', () => {
     expect(failing.logs.some(({ message }) => message === 'after onMessage: true, failed on request')).toBe(true);
   });
 
+  test('a failed message waits for visibilityTimeout, and its last attempt moves it at once', async () => {
+    const queue = await createQueue('poison', 'retried');
+    const settings = { WORK_QUEUE: 'retried', AzureFunctionsJobHost__extensions__queues__maxDequeueCount: '2' };
+    const first = await start('poison', {
+      env: { ...settings, AzureFunctionsJobHost__extensions__queues__visibilityTimeout: '00:00:01' },
+      receiveVisibilitySeconds: 600,
+    });
+    await send(queue, { fail: 'twice' });
+    await first.waitForLog(({ message }) => message.includes('(Failed, Id='));
+    await first.stop();
+    await expect.poll(async () => (await queue.peekMessages()).peekedMessageItems.length, patient).toBe(1);
+
+    const second = await start('poison', {
+      env: { ...settings, AzureFunctionsJobHost__extensions__queues__visibilityTimeout: '01:00:00' },
+      receiveVisibilitySeconds: 600,
+    });
+    const poison = storage.queues('poison').getQueueClient('retried-poison');
+    await expect.poll(async () => await poison.exists(), patient).toBe(true);
+    await expect.poll(async () => (await poison.peekMessages()).peekedMessageItems.length, patient).toBe(1);
+    await second.kill();
+
+    expect(countReports(first, 'onMessage', 'twice') + countReports(second, 'onMessage', 'twice')).toBe(2);
+  });
+
   test('a message received too often goes to the poison queue without being run', async () => {
     const queue = await createQueue('overdue');
     await send(queue, { seen: 'too often' });
