@@ -1,0 +1,52 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { findChanges } from '../../scripts/generate.ts';
+import { renderFiles, renderReadme } from '../../scripts/generated/render.ts';
+import { policies } from '../../src/policy/catalogue.ts';
+import { remediations } from '../../src/remediations/catalogue.ts';
+import { describeSettings } from '../../src/settings/catalogue.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const copy = await mkdtemp(join(tmpdir(), 'dockwarden-generated-'));
+
+afterAll(async () => {
+  await rm(copy, { recursive: true });
+});
+
+test('the generated files are current', async () => {
+  const { write, remove } = await findChanges(root);
+
+  expect([...write.keys(), ...remove]).toEqual([]);
+});
+
+test('there is a page for every policy and remediation, and a row for every setting', async () => {
+  const files = await renderFiles();
+  const settings = files.get('docs/settings.md') ?? '';
+
+  expect([...files.keys()]).toEqual([
+    ...policies.map(({ id }) => `docs/policies/${id}.md`),
+    ...remediations.map(({ id }) => `docs/remediations/${id}.md`),
+    'docs/settings.md',
+    'infra/generated/roles.json',
+  ]);
+  for (const { name } of describeSettings({ policies, remediations })) expect(settings).toContain(`| \`${name}\` |`);
+});
+
+test('a file that was edited, one that is missing and one too many are named', async () => {
+  for (const path of ['README.md', 'docs', 'infra']) await cp(join(root, path), join(copy, path), { recursive: true });
+  await writeFile(join(copy, 'docs/settings.md'), 'edited');
+  await writeFile(join(copy, 'docs/policies/acr-gone.md'), 'too many');
+  await rm(join(copy, 'infra/generated/roles.json'));
+
+  const { write, remove } = await findChanges(copy);
+
+  expect([...write.keys()]).toEqual(['docs/settings.md', 'infra/generated/roles.json']);
+  expect(remove).toEqual(['docs/policies/acr-gone.md']);
+});
+
+test('a README without its markers is refused', () => {
+  expect(() => renderReadme('# Dockwarden')).toThrow('markers');
+});

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { listOperations } from '../../scripts/generated/remediation-page.ts';
+import { engineReads } from '../../src/azure/resources.ts';
+import { remediations } from '../../src/remediations/catalogue.ts';
+import { findDuplicates, isActionSpelling } from './spelling.ts';
+
+const operations = [...new Set([...engineReads, ...remediations.flatMap(listOperations)])];
+
+function isReading(actions: readonly string[]): boolean {
+  return actions.every((action) => action.endsWith('/read'));
+}
+
+test('there are operations', () => {
+  expect(operations.length).toBeGreaterThan(8);
+});
+
+test('every operation has an id of its own', () => {
+  expect(findDuplicates(operations.map(({ id }) => id))).toEqual([]);
+  expect(operations.filter(({ id }) => !/^[a-z][A-Za-z]*\.[a-z][A-Za-z]*$/.test(id)).map(({ id }) => id)).toEqual([]);
+});
+
+test('every operation declares at least one action, spelt as Azure does and without a wildcard', () => {
+  expect(operations.filter(({ actions }) => actions.length === 0)).toEqual([]);
+  expect(operations.flatMap(({ actions }) => actions).filter((action) => !isActionSpelling(action))).toEqual([]);
+});
+
+test('a read declares actions that only read, a write at least one that does not', () => {
+  expect(operations.filter(({ effect, actions }) => (effect === 'read') !== isReading(actions))).toEqual([]);
+});
+
+test('the spelling rule rejects what it should', () => {
+  const wrong = [
+    'Microsoft.ContainerRegistry/registries/*',
+    'Microsoft.ContainerRegistry/*/read',
+    '*',
+    'microsoft.containerregistry/registries/read',
+    'Microsoft.ContainerRegistry/registries',
+    'Microsoft.ContainerRegistry/read',
+    'Microsoft.ContainerRegistry/registries/regenerateCredential',
+    'Microsoft.ContainerRegistry/registries/read ',
+  ];
+
+  expect(wrong.filter(isActionSpelling)).toEqual([]);
+});
