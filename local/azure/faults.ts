@@ -17,7 +17,7 @@ export type FaultEffect =
   | { kind: 'drop' }
   /** Applies the request, raises its event, then destroys the socket. */
   | { kind: 'apply-then-drop' }
-  /** A GET answers the state before the last write. */
+  /** A GET, or a Resource Graph query, answers the state before the last write. */
   | { kind: 'stale-read' }
   /** A write answers 200 with the changed body but changes nothing and raises nothing. */
   | { kind: 'ignore-write' }

@@ -17,6 +17,8 @@ export interface WriteStyle {
   readonly resultUrl?: (call: Call, operation: Operation) => string;
   /** Throws when the resource cannot take a write now. */
   readonly checkBusy: (call: Call, resource: RawResource) => void;
+  /** The type answers who created and last changed a resource. */
+  readonly hasSystemData?: boolean;
   /** Last touch before a resource is stored, such as a new eTag. */
   readonly stamp?: (resource: RawResource) => RawResource;
 }
@@ -94,8 +96,9 @@ export function pageOf({ apiVersion, request, world }: Call, entries: readonly J
 export function commitWrite(call: Call, before: RawResource | undefined, after: RawResource, style: WriteStyle): Reply {
   const { request, world } = call;
   if (before) style.checkBusy(call, before);
+  const history = style.hasSystemData ? { systemData: toSystemData(call, before) } : {};
   const store = (resource: RawResource, state: string) =>
-    world.store.write(stamp(withProperty(resource, 'provisioningState', state), style));
+    world.store.write(stamp(withProperty({ ...resource, ...history }, 'provisioningState', state), style));
   const rule = world.operations.ruleFor(request.method, request.path);
   if (!rule) {
     const stored = store(after, 'Succeeded');
@@ -114,6 +117,21 @@ export function commitWrite(call: Call, before: RawResource | undefined, after: 
   }
   const native = style.asyncStatus(request.method);
   return accepted(call, operation, style, rule.mode === 'async' || rule.mode === 200 ? native : rule.mode, stored);
+}
+
+/** Who created the resource, and that the caller has changed it now. */
+function toSystemData({ caller, world }: Call, before: RawResource | undefined): JsonObject {
+  const { objectId, principalType, upn } = caller.identity;
+  const by = upn ?? objectId;
+  const type = principalType === 'User' ? 'User' : 'Application';
+  const at = world.clock.now().toISOString();
+  const created = before?.['systemData'] ?? (before ? {} : { createdBy: by, createdByType: type, createdAt: at });
+  return {
+    ...(isJsonObject(created) ? created : {}),
+    lastModifiedBy: by,
+    lastModifiedByType: type,
+    lastModifiedAt: at,
+  };
 }
 
 function stamp(resource: RawResource, style: WriteStyle): RawResource {

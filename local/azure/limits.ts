@@ -8,13 +8,13 @@ export interface BucketSize {
 }
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling */
-export const ARM_LIMITS = {
+const ARM_LIMITS = {
   reads: { size: 250, perSecond: 25 },
   writes: { size: 200, perSecond: 10 },
   deletes: { size: 200, perSecond: 10 },
 } as const;
 /** All callers of a subscription together may use this many times the share of one. */
-export const ARM_GLOBAL_FACTOR = 15;
+const ARM_GLOBAL_FACTOR = 15;
 /** https://learn.microsoft.com/azure/aks/quotas-skus-regions#throttling-limits-on-aks-resource-provider-apis */
 export const AKS_LIMITS = {
   listInSubscription: { size: 500, perSecond: 1 },
@@ -25,7 +25,7 @@ export const AKS_LIMITS = {
   other: { size: 60, perSecond: 1 },
 } as const;
 /** https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests */
-export const RESOURCE_GRAPH_LIMIT = { size: 15, perSecond: 3 } as const;
+const RESOURCE_GRAPH_LIMIT = { size: 15, perSecond: 3 } as const;
 
 export type ArmKind = keyof typeof ARM_LIMITS;
 

@@ -3,7 +3,7 @@ import type { Json } from './json.ts';
 import type { Clock } from './provider.ts';
 
 /** How a write is answered: 200 at once, or long-running as 201 or 202; `async` = the form its provider uses. */
-export type WriteMode = 200 | 201 | 202 | 'async';
+type WriteMode = 200 | 201 | 202 | 'async';
 export type OperationResult = 'Succeeded' | 'Failed' | 'Canceled';
 
 /** How matching writes run. Without `polls` and `milliseconds` an operation ends at its second status request. */

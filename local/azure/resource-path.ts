@@ -37,11 +37,6 @@ export function isWithin(id: string, scope: string): boolean {
   return child === parent || child.startsWith(`${parent}/`);
 }
 
-/** The resource group id of a resource id, in its own spelling. */
-export function groupIdOf(id: string): string | undefined {
-  return /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+/i.exec(id)?.[0];
-}
-
 function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -85,6 +85,13 @@ function toCluster(name: SampleName, { dns, pools, tags, version }: ClusterSampl
       servicePrincipalProfile: { clientId: 'msi' },
       addonProfiles: { azurepolicy: { enabled: true, config: { version: 'v2' } } },
       nodeResourceGroup,
+      identityProfile: {
+        kubeletidentity: {
+          resourceId: `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}/resourcegroups/${nodeResourceGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}-agentpool`,
+          clientId: '00000000-0000-4000-8000-0000000000c2',
+          objectId: '00000000-0000-4000-8000-0000000000c3',
+        },
+      },
       enableRBAC: true,
       supportPlan: 'KubernetesOfficial',
       networkProfile: {

@@ -50,7 +50,7 @@ export interface AzureSimulatorOptions {
 }
 
 /** An in-process request as somebody, through the same handlers as the wire but without faults. */
-export interface Actor {
+interface Actor {
   /** Any request; refusals are answers, not exceptions. `target` is a resource id, or a path with query. */
   request(method: string, target: string, options?: ActorOptions): ActorAnswer;
   /** The shortcuts throw when ARM refuses, and return the body. */
@@ -61,21 +61,21 @@ export interface Actor {
   delete(target: string, options?: ActorOptions): Json | undefined;
 }
 
-export interface ActorOptions {
+interface ActorOptions {
   /** Default: the newest version the type knows. */
   readonly apiVersion?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Json;
 }
 
-export interface ActorAnswer {
+interface ActorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Json | undefined;
 }
 
 /** Direct access to what is stored: no token, RBAC, lock or quota. Everything is copied on its way in and out. */
-export interface SimulatedState {
+interface SimulatedState {
   get(id: string): RawResource | undefined;
   /** All resources below a scope ('' = everything), optionally of one type; also groups and subscriptions. */
   list(scope?: string, type?: string): RawResource[];
@@ -129,6 +129,8 @@ export interface AzureSimulator {
 
 const MANAGEMENT = 'https://management.azure.com';
 const DEFAULT_PAGE_SIZE = 1_000;
+/** A simulator that runs for days forgets its oldest requests and events. */
+const MAX_KEPT = 50_000;
 
 /** Starts a simulated Azure on loopback: ARM over HTTPS, managed identity endpoints over plain http. */
 export async function startAzureSimulator(options: AzureSimulatorOptions): Promise<AzureSimulator> {
@@ -154,6 +156,7 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   world.guards.locks.push(...(options.seed.locks ?? []));
 
   function publish(event: ResourceEvent): void {
+    if (events.length >= MAX_KEPT) events.splice(0, MAX_KEPT / 2);
     events.push(event);
     options.onEvent?.(event);
   }
@@ -167,6 +170,7 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   }
 
   function log(request: ArmRequest, { action, caller, reply }: Outcome, isInProcess = false): void {
+    if (requests.length >= MAX_KEPT) requests.splice(0, MAX_KEPT / 2);
     requests.push({
       time: movingClock.now(),
       method: request.method,

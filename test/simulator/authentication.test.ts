@@ -1,4 +1,5 @@
 import { ManagedIdentityCredential } from '@azure/identity';
+import { QueueServiceClient } from '@azure/storage-queue';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   createSampleIdentities,
@@ -6,6 +7,7 @@ import {
   SAMPLE_TENANT_ID,
   sampleId,
 } from '../../local/azure/sample-subscription.ts';
+import { claimStorageAccount } from '../support/storage.ts';
 import { type Harness, startHarness } from './harness.ts';
 
 let harness: Harness;
@@ -105,6 +107,17 @@ test('tokens carry the claims that the Azure CLI and the storage emulator read',
     nbf: expect.any(Number),
     exp: expect.any(Number),
   });
+});
+
+test('the storage emulator accepts the tokens of an identity', async () => {
+  const { queue } = claimStorageAccount();
+  const service = new QueueServiceClient(queue, harness.simulator.credential('dockwarden'));
+
+  await service.createQueue('from-managed-identity');
+  const names: string[] = [];
+  for await (const { name } of service.listQueues()) names.push(name);
+
+  expect(names).toEqual(['from-managed-identity']);
 });
 
 test.for([

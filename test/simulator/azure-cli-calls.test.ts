@@ -85,6 +85,7 @@ test.for([
   `${sampleId('aks-prod')}?api-version=2023-01-01`,
   `${sampleId('legacy-batch')}?api-version=2021-09-01`,
   `${sampleId('legacy-batch')}?api-version=2021-10-01`,
+  `${sampleId('legacy-batch')}?api-version=2022-10-01-preview`,
   `${sampleId('aks-prod')}/providers/Microsoft.Resources/tags/default?api-version=2021-04-01`,
   `${sampleId('contosolocked')}/providers/Microsoft.Authorization/locks?api-version=2016-09-01`,
   `${subscription}/resourcegroups?api-version=2022-09-01`,

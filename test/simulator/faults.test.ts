@@ -156,7 +156,7 @@ test('a claims challenge makes the SDK ask for one new token', async () => {
   const fault = harness.simulator.faults.add({ effect: { kind: 'claims-challenge' } });
   const client = getClient(harness.simulator.armEndpoint, credential, {
     credentials: { scopes: ['https://management.azure.com/.default'] },
-    tlsOptions: { ca: harness.certificates.ca },
+    tlsOptions: { ca: harness.ca },
   });
 
   const answer = await client.pathUnchecked(acr).get({ queryParameters: { 'api-version': '2025-11-01' } });
@@ -199,6 +199,16 @@ test('a delay comes on top of what else happens', async () => {
 
   expect(answer.status).toBe(500);
   expect(performance.now() - start).toBeGreaterThanOrEqual(19);
+});
+
+test('latency is added to every answer', async () => {
+  const slow = await startHarness({ latencyMs: 15 });
+  const start = performance.now();
+
+  await slow.send('GET', path);
+
+  expect(performance.now() - start).toBeGreaterThanOrEqual(14);
+  await slow.stop();
 });
 
 test('two simulators do not share a port', async () => {

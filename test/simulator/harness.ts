@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
 import { ContainerServiceClient } from '@azure/arm-containerservice';
 import { ResourceGraphClient } from '@azure/arm-resourcegraph';
 import { getClient } from '@azure-rest/core-client';
+import { inject } from 'vitest';
 import type { IdentityDefinition } from '../../local/azure/identities.ts';
 import {
   createSampleIdentities,
@@ -13,11 +12,11 @@ import {
   SAMPLE_SUBSCRIPTION_ID,
 } from '../../local/azure/sample-subscription.ts';
 import { type AzureSimulator, type AzureSimulatorOptions, startAzureSimulator } from '../../local/azure/simulator.ts';
-import { type Certificates, createCertificates } from '../../local/certificates.ts';
 
 export interface Harness {
   readonly simulator: AzureSimulator;
-  readonly certificates: Certificates;
+  /** What clients must trust, PEM. */
+  readonly ca: string;
   /** The real SDK clients as an identity (default operator), without retries so that a refusal is seen at once. */
   registries(name?: string): ContainerRegistryManagementClient['registries'];
   clusters(name?: string): ContainerServiceClient;
@@ -28,14 +27,14 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-export interface SendOptions {
+interface SendOptions {
   readonly as?: string;
   readonly authorization?: string | null;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
@@ -64,16 +63,17 @@ export class FixedClock {
 export async function startHarness(
   options: Partial<AzureSimulatorOptions> & { identities?: IdentityDefinition[] } = {},
 ): Promise<Harness> {
-  const directory = await mkdtemp(join(tmpdir(), 'simulator-'));
-  const certificates = await createCertificates(directory);
+  const { caFile, certFile, keyFile } = inject('certificates');
+  const [ca, cert, key] = [caFile, certFile, keyFile].map((file) => readFileSync(file, 'utf8'));
+  if (!ca || !cert || !key) throw new Error('the run has no certificates');
   const simulator = await startAzureSimulator({
-    certificates,
+    certificates: { cert, key },
     seed: createSampleSubscription(),
     identities: createSampleIdentities(),
     ...options,
   });
   const { armEndpoint: endpoint } = simulator;
-  const tlsOptions = { ca: certificates.ca };
+  const tlsOptions = { ca };
   const credentials = { scopes: ['https://management.azure.com/.default'] };
   const clientOptions = { endpoint, tlsOptions, credentials, retryOptions: { maxRetries: 0 } };
 
@@ -86,7 +86,7 @@ export async function startHarness(
         new URL(path, endpoint),
         {
           method,
-          ca: certificates.ca,
+          ca,
           headers: {
             ...(bearer === null ? {} : { authorization: bearer }),
             ...(text === undefined
@@ -120,7 +120,7 @@ export async function startHarness(
 
   return {
     simulator,
-    certificates,
+    ca,
     send,
     registries: (name = 'operator') =>
       new ContainerRegistryManagementClient(simulator.credential(name), SAMPLE_SUBSCRIPTION_ID, clientOptions)
@@ -132,10 +132,7 @@ export async function startHarness(
       }),
     graph: (name = 'operator') => new ResourceGraphClient(simulator.credential(name), clientOptions),
     raw: (name = 'operator') => getClient(endpoint, simulator.credential(name), clientOptions),
-    async stop() {
-      await simulator.stop();
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop: async () => await simulator.stop(),
   };
 }
 

@@ -215,6 +215,16 @@ test('credential calls are refused while the admin user is off', async () => {
   ).rejects.toMatchObject({ code: 'UnAuthorizedForCredentialOperations' });
 });
 
+test('a registry says who changed it last, and keeps who created it', async () => {
+  await harness.send('PATCH', `${acr}?${VERSION}`, { as: 'automation', body: { tags: {} } });
+
+  expect(harness.simulator.state.get(acr)?.['systemData']).toMatchObject({
+    createdBy: 'mira.jansen@contoso.example',
+    lastModifiedBy: '00000000-0000-4000-8000-0000000000f1',
+    lastModifiedByType: 'Application',
+  });
+});
+
 test('an unknown password name is refused', async () => {
   const answer = await harness.send('POST', `${build}/regenerateCredential?${VERSION}`, {
     body: { name: 'password3' },

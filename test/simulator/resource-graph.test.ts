@@ -101,6 +101,15 @@ test.for([
   expect(await run(query)).toEqual(expected);
 });
 
+test('the index may lag behind a write', async () => {
+  const id = sampleId('contosobuild');
+  const query = "resources | where name == 'contosobuild' and properties.adminUserEnabled == true";
+  harness.simulator.as('automation').patch(id, { properties: { adminUserEnabled: false } });
+  harness.simulator.faults.add({ path: /ResourceGraph/, effect: { kind: 'stale-read' } });
+
+  expect([await run(query), await run(query)]).toEqual([['contosobuild'], []]);
+});
+
 test('count and the container table', async () => {
   const count = await harness.graph().resources({ subscriptions, query: 'resources | count' });
   const groups = await run(

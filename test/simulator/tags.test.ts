@@ -103,6 +103,15 @@ test('only the tags action is needed, and the event names the tags resource', as
   );
 });
 
+test('a version before 2022-09-01 answers at once, whatever the rules say', async () => {
+  harness.simulator.operations.rules.push({ mode: 'async' });
+  const path = tagsOf(cluster).replace('2022-09-01', '2021-04-01');
+
+  const answer = await harness.send('PATCH', path, { body: { operation: 'Merge', properties: { tags: { a: 'b' } } } });
+
+  expect(answer.status).toBe(200);
+});
+
 test('merging two spellings keeps the first', () => {
   expect(mergeTags({ Owner: 'a' }, { owner: 'b', x: 'y' })).toEqual({ Owner: 'b', x: 'y' });
 });

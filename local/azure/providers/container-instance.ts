@@ -13,7 +13,7 @@ import type { Handler, Provider } from '../provider.ts';
 import { checkResourceBusy } from './busy.ts';
 
 const TYPE = 'Microsoft.ContainerInstance/containerGroups';
-const API_VERSIONS = ['2023-05-01', '2022-09-01', '2021-10-01', '2021-09-01', '2021-07-01'];
+const API_VERSIONS = ['2023-05-01', '2022-10-01-preview', '2022-09-01', '2021-10-01', '2021-09-01', '2021-07-01'];
 /** Write-only members: no answer ever carries them, so a GET-modify-PUT loses them. */
 const WRITE_ONLY = new Set(['password', 'secureValue', 'storageAccountKey']);
 const SERVER_OWNED = new Set(['instanceView', 'provisioningState']);

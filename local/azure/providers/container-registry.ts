@@ -102,6 +102,7 @@ const style: WriteStyle = {
   resultUrl: ({ apiVersion, id, world }, operation) =>
     `${world.baseUrl()}${id}/operationStatuses/registries-${operation.id}?api-version=${apiVersion}`,
   checkBusy: checkResourceBusy,
+  hasSystemData: true,
 };
 
 function checkProperties(properties: JsonObject, sku: string): void {

@@ -8,7 +8,7 @@ import type { RawResource } from '../resource-store.ts';
 import { GROUP_TYPE, SUBSCRIPTION_TYPE } from './resources.ts';
 
 /** https://learn.microsoft.com/azure/governance/resource-graph/concepts/work-with-data#paging-results */
-export const MAX_PAGE = 1_000;
+const MAX_PAGE = 1_000;
 
 /** Length of the quota window. */
 const WINDOW = '00:00:05';
@@ -37,9 +37,12 @@ function toRow({ id, kind, location, name, properties, sku, tags, type, ...rest 
 
 /** What the caller may read, in the subscriptions asked for. Nothing else exists for Resource Graph. */
 function readable(call: Call, subscriptions: readonly string[] | undefined, isContainer: boolean): RawResource[] {
-  const { caller, world } = call;
+  const { caller, request, world } = call;
   const wanted = subscriptions?.map((id) => id.toLowerCase());
-  return world.store.list('').filter((resource) => {
+  const all = world.store.list('');
+  // Resource Graph lags behind writes; a stale read shows each resource as it was before its last one.
+  const seen = request.stale ? all.flatMap(({ id }) => world.store.findStale(id) ?? []) : all;
+  return seen.filter((resource) => {
     const { id, type } = resource;
     if ((type === GROUP_TYPE || type === SUBSCRIPTION_TYPE) !== isContainer) return false;
     if (wanted && !wanted.includes(id.split('/')[2]?.toLowerCase() ?? '')) return false;

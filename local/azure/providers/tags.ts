@@ -6,7 +6,10 @@ import type { RawResource, Tags } from '../resource-store.ts';
 import { checkResourceBusy } from './busy.ts';
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations */
-export const TAG_LIMITS = { count: 50, nameLength: 512, valueLength: 256, forbidden: /[<>%&\\?/]/ } as const;
+const TAG_LIMITS = { count: 50, nameLength: 512, valueLength: 256, forbidden: /[<>%&\\?/]/ } as const;
+
+/** First api-version that may answer 202. */
+const ASYNC_SINCE = '2022-09-01';
 
 /** The resource, group or subscription that carries the tags. */
 function requireTagged(call: Call): RawResource {
@@ -78,7 +81,9 @@ function store(call: Call, resource: RawResource, tags: Tags): Reply {
   const eTag = resource['eTag'] === undefined ? {} : { eTag: newETag() };
   const raised = `${resource.id}/providers/Microsoft.Resources/tags/default`;
   const apply = () => world.store.write({ ...(world.store.find(resource.id) ?? resource), ...eTag, tags });
-  const rule = world.operations.ruleFor(request.method, request.path);
+  // Older versions declare no 202: the Azure CLI refuses one.
+  const isSync = call.apiVersion < ASYNC_SINCE;
+  const rule = isSync ? undefined : world.operations.ruleFor(request.method, request.path);
   if (!rule) return { status: 200, body: answer(apply()), raises: raised };
   const operation = world.operations.start(resource.id, rule, (result) => {
     if (result !== 'Succeeded') return undefined;
