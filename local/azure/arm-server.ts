@@ -183,7 +183,8 @@ function addHeaders(reply: Reply, request: ArmRequest): Reply {
 function send(response: ServerResponse, reply: Reply, isCut = false): void {
   const text = reply.body === undefined ? '' : toText(reply);
   const sent = Buffer.from(isCut ? text.slice(0, Math.floor(text.length / 2)) : text);
-  response.writeHead(reply.status, { ...reply.headers, 'content-length': sent.length });
+  const length = reply.status === 204 ? {} : { 'content-length': sent.length };
+  response.writeHead(reply.status, { ...reply.headers, ...length });
   response.end(sent);
 }
 

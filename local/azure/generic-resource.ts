@@ -108,7 +108,7 @@ export function commitWrite(call: Call, before: RawResource | undefined, after: 
   const stored = store(after, before ? 'Updating' : 'Creating');
   const operation = world.operations.start(stored.id, rule, (result) => {
     const current = finish(result);
-    if (result === 'Succeeded') call.raise(stored.id);
+    if (result === 'Succeeded') call.raise(stored.id, !before);
     return style.view(current, call.apiVersion);
   });
   function finish(result: OperationResult): RawResource {

@@ -41,7 +41,7 @@ interface Running {
   readonly operation: Operation;
   pollsLeft: number | undefined;
   readonly endsAt: number | undefined;
-  readonly onEnd: (result: OperationResult) => Json | undefined;
+  onEnd: (result: OperationResult) => Json | undefined;
 }
 
 const DEFAULT_POLLS = 1;
@@ -108,6 +108,14 @@ export class Operations {
   /** Ends everything that still runs, as its rule says or with the given result. */
   finishAll(result?: OperationResult): void {
     for (const running of this.#running.values()) this.#end(running, result);
+  }
+
+  /** Calling the result makes every operation started since end without an effect. */
+  checkpoint(): () => void {
+    const known = new Set(this.#running.keys());
+    return () => {
+      for (const [id, running] of this.#running) if (!known.has(id)) running.onEnd = () => undefined;
+    };
   }
 
   list(): readonly Operation[] {

@@ -56,7 +56,13 @@ export function handleRequest(world: World, request: ArmRequest, options: Handle
   try {
     world.operations.settle();
     const target = parseResourcePath(request.path);
-    const { definition, verb, handler } = findRoute(world, request, target);
+    const route = findRoute(world, request, target);
+    // Nobody learns without a token which types exist.
+    if (route instanceof ArmError) {
+      caller ??= world.issuer.authenticate(request.headers['authorization']);
+      throw route;
+    }
+    const { definition, verb, handler } = route;
     if (definition.access === 'public' && handler) {
       return outcome(handler(toCall({ world, request, target, definition, verb, caller: anonymous, action: '' })));
     }
@@ -79,7 +85,7 @@ export function handleRequest(world: World, request: ArmRequest, options: Handle
     const reply = handler({ ...call, grant, raise });
     if (reply.raises !== undefined) raise(reply.raises, reply.created);
     isAnswered = true;
-    return outcome(reply);
+    return outcome(request.method === 'HEAD' ? { status: 204 } : reply);
   } catch (error) {
     if (!(error instanceof ArmError)) throw error;
     const failure = { 'x-ms-failure-cause': error.status === 401 || error.status === 403 ? 'gateway' : 'service' };
@@ -92,16 +98,16 @@ const anonymous: Caller = {
   claims: {},
 };
 
-function findRoute(world: World, request: ArmRequest, target: ResourcePath): Route {
+function findRoute(world: World, request: ArmRequest, target: ResourcePath): Route | ArmError {
   const { namespace, types, names } = target;
   const isCollection = types.length > names.length;
   const verb = request.method === 'POST' && isCollection ? types.at(-1) : undefined;
   const type = `${namespace}/${(verb === undefined ? types : types.slice(0, -1)).join('/')}`.replace(/\/$/, '');
   const provider = world.providers.find((candidate) => isSame(candidate.namespace, namespace));
-  if (!provider) throw invalidResourceNamespace(namespace);
+  if (!provider) return invalidResourceNamespace(namespace);
   const definition = provider.types.find((candidate) => isSame(candidate.type, type));
   if (!definition) {
-    throw invalidResourceType(types.join('/'), namespace, request.query.get('api-version') ?? '');
+    return invalidResourceType(types.join('/'), namespace, request.query.get('api-version') ?? '');
   }
   if (verb === undefined) {
     return { target, definition, verb, handler: handlerFor(definition, request.method, isCollection) };
@@ -114,6 +120,7 @@ function handlerFor(definition: ResourceTypeDefinition, method: string, isCollec
   if (isCollection) return method === 'GET' ? definition.list : undefined;
   switch (method) {
     case 'GET':
+    case 'HEAD':
       return definition.get;
     case 'PUT':
       return definition.put;
@@ -155,7 +162,7 @@ function authorize(call: Call, target: ResourcePath) {
 }
 
 function checkGuards(world: World, { request, definition, id, target }: Call): void {
-  if (request.method === 'GET' || target.subscriptionId === undefined) return;
+  if (isRead(request.method) || target.subscriptionId === undefined) return;
   // A lock does not stop its own removal.
   if (definition.type !== 'Microsoft.Authorization/locks') world.guards.checkLocks(request.method, id);
   if (request.method === 'PUT' || request.method === 'PATCH') {
@@ -196,6 +203,10 @@ function toEvent(call: Call, resourceId: string, isCreated: boolean): ResourceEv
       ? undefined
       : { clientRequestId, url: `https://management.azure.com${request.path}${query ? `?${query}` : ''}` },
   });
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function isSame(a: string, b: string): boolean {

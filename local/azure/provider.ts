@@ -68,7 +68,7 @@ export interface Call {
   readonly id: string;
   readonly world: World;
   /** Raises this call's success event for a resource; used by operations that complete later. */
-  readonly raise: (resourceId: string) => void;
+  readonly raise: (resourceId: string, isCreated?: boolean) => void;
 }
 
 export type Handler = (call: Call) => Reply;

@@ -162,9 +162,9 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   }
 
   function handle(request: ArmRequest, isDry: boolean): Outcome {
-    const restore = isDry ? world.store.checkpoint() : undefined;
+    const restore = isDry ? [world.store.checkpoint(), world.operations.checkpoint()] : [];
     const outcome = handleRequest(world, request, { onLaterEvent: publish });
-    restore?.();
+    for (const undo of restore) undo();
     if (!isDry) for (const event of outcome.events) publish(event);
     return outcome;
   }

@@ -30,6 +30,20 @@ test('a request without a token is challenged', async () => {
   );
 });
 
+test('without a token nobody learns which types and versions exist', async () => {
+  const paths = [
+    registry.replace('Microsoft.ContainerRegistry', 'Microsoft.None'),
+    sampleId('contosoacr'),
+    '/subscriptions',
+  ];
+
+  const answers = await Promise.all(
+    paths.map(async (path) => await harness.send('GET', path, { authorization: null })),
+  );
+
+  expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
+});
+
 test('a token that this simulator did not issue is invalid', async () => {
   const { token } = harness.simulator.issueToken('operator');
   const forged = `${token.slice(0, -4)}AAAA`;

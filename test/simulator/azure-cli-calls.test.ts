@@ -98,6 +98,14 @@ test.for([
   expect((await harness.send('GET', path)).status).toBe(200);
 });
 
+test('az group exists asks with HEAD', async () => {
+  const here = await harness.send('HEAD', `${subscription}/resourcegroups/rg-platform-prod?api-version=2021-04-01`);
+  const gone = await harness.send('HEAD', `${subscription}/resourcegroups/none?api-version=2021-04-01`);
+
+  expect([here.status, gone.status]).toEqual([204, 404]);
+  expect(harness.simulator.requests.at(-1)?.action).toBe('Microsoft.Resources/subscriptions/resourceGroups/read');
+});
+
 test('unknown groups and providers are not found', async () => {
   const group = await harness.send('GET', `${subscription}/resourceGroups/none?api-version=2021-04-01`);
   const provider = await harness.send('GET', `${subscription}/providers/Microsoft.None?api-version=2021-04-01`);

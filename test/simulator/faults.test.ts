@@ -136,6 +136,18 @@ test('an ignored write answers as if it had worked', async () => {
   expect(harness.simulator.events).toEqual([]);
 });
 
+test('an ignored long-running write ends well and still changes nothing', async () => {
+  harness.simulator.operations.rules.push({ mode: 'async', polls: 0 });
+  harness.simulator.faults.add({ method: 'PATCH', effect: { kind: 'ignore-write' } });
+
+  const answer = await enable();
+  const status = await harness.send('GET', String(answer.headers['azure-asyncoperation']));
+
+  expect([answer.status, status.body]).toEqual([201, { status: 'Succeeded' }]);
+  expect(isEnabled()).toBe(false);
+  expect(harness.simulator.events).toEqual([]);
+});
+
 test('poll URLs can point to a foreign host', async () => {
   harness.simulator.operations.rules.push({ mode: 'async' });
   harness.simulator.faults.add({ effect: { kind: 'foreign-host', host: 'evil.example' } });

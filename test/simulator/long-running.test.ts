@@ -169,6 +169,20 @@ test('the status URL needs its own action, and an unknown operation is not found
   expect(unknown.status).toBe(404);
 });
 
+test('the event of a long-running create has no request in it', async () => {
+  harness.simulator.operations.rules.push({ mode: 'async' });
+  const id = acr.replace('contosobuild', 'contosonew');
+  await harness.send('PUT', `${id}?api-version=2025-11-01`, {
+    body: { location: 'westeurope', sku: { name: 'Basic' } },
+  });
+  const during = stateOf(id);
+
+  harness.simulator.operations.finishAll();
+
+  expect(during).toBe('Creating');
+  expect(harness.simulator.events[0]?.data).not.toHaveProperty('httpRequest');
+});
+
 test('a delete can be long-running', async () => {
   harness.simulator.operations.rules.push({ method: 'DELETE', mode: 'async', polls: 0 });
 
