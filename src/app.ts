@@ -55,19 +55,26 @@ function connect(settings: Settings): Connections {
   const key = JSON.stringify({ armEndpoint, tokenScope, storage, identityClientId });
   const known = connections.get(key);
   if (known !== undefined) return known;
-  const credential = new ManagedIdentityCredential(identityClientId === undefined ? {} : { clientId: identityClientId });
+  const credential = new ManagedIdentityCredential(
+    identityClientId === undefined ? {} : { clientId: identityClientId },
+  );
   const created = createConnections(credential, settings);
   connections.set(key, created);
   return created;
 }
 
 /** Builds every client once; none of them connects before it is used. */
-export function createConnections(credential: TokenCredential, settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage'>): Connections {
+export function createConnections(
+  credential: TokenCredential,
+  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage'>,
+): Connections {
   const { armEndpoint, tokenScope, storage } = settings;
   const tables = required(storage.table, 'table');
   const table = (name: string) =>
     createTableStore(
-      new TableClient(tables, name, credential, { retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 } }),
+      new TableClient(tables, name, credential, {
+        retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
+      }),
     );
   const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
   return {
@@ -77,12 +84,17 @@ export function createConnections(credential: TokenCredential, settings: Pick<Se
     work: createTableWorkItems(table('work')),
     sweeps: createTableSweepRecords(table('guards')),
     queue: createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/work`, credential, { retryOptions })),
-    poison: createPoisonStore(new ContainerClient(`${required(storage.blob, 'blob')}/poison`, credential, { retryOptions })),
+    poison: createPoisonStore(
+      new ContainerClient(`${required(storage.blob, 'blob')}/poison`, credential, { retryOptions }),
+    ),
   };
 }
 
 function required(endpoint: string | undefined, service: 'table' | 'queue' | 'blob'): string {
   if (endpoint !== undefined) return endpoint;
   const names = `AzureWebJobsStorage__accountName or AzureWebJobsStorage__${service}ServiceUri`;
-  throw new DockwardenError('CONFIG_MISSING', `the ${service} endpoint of the storage account is not known: set ${names}`);
+  throw new DockwardenError(
+    'CONFIG_MISSING',
+    `the ${service} endpoint of the storage account is not known: set ${names}`,
+  );
 }

@@ -1,90 +1,99 @@
+import * as z from 'zod';
+
+const text = () => z.exactOptional(z.string());
+
 /** What a row is about. */
-export type AuditStage =
-  | 'decision'
-  | 'intent'
-  | 'outcome'
-  | 'undo'
-  | 'approval'
-  | 'operator'
-  | 'ticket'
-  | 'input'
-  | 'configuration';
+export const auditStages = [
+  'decision',
+  'intent',
+  'outcome',
+  'undo',
+  'approval',
+  'operator',
+  'ticket',
+  'input',
+  'configuration',
+] as const;
+export type AuditStage = (typeof auditStages)[number];
 
 /** How a run ended. Exactly one per run. */
-export type Outcome =
-  | 'fixed'
-  | 'already-compliant'
-  | 'not-effective'
-  | 'retry'
-  | 'denied'
-  | 'denied-by-policy'
-  | 'locked'
-  | 'gone'
-  | 'failed'
-  | 'abandoned'
-  | 'gave-up'
-  | 'undone';
+export const outcomes = [
+  'fixed',
+  'already-compliant',
+  'not-effective',
+  'retry',
+  'denied',
+  'denied-by-policy',
+  'locked',
+  'gone',
+  'failed',
+  'abandoned',
+  'gave-up',
+  'undone',
+] as const;
+export type Outcome = (typeof outcomes)[number];
 
 /**
  * One row of table `audit`. The names are part of the product's interface: Storage Explorer, Excel and Power BI read them as they are.
- * All times are ISO 8601 in UTC; `before`, `after`, `operations` and `timings` hold JSON.
+ * All times are ISO 8601 in UTC; `before`, `after`, `evidence`, `operations` and `timings` hold JSON.
  */
-export interface AuditRecord {
+export const AuditRecord = z.object({
   /** When the row was written. */
-  readonly time: string;
-  readonly stage: AuditStage;
+  time: z.string(),
+  stage: z.enum(auditStages),
   /** ULID of the run; one intent and one outcome share it. */
-  readonly remediationRunId?: string;
-  readonly resourceId?: string;
-  readonly resourceType?: string;
-  readonly resourceName?: string;
-  readonly subscriptionId?: string;
-  readonly resourceGroup?: string;
-  readonly policyId?: string;
-  readonly remediationId?: string;
-  readonly severity?: string;
+  remediationRunId: text(),
+  resourceId: text(),
+  resourceType: text(),
+  resourceName: text(),
+  subscriptionId: text(),
+  resourceGroup: text(),
+  policyId: text(),
+  remediationId: text(),
+  severity: text(),
   /** Effective mode when it was decided. */
-  readonly mode?: string;
-  readonly verdict?: string;
-  readonly decision?: string;
+  mode: text(),
+  verdict: text(),
+  decision: text(),
   /** Stable code; `error` and `evidence` say it in words. */
-  readonly reason?: string;
-  readonly outcome?: Outcome;
-  readonly causeKind?: string;
-  readonly causeId?: string;
-  readonly causeTime?: string;
+  reason: text(),
+  outcome: z.exactOptional(z.enum(outcomes)),
+  causeKind: text(),
+  causeId: text(),
+  causeTime: text(),
   /** Object id of whoever last changed the resource, as the event tells it; it does not prove which property they touched. */
-  readonly actor?: string;
-  readonly actorType?: string;
-  readonly actorApplication?: string;
+  actor: text(),
+  actorType: text(),
+  actorApplication: text(),
   /** Only with `AUDIT_ACTOR_NAMES=on`. */
-  readonly actorName?: string;
-  readonly correlationId?: string;
-  /** Evidence of the violation (JSON). */
-  readonly evidence?: string;
+  actorName: text(),
+  correlationId: text(),
+  /** Evidence of the violation. */
+  evidence: text(),
   /** Touched paths before the fix (JSON Pointer → value; absent paths are left out). */
-  readonly before?: string;
+  before: text(),
   /** The same paths when the fix was verified. */
-  readonly after?: string;
+  after: text(),
   /** Calls in order: `[{operation, effect, args, result}]`; with result `planned` nothing was sent. */
-  readonly operations?: string;
+  operations: text(),
   /** `x-ms-request-id` of Azure's answers, comma separated. */
-  readonly armRequestIds?: string;
+  armRequestIds: text(),
   /** From the cause to this row, in milliseconds. */
-  readonly latencyMs?: number;
+  latencyMs: z.exactOptional(z.number()),
   /** From the start of the run to this row, in milliseconds. */
-  readonly durationMs?: number;
-  readonly ticketKey?: string;
-  readonly ticketUrl?: string;
+  durationMs: z.exactOptional(z.number()),
+  ticketKey: text(),
+  ticketUrl: text(),
   /** The attempt before this one. */
-  readonly previousRunId?: string;
+  previousRunId: text(),
   /** `{event, queued, started, read, decided, fixed, verified}`, those that are known. */
-  readonly timings?: string;
-  readonly configHash?: string;
+  timings: text(),
+  configHash: text(),
   /** Version of Dockwarden. */
-  readonly version?: string;
-  readonly error?: string;
-}
+  version: text(),
+  error: text(),
+});
+export type AuditRecord = Readonly<z.infer<typeof AuditRecord>>;
 
 /** Where a row stands: fixed before it is written, so that a repeated insert finds itself. */
 export interface AuditKey {

@@ -1,6 +1,7 @@
 import { DockwardenError } from '../errors.ts';
-import type { StoredRow, TableStore } from '../storage/table-store.ts';
-import type { AuditLog, AuditRecord } from './audit-log.ts';
+import { parseRow } from '../storage/parse-row.ts';
+import type { TableStore } from '../storage/table-store.ts';
+import { type AuditLog, AuditRecord } from './audit-log.ts';
 
 const DAY = 86_400_000;
 
@@ -10,17 +11,24 @@ export function createTableAuditLog(table: TableStore): AuditLog {
     async append(key, record) {
       if ((await table.insert(key, { ...record })) !== false) return;
       const existing = await table.get(key);
-      if (existing?.columns['remediationRunId'] === record.remediationRunId && existing?.columns['stage'] === record.stage) return;
-      throw new DockwardenError('INTERNAL_INVARIANT', `audit row ${key.partitionKey}/${key.rowKey} belongs to another run`);
+      if (
+        existing?.columns['remediationRunId'] === record.remediationRunId &&
+        existing?.columns['stage'] === record.stage
+      )
+        return;
+      throw new DockwardenError(
+        'INTERNAL_INVARIANT',
+        `audit row ${key.partitionKey}/${key.rowKey} belongs to another run`,
+      );
     },
     async find(key) {
       const row = await table.get(key);
-      return row === undefined ? undefined : toRecord(row);
+      return row === undefined ? undefined : parseRow(AuditRecord, row);
     },
     async *list(since, until) {
       for (let day = startOfDay(until); day >= startOfDay(since); day -= DAY) {
         for await (const row of table.range(new Date(day).toISOString().slice(0, 10))) {
-          const record = { ...toRecord(row), partitionKey: row.partitionKey, rowKey: row.rowKey };
+          const record = { ...parseRow(AuditRecord, row), partitionKey: row.partitionKey, rowKey: row.rowKey };
           if (record.time >= since.toISOString() && record.time <= until.toISOString()) yield record;
         }
       }
@@ -31,8 +39,3 @@ export function createTableAuditLog(table: TableStore): AuditLog {
 function startOfDay(date: Date): number {
   return Math.floor(date.getTime() / DAY) * DAY;
 }
-
-function toRecord(row: StoredRow): AuditRecord {
-  return row.columns as unknown as AuditRecord;
-}
-

@@ -13,7 +13,13 @@ interface Failure {
 }
 
 /** Service codes that mean "not now", whatever the status (azure-apis: error catalogue; AKS sends them unwrapped). */
-const BUSY = new Set(['operationnotallowed', 'anotheroperationinprogress', 'conflict', 'resourcebusy', 'updateinprogress']);
+const BUSY = new Set([
+  'operationnotallowed',
+  'anotheroperationinprogress',
+  'conflict',
+  'resourcebusy',
+  'updateinprogress',
+]);
 const CONFLICT = new Set(['etagmismatch', 'preconditionfailed']);
 const EXPIRED = new Set(['expiredauthenticationtoken']);
 /** Codes of a failed long-running operation that another try may cure. */
@@ -39,7 +45,11 @@ export function classifyAzureError(error: unknown, effect: Effect, now: Date, re
 
 /** The error for an answer of the raw client; `status` is text there, and a 4xx or 5xx does not throw by itself. */
 export function errorOfAnswer(
-  answer: { readonly status: string; readonly headers: Readonly<Record<string, string | undefined>>; readonly body: unknown },
+  answer: {
+    readonly status: string;
+    readonly headers: Readonly<Record<string, string | undefined>>;
+    readonly body: unknown;
+  },
   effect: Effect,
   now: Date,
   resourceId?: string,
@@ -78,7 +88,11 @@ function codeOf(failure: Failure, error: unknown, effect: Effect): ErrorCode {
 function codeWithoutStatus(failure: Failure, error: unknown, effect: Effect): ErrorCode {
   const name = error instanceof Error ? error.name : '';
   // The request was never sent: no token, or no connection.
-  if (name === 'CredentialUnavailableError' || name === 'AuthenticationError' || name === 'AuthenticationRequiredError') {
+  if (
+    name === 'CredentialUnavailableError' ||
+    name === 'AuthenticationError' ||
+    name === 'AuthenticationRequiredError'
+  ) {
     return 'AZURE_TRANSIENT';
   }
   const serviceCode = failure.serviceCode?.toLowerCase() ?? '';

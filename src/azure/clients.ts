@@ -1,7 +1,7 @@
-import { type Client, getClient } from '@azure-rest/core-client';
 import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
 import { ResourceGraphClient } from '@azure/arm-resourcegraph';
 import type { TokenCredential } from '@azure/identity';
+import { type Client, getClient } from '@azure-rest/core-client';
 import { DockwardenError } from '../errors.ts';
 
 /** The clients that operations call through. Built once per process; they hold no state but tokens and connections. */
@@ -61,7 +61,10 @@ function refuseOtherHosts(endpoint: string) {
     ): Promise<Response> {
       const asked = new URL(request.url);
       if (asked.host !== host || asked.protocol !== 'https:') {
-        throw new DockwardenError('AZURE_INVALID', `refused to send a token to ${asked.host}, which is not Azure Resource Manager`);
+        throw new DockwardenError(
+          'AZURE_INVALID',
+          `refused to send a token to ${asked.host}, which is not Azure Resource Manager`,
+        );
       }
       return await next(request);
     },

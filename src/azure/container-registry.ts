@@ -1,3 +1,4 @@
+import { isRestError } from '@azure/core-rest-pipeline';
 import { isDockwardenError } from '../errors.ts';
 import { ContainerApp, ContainerGroup } from '../resources/container-group.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -19,14 +20,17 @@ export const regeneratePassword = defineWrite({
         .registries(target.subscriptionId)
         .regenerateCredential(target.resourceGroup, target.name, { name }, requestOptions(context));
     } catch (error) {
-      if ((error as { code?: unknown }).code !== ADMIN_USER_IS_OFF) throw error;
+      if (!isRestError(error) || error.code !== ADMIN_USER_IS_OFF) throw error;
     }
   },
 });
 
 export const updateRegistry = defineWrite({
   id: 'registries.update',
-  actions: ['Microsoft.ContainerRegistry/registries/write', 'Microsoft.ContainerRegistry/registries/operationStatuses/read'],
+  actions: [
+    'Microsoft.ContainerRegistry/registries/write',
+    'Microsoft.ContainerRegistry/registries/operationStatuses/read',
+  ],
   repeatable: true,
   async run(context: CallContext, target: ResourceId, change: { readonly adminUserEnabled: boolean }) {
     const poller = context.clients
@@ -69,7 +73,8 @@ async function listContainerGroups(context: CallContext, subscriptionId: string)
     // The list may abbreviate its entries; a group always has containers.
     const { id, properties } = item as { id?: unknown; properties?: { containers?: unknown } };
     const isWhole = Array.isArray(properties?.containers);
-    const raw = isWhole || typeof id !== 'string' ? item : await getJson(context, { path: id, apiVersion, resourceId: id });
+    const raw =
+      isWhole || typeof id !== 'string' ? item : await getJson(context, { path: id, apiVersion, resourceId: id });
     groups.push(ContainerGroup.parse(raw));
   }
   return groups;

@@ -24,11 +24,15 @@ export async function getJson(context: CallContext, request: RawRequest): Promis
 const MAX_PAGES = 100;
 
 /** Every item of a paged list. A page that cannot be read fails the whole list: a part of it proves nothing. */
-export async function listJson(context: CallContext, request: RawRequest): Promise<readonly Readonly<Record<string, unknown>>[]> {
+export async function listJson(
+  context: CallContext,
+  request: RawRequest,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const items: Readonly<Record<string, unknown>>[] = [];
   let path: string | undefined = request.path;
   for (let page = 0; path !== undefined; page += 1) {
-    if (page >= MAX_PAGES) throw new DockwardenError('AZURE_INVALID', `the list at ${request.path} has more than ${MAX_PAGES} pages`);
+    if (page >= MAX_PAGES)
+      throw new DockwardenError('AZURE_INVALID', `the list at ${request.path} has more than ${MAX_PAGES} pages`);
     const body: Readonly<Record<string, unknown>> = await getJson(context, { ...request, path });
     const { value, nextLink } = body;
     if (!Array.isArray(value)) throw new DockwardenError('AZURE_TRANSIENT', `the list at ${request.path} has no value`);

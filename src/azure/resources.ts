@@ -10,11 +10,13 @@ import { getJson, listJson } from './raw-arm.ts';
 type RawResource = Readonly<Record<string, unknown>>;
 
 /** Reads one resource of each covered type, raw. */
-export const resourceReads = Object.fromEntries(resourceTypes.map((type) => [type, defineResourceRead(type)])) as Readonly<
-  Record<ResourceType, Read<[ResourceId], RawResource>>
->;
+export const resourceReads = {
+  'Microsoft.ContainerRegistry/registries': defineResourceRead('Microsoft.ContainerRegistry/registries'),
+  'Microsoft.ContainerService/managedClusters': defineResourceRead('Microsoft.ContainerService/managedClusters'),
+  'Microsoft.ContainerInstance/containerGroups': defineResourceRead('Microsoft.ContainerInstance/containerGroups'),
+} as const satisfies Readonly<Record<ResourceType, Read<[ResourceId], RawResource>>>;
 
-function defineResourceRead(type: ResourceType) {
+function defineResourceRead(type: ResourceType): Read<[ResourceId], RawResource> {
   return defineRead({
     id: `${type.split('/')[1]}.get`,
     actions: [`${type}/read`],
@@ -24,6 +26,13 @@ function defineResourceRead(type: ResourceType) {
   });
 }
 
+/** What a list over all covered types needs. */
+const READ_ALL_TYPES = [
+  'Microsoft.ContainerRegistry/registries/read',
+  'Microsoft.ContainerService/managedClusters/read',
+  'Microsoft.ContainerInstance/containerGroups/read',
+] as const satisfies readonly RbacAction[];
+
 /** Reads of related resources, by name; each costs one call and its own action. */
 export const relatedReads: { readonly [N in RelatedName]: Read<[ResourceId], RelatedMap[N]> } = {
   agentPools: defineRead({
@@ -32,7 +41,9 @@ export const relatedReads: { readonly [N in RelatedName]: Read<[ResourceId], Rel
     async run(context: CallContext, target: ResourceId) {
       const apiVersion = apiVersions['Microsoft.ContainerService/managedClusters'];
       const items = await listJson(context, { path: `${target.id}/agentPools`, apiVersion, resourceId: target.id });
-      return items.map(({ name, properties }) => AgentPool.parse({ ...(isPlainObject(properties) ? properties : {}), name }));
+      return items.map(({ name, properties }) =>
+        AgentPool.parse({ ...(isPlainObject(properties) ? properties : {}), name }),
+      );
     },
   }),
 };
@@ -40,7 +51,7 @@ export const relatedReads: { readonly [N in RelatedName]: Read<[ResourceId], Rel
 /** Can this subscription be read at all? Tells a deleted resource from a lost role: the same list that its type's read action allows. */
 export const probeSubscription: Read<[ResourceId], void> = defineRead({
   id: 'subscriptions.probe',
-  actions: resourceTypes.map((type): RbacAction => `${type}/read`) as [RbacAction, ...RbacAction[]],
+  actions: READ_ALL_TYPES,
   async run(context: CallContext, target: ResourceId): Promise<void> {
     const path = `/subscriptions/${target.subscriptionId}/providers/${target.type}`;
     await getJson(context, { path, apiVersion: apiVersions[target.type] });
@@ -60,8 +71,12 @@ const PAGE_SIZE = 1000;
 /** Every resource of the covered types that the identity may read in these subscriptions, page by page; answers lag behind ARM. */
 export const queryResources: Read<[readonly string[], string | undefined], ResourcePage> = defineRead({
   id: 'resourceGraph.resources',
-  actions: resourceTypes.map((type): RbacAction => `${type}/read`) as [RbacAction, ...RbacAction[]],
-  async run(context: CallContext, subscriptions: readonly string[], skipToken: string | undefined): Promise<ResourcePage> {
+  actions: READ_ALL_TYPES,
+  async run(
+    context: CallContext,
+    subscriptions: readonly string[],
+    skipToken: string | undefined,
+  ): Promise<ResourcePage> {
     const answer = await context.clients.resourceGraph.resources(
       {
         subscriptions: [...subscriptions],
@@ -88,4 +103,9 @@ const SWEEP_QUERY = [
 ].join(' | ');
 
 /** What the loop itself reads, whichever remediations are on: the read role is made of these. */
-export const engineReads: readonly Read[] = [...Object.values(resourceReads), ...Object.values(relatedReads), probeSubscription, queryResources];
+export const engineReads: readonly Read[] = [
+  ...Object.values(resourceReads),
+  ...Object.values(relatedReads),
+  probeSubscription,
+  queryResources,
+];

@@ -1,7 +1,7 @@
-import type { ResourceId } from '../resources/resource-id.ts';
-import { apiVersions } from './api-versions.ts';
 import { isPlainObject } from '../resources/lenient.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
 import { Tags as TagsReader } from '../resources/tags.ts';
+import { apiVersions } from './api-versions.ts';
 import { type CallContext, defineRead, defineWrite } from './operation.ts';
 import { getJson, patchJson } from './raw-arm.ts';
 
@@ -37,7 +37,12 @@ export const deleteTags = defineWrite({
   },
 });
 
-async function patchTags(context: CallContext, target: ResourceId, operation: 'Merge' | 'Delete', tags: Tags): Promise<void> {
+async function patchTags(
+  context: CallContext,
+  target: ResourceId,
+  operation: 'Merge' | 'Delete',
+  tags: Tags,
+): Promise<void> {
   await patchJson(context, { ...request(target), body: { operation, properties: { tags } } });
 }
 

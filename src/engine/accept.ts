@@ -29,7 +29,7 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
     ...(ownClientId !== undefined && { ownClientId }),
   });
   const accepted = { marked: 0, ignored: 0, invalid: 0 };
-  let failure: unknown;
+  let failure: Error | undefined;
   for (const event of events) {
     try {
       if (event.result === 'cause') {
@@ -43,10 +43,13 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
         accepted.invalid += 1;
       }
     } catch (error) {
-      failure = error;
+      failure =
+        error instanceof Error
+          ? error
+          : new DockwardenError('INTERNAL_INVARIANT', 'something that is no error was thrown');
     }
   }
-  if (failure !== undefined) throw failure instanceof Error ? failure : new DockwardenError('INTERNAL_INVARIANT', String(failure));
+  if (failure !== undefined) throw failure;
   return accepted;
 }
 
@@ -66,16 +69,25 @@ export async function markDirty(context: EngineContext, resourceId: ResourceId, 
       return;
     }
     const written =
-      row === undefined ? await context.work.insert(resourceId, marked) : await context.work.replace(resourceId, marked, row.etag);
+      row === undefined
+        ? await context.work.insert(resourceId, marked)
+        : await context.work.replace(resourceId, marked, row.etag);
     if (written !== undefined) {
       await context.queue.send(formatWorkMessage({ resourceId }), 0);
       return;
     }
   }
-  throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', { resourceId: resourceId.id });
+  throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', {
+    resourceId: resourceId.id,
+  });
 }
 
-async function recordInvalid(context: EngineContext, reason: string, detail: string, eventId: string | undefined): Promise<void> {
+async function recordInvalid(
+  context: EngineContext,
+  reason: string,
+  detail: string,
+  eventId: string | undefined,
+): Promise<void> {
   const now = context.clock.now();
   context.log.warn('event invalid', { reason, detail });
   await context.audit.append(auditKey(now, context.newRunId(), 'input'), {

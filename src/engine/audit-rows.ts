@@ -35,7 +35,12 @@ export interface AuditRow {
 /** Longest error text in a row. */
 const MAX_ERROR = 2000;
 
-export function decisionRow(context: EngineContext, subject: Subject, decision: Decision, plan: readonly RecordedOperation[]): AuditRow {
+export function decisionRow(
+  context: EngineContext,
+  subject: Subject,
+  decision: Decision,
+  plan: readonly RecordedOperation[],
+): AuditRow {
   const now = context.clock.now();
   return {
     key: auditKey(now, context.newRunId(), 'decision'),

@@ -62,11 +62,21 @@ export class AzureCalls {
       async (...args: readonly unknown[]) => await this.#perform(operation, args, binding, earlier),
     ]);
     // Each entry has exactly the type that `Bound` gives it, which `Object.fromEntries` cannot express.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return Object.fromEntries(bound) as Bound<U>;
   }
 
-  async #perform(operation: Operation, args: readonly unknown[], binding: Binding, earlier: RecordedOperation[]): Promise<unknown> {
-    const entry = { operation: operation.id, effect: operation.effect, args: args.filter((arg) => arg !== this.#target) };
+  async #perform(
+    operation: Operation,
+    args: readonly unknown[],
+    binding: Binding,
+    earlier: RecordedOperation[],
+  ): Promise<unknown> {
+    const entry = {
+      operation: operation.id,
+      effect: operation.effect,
+      args: args.filter((arg) => arg !== this.#target),
+    };
     if (operation.effect === 'read') return await this.#send(operation, args, entry);
     if (binding.writes === 'plan') {
       this.#operations.push({ ...entry, result: 'planned' });
@@ -84,7 +94,11 @@ export class AzureCalls {
     return undefined;
   }
 
-  async #send(operation: Operation, args: readonly unknown[], entry: Omit<RecordedOperation, 'result'>): Promise<unknown> {
+  async #send(
+    operation: Operation,
+    args: readonly unknown[],
+    entry: Omit<RecordedOperation, 'result'>,
+  ): Promise<unknown> {
     try {
       const result = await operation.run(this.#callContext(), ...args);
       this.#operations.push({ ...entry, result: 'done' });

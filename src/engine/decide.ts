@@ -43,7 +43,12 @@ export function decide(input: DecisionInput): Decision | 'needs-preflight' {
   if (mode === 'observe') return { decision: 'observe', reason: 'mode-observe' };
   if (busy !== undefined) return { decision: 'defer', ...busy };
   if (yieldUntil !== undefined && yieldUntil > now) {
-    return { decision: 'defer', reason: 'changed-by-others', because: 'somebody else did this a short time ago', until: yieldUntil };
+    return {
+      decision: 'defer',
+      reason: 'changed-by-others',
+      because: 'somebody else did this a short time ago',
+      until: yieldUntil,
+    };
   }
   if (backoffUntil !== undefined && backoffUntil > now) {
     return { decision: 'defer', reason: 'backing-off', because: 'the last run failed for good', until: backoffUntil };

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Outcome } from '../audit/audit-log.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
@@ -23,13 +24,21 @@ export interface Observation {
 }
 
 /** Outcomes after which a sweep waits before it tries again. */
-const FAILED_FOR_GOOD = new Set<Outcome>(['denied', 'denied-by-policy', 'locked', 'failed', 'not-effective', 'gave-up']);
+const FAILED_FOR_GOOD = new Set<Outcome>([
+  'denied',
+  'denied-by-policy',
+  'locked',
+  'failed',
+  'not-effective',
+  'gave-up',
+]);
 
 /** The finding after this observation; undefined when there is nothing to remember. */
 export function nextFinding(previous: Finding | undefined, observation: Observation): Finding | undefined {
   const { target, policy, verdict, yieldUntil, run, fixedAt, now } = observation;
   const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
-  if (!isOpen && previous === undefined && yieldUntil === undefined && run === undefined && fixedAt === undefined) return undefined;
+  if (!isOpen && previous === undefined && yieldUntil === undefined && run === undefined && fixedAt === undefined)
+    return undefined;
   const lastFixedAt = fixedAt?.toISOString() ?? previous?.lastFixedAt;
   const base = {
     resourceId: previous?.resourceId ?? target.id,
@@ -45,7 +54,14 @@ export function nextFinding(previous: Finding | undefined, observation: Observat
   };
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') {
     const since = previous?.since ?? now.toISOString();
-    return { ...base, since, status: 'closed', closedBecause: verdict.verdict, attempts: 0, ...actorOf(previous, undefined) };
+    return {
+      ...base,
+      since,
+      status: 'closed',
+      closedBecause: verdict.verdict,
+      attempts: 0,
+      ...actorOf(previous, undefined),
+    };
   }
   return { ...base, ...openColumns(previous, observation) };
 }
@@ -55,7 +71,9 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
   const stillOpen = previous?.status === 'open' ? previous : undefined;
   const hasFailed = run !== undefined && FAILED_FOR_GOOD.has(run.outcome);
   const attempts = (stillOpen?.attempts ?? 0) + (hasFailed ? 1 : 0);
-  const notBefore = hasFailed ? backoffUntil(attempts, now).toISOString() : (decision?.until?.toISOString() ?? stillOpen?.notBefore);
+  const notBefore = hasFailed
+    ? backoffUntil(attempts, now).toISOString()
+    : (decision?.until?.toISOString() ?? stillOpen?.notBefore);
   return {
     status: 'open' as const,
     since: stillOpen?.since ?? now.toISOString(),
@@ -99,8 +117,7 @@ export function isChanged(previous: Finding | undefined, next: Finding): boolean
   if (previous === undefined) return true;
   const { updated: _before, ...old } = previous;
   const { updated: _after, ...fresh } = next;
-  const names = new Set([...Object.keys(old), ...Object.keys(fresh)]) as Set<keyof typeof old>;
-  return [...names].some((name) => old[name] !== fresh[name]);
+  return !isDeepStrictEqual(old, fresh);
 }
 
 /** Is this decision news? Only then does it get an audit row. */
@@ -121,7 +138,10 @@ export function yieldUntilOf(
   const ends = causes
     .filter(({ operation }) => operation?.toLowerCase() === action)
     .map(({ time }) => new Date(Date.parse(time) + graceMs).toISOString());
-  return [previous?.yieldUntil, ...ends].filter((time) => time !== undefined).toSorted().at(-1);
+  return [previous?.yieldUntil, ...ends]
+    .filter((time) => time !== undefined)
+    .toSorted()
+    .at(-1);
 }
 
 /** The cause that a person would name: the newest event, else the newest of all. */

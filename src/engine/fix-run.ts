@@ -87,7 +87,11 @@ export async function startRun(
   // In this order: an intent that nobody can find again would be a promise that nobody keeps.
   await lease.storeRun(run);
   const verdict: Verdict = { verdict: 'violation', evidence: violation.evidence };
-  const intent = intentRow(context, { ...subject, verdict, timings }, { run, decision, before: run.before, previousRunId });
+  const intent = intentRow(
+    context,
+    { ...subject, verdict, timings },
+    { run, decision, before: run.before, previousRunId },
+  );
   await context.audit.append(intent.key, intent.record);
   return await perform(context, input, violation, run);
 }
@@ -150,7 +154,12 @@ export async function verifyRun(context: EngineContext, input: RunInput, run: Op
 }
 
 /** The same for a resource that has just been read. */
-export async function judgeRun(context: EngineContext, input: RunInput, run: OpenRun, snapshot: Snapshot): Promise<RunEnd> {
+export async function judgeRun(
+  context: EngineContext,
+  input: RunInput,
+  run: OpenRun,
+  snapshot: Snapshot,
+): Promise<RunEnd> {
   const verifyingSince = run.verifyingSince === undefined ? undefined : new Date(run.verifyingSince);
   const { verdict } = input.evaluate(snapshot, verifyingSince);
   if (verdict === 'compliant' || verdict === 'not-applicable') {
@@ -204,7 +213,8 @@ interface Ending {
 export async function endRun(context: EngineContext, input: RunInput, run: OpenRun, ending: Ending): Promise<RunEnd> {
   const { outcome, reason, error, snapshot, delayMs } = ending;
   const verifyingSince = run.verifyingSince === undefined ? undefined : new Date(run.verifyingSince);
-  const verdict: Verdict = snapshot === undefined ? { verdict: 'unknown', missing: 'a read-back' } : input.evaluate(snapshot, verifyingSince);
+  const verdict: Verdict =
+    snapshot === undefined ? { verdict: 'unknown', missing: 'a read-back' } : input.evaluate(snapshot, verifyingSince);
   const verified = snapshot === undefined ? {} : { verified: snapshot.readAt.toISOString() };
   const fixed = run.verifyingSince === undefined ? {} : { fixed: run.verifyingSince };
   const row = outcomeRow(

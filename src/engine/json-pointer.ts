@@ -1,5 +1,5 @@
-import { isPlainObject } from '../resources/lenient.ts';
 import type { JsonPointer, TouchedValues } from '../remediations/define-remediation.ts';
+import { isPlainObject } from '../resources/lenient.ts';
 
 /** The value at a JSON Pointer (RFC 6901); undefined when a part of the path is absent. */
 export function readPointer(body: unknown, pointer: JsonPointer): unknown {

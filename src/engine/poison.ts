@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
 import { auditKey } from '../audit/audit-log.ts';
-import { isPlainObject } from '../resources/lenient.ts';
 import { isDockwardenError } from '../errors.ts';
+import { isPlainObject } from '../resources/lenient.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { resourceColumns } from './audit-rows.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Keeps a message that was given up on as a blob, and says so in the audit. Idempotent: the blob's name comes from the body. */
-export async function keepPoison(context: EngineContext, queue: string, message: unknown, why: string): Promise<string> {
+export async function keepPoison(
+  context: EngineContext,
+  queue: string,
+  message: unknown,
+  why: string,
+): Promise<string> {
   const body = typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
   const id = createHash('sha256').update(body).digest('hex').slice(0, 32);
   const blob = await context.poison.save(queue, id, body);

@@ -1,6 +1,6 @@
 import { auditKey } from '../audit/audit-log.ts';
 import { probeSubscription } from '../azure/resources.ts';
-import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage, type WorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun } from '../work/work-items.ts';
@@ -97,7 +97,11 @@ async function suspend(context: EngineContext, target: ResourceId, lease: WorkLe
   });
 }
 
-async function afterFailedRead(pass: ResourcePass, openRun: OpenRun | undefined, error: unknown): Promise<PassWait | undefined> {
+async function afterFailedRead(
+  pass: ResourcePass,
+  openRun: OpenRun | undefined,
+  error: unknown,
+): Promise<PassWait | undefined> {
   if (!isDockwardenError(error) || !error.code.startsWith('AZURE_')) throw error;
   if (error.code === 'AZURE_NOT_FOUND') return await afterMissing(pass, openRun, error);
   if (error.code === 'AZURE_TRANSIENT' || error.code === 'AZURE_BUSY' || error.code === 'AZURE_CONFLICT') {
@@ -117,7 +121,11 @@ async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promi
   }
 }
 
-async function afterOutage(pass: ResourcePass, openRun: OpenRun | undefined, error: DockwardenError): Promise<PassWait | undefined> {
+async function afterOutage(
+  pass: ResourcePass,
+  openRun: OpenRun | undefined,
+  error: DockwardenError,
+): Promise<PassWait | undefined> {
   const { attempt, waitingSince } = pass.lease.item;
   const waitedMs = waitingSince === undefined ? 0 : pass.context.clock.now().getTime() - Date.parse(waitingSince);
   const hasGivenUp = waitedMs >= LIMITS.givingUp;
@@ -128,7 +136,11 @@ async function afterOutage(pass: ResourcePass, openRun: OpenRun | undefined, err
 }
 
 /** A decision without a run and without a policy: nothing about the resource could be read. */
-async function noteOutage({ context, target, cause }: ResourcePass, reason: string, error: DockwardenError): Promise<void> {
+async function noteOutage(
+  { context, target, cause }: ResourcePass,
+  reason: string,
+  error: DockwardenError,
+): Promise<void> {
   const now = context.clock.now();
   await context.audit.append(auditKey(now, context.newRunId(), 'decision'), {
     time: now.toISOString(),
@@ -144,13 +156,18 @@ async function noteOutage({ context, target, cause }: ResourcePass, reason: stri
 }
 
 /** A 404 is believed after a second one a minute later (or after a delete event), and only while the subscription can be read at all. */
-async function afterMissing(pass: ResourcePass, openRun: OpenRun | undefined, error: DockwardenError): Promise<PassWait | undefined> {
+async function afterMissing(
+  pass: ResourcePass,
+  openRun: OpenRun | undefined,
+  error: DockwardenError,
+): Promise<PassWait | undefined> {
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
   const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
   if (!hasOpenFindings) return undefined;
   const now = pass.context.clock.now();
   const missingSince = pass.lease.item.missingSince ?? now.toISOString();
-  const isBelievable = now.getTime() - Date.parse(missingSince) >= LIMITS.missing || pass.causes.some(({ deleted }) => deleted === true);
+  const isBelievable =
+    now.getTime() - Date.parse(missingSince) >= LIMITS.missing || pass.causes.some(({ deleted }) => deleted === true);
   if (!isBelievable) return { delayMs: LIMITS.missing, missingSince };
   try {
     await pass.calls.read(probeSubscription, pass.target);

@@ -145,7 +145,12 @@ export class ResourcePass {
       const plan = snapshot === undefined ? [] : await this.#plan(policy, snapshot, verdict, decision);
       const row = decisionRow(this.context, this.subject(policy, verdict), decision, plan);
       await this.context.audit.append(row.key, row.record);
-      this.context.log.info('decided', { resourceId: this.target.id, policyId: policy.id, decision: decision.decision, reason: decision.reason });
+      this.context.log.info('decided', {
+        resourceId: this.target.id,
+        policyId: policy.id,
+        decision: decision.decision,
+        reason: decision.reason,
+      });
       await this.#scheduleLook(policy, decision);
     }
     this.#changed.push(next);
@@ -166,7 +171,9 @@ export class ResourcePass {
   noteGone(): void {
     const updated = this.context.clock.now().toISOString();
     const open = [...this.previous.values()].filter(({ status }) => status === 'open');
-    this.#changed.push(...open.map((finding) => ({ ...finding, status: 'closed' as const, closedBecause: 'gone' as const, updated })));
+    this.#changed.push(
+      ...open.map((finding) => ({ ...finding, status: 'closed' as const, closedBecause: 'gone' as const, updated })),
+    );
   }
 
   remediationOf(policy: Policy): Remediation | undefined {
@@ -214,17 +221,19 @@ export class ResourcePass {
     const input = {
       verdict,
       mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
-      busy: busyState(this.target.type, snapshot),
+      busy: busyState(snapshot),
       yieldUntil: yieldUntil === undefined ? undefined : new Date(yieldUntil),
       backoffUntil: hasBackoff ? new Date(previous.notBefore) : undefined,
       now: this.context.clock.now(),
     };
     const decision = decide({ ...input, preflight: 'not-run' });
     if (decision !== 'needs-preflight') return decision;
-    if (remediation === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'a pre-flight without a remediation');
+    if (remediation === undefined)
+      throw new DockwardenError('INTERNAL_INVARIANT', 'a pre-flight without a remediation');
     const preflight = await this.#preflight(policy, remediation, snapshot, verdict);
     const final = decide({ ...input, preflight });
-    if (final === 'needs-preflight') throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight was asked for twice');
+    if (final === 'needs-preflight')
+      throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight was asked for twice');
     return final;
   }
 
@@ -240,14 +249,24 @@ export class ResourcePass {
     if (remediation === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'a fix without a remediation');
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
     const touched = touchedBefore(remediation, violation, snapshot);
-    if (touched === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
+    if (touched === undefined)
+      throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
     return await startRun(this.context, this.runInput(policy, remediation), violation, decision, touched);
   }
 
-  async #preflight(policy: Policy, remediation: Remediation, snapshot: Snapshot, verdict: Verdict): Promise<Preflight | 'unavailable'> {
+  async #preflight(
+    policy: Policy,
+    remediation: Remediation,
+    snapshot: Snapshot,
+    verdict: Verdict,
+  ): Promise<Preflight | 'unavailable'> {
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
     if (touchedBefore(remediation, violation, snapshot) === undefined) {
-      return { go: false, reason: 'before-too-large', because: 'the present values are too large to be recorded, so they could not be put back' };
+      return {
+        go: false,
+        reason: 'before-too-large',
+        because: 'the present values are too large to be recorded, so they could not be put back',
+      };
     }
     if (remediation.preflight === undefined) return { go: true };
     try {
@@ -255,7 +274,8 @@ export class ResourcePass {
       return await remediation.preflight({ ...violation, ops: this.calls.bind(remediation.uses, { writes: 'plan' }) });
     } catch (error) {
       if (!isDockwardenError(error)) throw error;
-      const isPassing = error.code === 'AZURE_TRANSIENT' || error.code === 'AZURE_BUSY' || error.code === 'AZURE_CONFLICT';
+      const isPassing =
+        error.code === 'AZURE_TRANSIENT' || error.code === 'AZURE_BUSY' || error.code === 'AZURE_CONFLICT';
       return isPassing ? 'unavailable' : { go: false, reason: 'dependants-unreadable', because: error.message };
     } finally {
       this.calls.takeOperations();
@@ -263,7 +283,12 @@ export class ResourcePass {
   }
 
   /** What the fix would call, without sending any write. */
-  async #plan(policy: Policy, snapshot: Snapshot, verdict: Verdict, decision: Decision): Promise<readonly RecordedOperation[]> {
+  async #plan(
+    policy: Policy,
+    snapshot: Snapshot,
+    verdict: Verdict,
+    decision: Decision,
+  ): Promise<readonly RecordedOperation[]> {
     const remediation = this.remediationOf(policy);
     if (remediation === undefined || verdict.verdict !== 'violation') return [];
     if (decision.decision !== 'await-approval' && decision.reason !== 'mode-observe') return [];
@@ -272,7 +297,11 @@ export class ResourcePass {
       await remediation.fix({ ...violation, ops: this.calls.bind(remediation.uses, { writes: 'plan' }) });
     } catch (error) {
       if (!isDockwardenError(error)) throw error;
-      this.context.log.warn('the plan is incomplete', { resourceId: this.target.id, policyId: policy.id, error: error.message });
+      this.context.log.warn('the plan is incomplete', {
+        resourceId: this.target.id,
+        policyId: policy.id,
+        error: error.message,
+      });
     }
     return this.calls.takeOperations();
   }

@@ -23,7 +23,9 @@ async function lookUp(pass: ResourcePass, run: OpenRun): Promise<RunRecord> {
   const { audit } = pass.context;
   if ((await audit.find(runKey(run, 'intent'))) === undefined) return { state: 'void' };
   const outcome = (await audit.find(runKey(run, 'outcome')))?.outcome;
-  return outcome === undefined ? { state: 'open' } : { state: 'ended', end: { end: 'outcome', outcome, runId: run.runId } };
+  return outcome === undefined
+    ? { state: 'open' }
+    : { state: 'ended', end: { end: 'outcome', outcome, runId: run.runId } };
 }
 
 /** What a run that was taken up leaves. */
@@ -44,11 +46,20 @@ export async function takeUpRun(pass: ResourcePass, run: OpenRun, snapshot: Snap
 }
 
 /** Ends an open run whose resource cannot be read; void and ended runs stay as they are. */
-export async function endUnreadable(pass: ResourcePass, run: OpenRun, outcome: 'gone' | 'denied' | 'gave-up', error: string): Promise<void> {
+export async function endUnreadable(
+  pass: ResourcePass,
+  run: OpenRun,
+  outcome: 'gone' | 'denied' | 'gave-up',
+  error: string,
+): Promise<void> {
   const policy = policyOf(pass, run);
   const remediation = policy === undefined ? undefined : pass.remediationOf(policy);
   if (policy === undefined || remediation === undefined || (await lookUp(pass, run)).state !== 'open') return;
-  const end = await endRun(pass.context, pass.runInput(policy, remediation), run, { outcome, reason: 'unreadable', error });
+  const end = await endRun(pass.context, pass.runInput(policy, remediation), run, {
+    outcome,
+    reason: 'unreadable',
+    error,
+  });
   if (end.end === 'outcome') pass.noteRun(policy, end);
 }
 
@@ -62,15 +73,22 @@ async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: 
     return await endRun(context, input, resumed, { outcome: 'abandoned', reason: 'policy-off', snapshot });
   }
   const waitedMs = context.clock.now().getTime() - Date.parse(lease.item.waitingSince ?? run.startedAt);
-  const busy = busyState(target.type, snapshot);
-  if (busy !== undefined && waitedMs < LIMITS.givingUp) return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
+  const busy = busyState(snapshot);
+  if (busy !== undefined && waitedMs < LIMITS.givingUp)
+    return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
   if (run.verifyingSince !== undefined) return await judgeRun(context, input, run, snapshot);
   const verdict = pass.evaluate(policy, snapshot);
-  if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return await judgeRun(context, input, resumed, snapshot);
+  if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable')
+    return await judgeRun(context, input, resumed, snapshot);
   const decision = await pass.decideAbout(policy, snapshot, verdict);
-  if (decision?.decision === 'defer' && waitedMs < LIMITS.givingUp) return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
+  if (decision?.decision === 'defer' && waitedMs < LIMITS.givingUp)
+    return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
   if (decision?.decision !== 'fix') {
-    return await endRun(context, input, resumed, { outcome: 'abandoned', reason: decision?.reason ?? 'no-decision', snapshot });
+    return await endRun(context, input, resumed, {
+      outcome: 'abandoned',
+      reason: decision?.reason ?? 'no-decision',
+      snapshot,
+    });
   }
   return await resumeRun(context, input, violationOf(context, { target, policy }, snapshot, verdict), run);
 }

@@ -4,7 +4,6 @@ import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { unknown } from '../policy/define-policy.ts';
 import { hasProperties } from '../resources/lenient.ts';
-import type { ManagedCluster } from '../resources/managed-cluster.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type RelatedMap, type ResourceMap, type ResourceType, resourceReaders } from '../resources/resource-map.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -69,8 +68,8 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
   return policy.evaluate(snapshot.resource, {
     now: facts.now,
     lastFixedAt,
-    // Complete for what the policy declared, as just checked.
-    related: snapshot.related as RelatedMap,
+    // Complete for what the policy declared, as just checked; the rest is invisible to it.
+    related: { agentPools: [], ...snapshot.related },
     parameters: facts.settings.parametersOf(policy.id),
   });
 }
@@ -78,12 +77,14 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
 const FINAL_STATES = new Set(['succeeded', 'failed', 'canceled', 'cancelled']);
 
 /** Is Azure still changing the resource, or is it stopped? An absent state counts as final. */
-export function busyState(type: ResourceType, snapshot: Snapshot): Busy | undefined {
+export function busyState(snapshot: Snapshot): Busy | undefined {
   const state = snapshot.resource?.properties.provisioningState;
   if (state !== undefined && !FINAL_STATES.has(state.toLowerCase())) {
     return { reason: 'resource-busy', because: `provisioningState is ${state.slice(0, 40)}` };
   }
-  if (type !== 'Microsoft.ContainerService/managedClusters') return undefined;
-  const { code } = (snapshot.resource as ManagedCluster | undefined)?.properties.powerState ?? {};
-  return code?.toLowerCase() === 'stopped' ? { reason: 'resource-stopped', because: 'the cluster is stopped' } : undefined;
+  const properties = snapshot.resource?.properties;
+  const power = properties !== undefined && 'powerState' in properties ? properties.powerState.code : undefined;
+  return power?.toLowerCase() === 'stopped'
+    ? { reason: 'resource-stopped', because: 'the cluster is stopped' }
+    : undefined;
 }

@@ -1,7 +1,7 @@
 import { auditKey } from '../audit/audit-log.ts';
-import { queryResources } from '../azure/resources.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
-import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { queryResources } from '../azure/resources.ts';
+import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
@@ -132,7 +132,12 @@ async function queueVanished(sweep: Sweep): Promise<void> {
 async function queueLeftovers(sweep: Sweep): Promise<void> {
   const { context, startedAt } = sweep;
   for await (const item of context.work.leftovers()) {
-    const times = [item.leaseUntil, item.notBefore, item.run?.startedAt, ...item.pending.map(({ queuedAt }) => queuedAt)];
+    const times = [
+      item.leaseUntil,
+      item.notBefore,
+      item.run?.startedAt,
+      ...item.pending.map(({ queuedAt }) => queuedAt),
+    ];
     const newest = Math.max(...times.map((time) => (time === undefined ? 0 : Date.parse(time))));
     if (startedAt.getTime() - newest < LEFTOVER_AGE) continue;
     await context.queue.send(formatWorkMessage({ resourceId: parseResourceId(item.resourceId) }), 0);

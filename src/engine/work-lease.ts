@@ -1,6 +1,14 @@
 import { DockwardenError } from '../errors.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import { newWorkItem, type OpenRun, type PendingCause, type Versioned, type WorkItem, type WorkItems, withCause } from '../work/work-items.ts';
+import {
+  newWorkItem,
+  type OpenRun,
+  type PendingCause,
+  type Versioned,
+  type WorkItem,
+  type WorkItems,
+  withCause,
+} from '../work/work-items.ts';
 import { type Clock, LIMITS } from './ports.ts';
 
 /** Writes of one row that may collide before somebody gives up. */
@@ -23,7 +31,9 @@ export interface WakeUp {
 }
 
 /** What of the row outlives this worker. */
-export type WaitState = Partial<Pick<WorkItem, 'run' | 'notBefore' | 'waitingSince' | 'missingSince' | 'previousRunId'>> & {
+export type WaitState = Partial<
+  Pick<WorkItem, 'run' | 'notBefore' | 'waitingSince' | 'missingSince' | 'previousRunId'>
+> & {
   readonly attempt: number;
 };
 
@@ -48,7 +58,13 @@ export class WorkLease {
     this.#seen = new Set(this.#causes.map(({ id }) => id));
   }
 
-  static async acquire(work: WorkItems, clock: Clock, resource: ResourceId, owner: string, wakeUp: WakeUp): Promise<Acquired> {
+  static async acquire(
+    work: WorkItems,
+    clock: Clock,
+    resource: ResourceId,
+    owner: string,
+    wakeUp: WakeUp,
+  ): Promise<Acquired> {
     for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
       const row = await work.get(resource);
       const item = row?.item ?? newWorkItem(resource.id);
@@ -59,10 +75,14 @@ export class WorkLease {
       if (marked.pending.length === 0 && marked.run === undefined) return { result: 'clean' };
       if (isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
       const leased = { ...marked, leaseOwner: owner, leaseUntil: after(now, LIMITS.lease) };
-      const written = row === undefined ? await work.insert(resource, leased) : await work.replace(resource, leased, row.etag);
-      if (written !== undefined) return { result: 'leased', lease: new WorkLease(work, clock, resource, owner, written) };
+      const written =
+        row === undefined ? await work.insert(resource, leased) : await work.replace(resource, leased, row.etag);
+      if (written !== undefined)
+        return { result: 'leased', lease: new WorkLease(work, clock, resource, owner, written) };
     }
-    throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', { resourceId: resource.id });
+    throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', {
+      resourceId: resource.id,
+    });
   }
 
   get item(): WorkItem {
@@ -106,7 +126,9 @@ export class WorkLease {
     await this.#release(({ pending }) => ({ pending, ...state }));
   }
 
-  async #release(next: (item: WorkItem) => (WaitState & Pick<WorkItem, 'pending'>) | undefined): Promise<'released' | 'dirty'> {
+  async #release(
+    next: (item: WorkItem) => (WaitState & Pick<WorkItem, 'pending'>) | undefined,
+  ): Promise<'released' | 'dirty'> {
     for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
       const { item, etag } = this.#row;
       const state = next(item);
@@ -121,7 +143,9 @@ export class WorkLease {
       if (written !== undefined) return 'released';
       if (!(await this.#reload())) return 'released';
     }
-    throw new DockwardenError('STORAGE_UNAVAILABLE', 'the lease could not be released', { resourceId: this.#resource.id });
+    throw new DockwardenError('STORAGE_UNAVAILABLE', 'the lease could not be released', {
+      resourceId: this.#resource.id,
+    });
   }
 
   #freshCauses(item: WorkItem): readonly PendingCause[] {
@@ -131,14 +155,20 @@ export class WorkLease {
   async #renew(change: { readonly run?: OpenRun }): Promise<void> {
     for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
       const leaseUntil = after(this.#clock.now(), LIMITS.lease);
-      const written = await this.#work.replace(this.#resource, { ...this.#row.item, ...change, leaseUntil }, this.#row.etag);
+      const written = await this.#work.replace(
+        this.#resource,
+        { ...this.#row.item, ...change, leaseUntil },
+        this.#row.etag,
+      );
       if (written !== undefined) {
         this.#row = written;
         return;
       }
       if (!(await this.#reload())) break;
     }
-    throw new DockwardenError('LEASE_LOST', 'another worker has taken over this resource', { resourceId: this.#resource.id });
+    throw new DockwardenError('LEASE_LOST', 'another worker has taken over this resource', {
+      resourceId: this.#resource.id,
+    });
   }
 
   /** False when the lease is no longer ours. */

@@ -1,44 +1,46 @@
-import type { Outcome } from '../audit/audit-log.ts';
+import * as z from 'zod';
+import { outcomes } from '../audit/audit-log.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 
-/** What is to be done about a violation. */
-export type DecisionName = 'fix' | 'observe' | 'exempt' | 'await-approval' | 'defer' | 'quarantine' | 'ticket';
+const text = () => z.exactOptional(z.string());
 
-/** Why a finding is closed. */
-export type ClosedBecause = 'compliant' | 'not-applicable' | 'gone' | 'policy-off';
+/** What is to be done about a violation. */
+export const decisionNames = ['fix', 'observe', 'exempt', 'await-approval', 'defer', 'quarantine', 'ticket'] as const;
+export type DecisionName = (typeof decisionNames)[number];
 
 /** Current state of one (resource, policy). Rows exist only for pairs that were not plainly compliant at some time. */
-export interface Finding {
-  readonly resourceId: string;
-  readonly subscriptionId: string;
-  readonly policyId: string;
-  readonly severity: string;
-  readonly status: 'open' | 'closed';
-  readonly closedBecause?: ClosedBecause;
-  readonly verdict: 'compliant' | 'violation' | 'not-applicable' | 'unknown';
+export const Finding = z.object({
+  resourceId: z.string(),
+  subscriptionId: z.string(),
+  policyId: z.string(),
+  severity: z.string(),
+  status: z.enum(['open', 'closed']),
+  closedBecause: z.exactOptional(z.enum(['compliant', 'not-applicable', 'gone', 'policy-off'])),
+  verdict: z.enum(['compliant', 'violation', 'not-applicable', 'unknown']),
   /** Evidence of a violation (JSON), or why it does not apply or cannot be known. */
-  readonly evidence?: string;
+  evidence: text(),
   /** First moment of the present open period, ISO 8601. */
-  readonly since: string;
-  readonly updated: string;
-  readonly mode?: string;
-  readonly decision?: DecisionName;
-  readonly reason?: string;
+  since: z.string(),
+  updated: z.string(),
+  mode: text(),
+  decision: z.exactOptional(z.enum(decisionNames)),
+  reason: text(),
   /** For people: the dependants found, the tags without default, … */
-  readonly because?: string;
+  because: text(),
   /** A deferred decision is looked at again from here on. */
-  readonly notBefore?: string;
+  notBefore: text(),
   /** Somebody else performed the action that the remediation yields to: leave it alone until then. */
-  readonly yieldUntil?: string;
-  readonly lastOutcome?: Outcome;
-  readonly lastRunId?: string;
+  yieldUntil: text(),
+  lastOutcome: z.exactOptional(z.enum(outcomes)),
+  lastRunId: text(),
   /** Unsuccessful runs since the finding was opened. */
-  readonly attempts: number;
+  attempts: z.number(),
   /** When Dockwarden itself last fixed this violation (verified). */
-  readonly lastFixedAt?: string;
+  lastFixedAt: text(),
   /** Object id of whoever last changed the resource. */
-  readonly actor?: string;
-}
+  actor: text(),
+});
+export type Finding = Readonly<z.infer<typeof Finding>>;
 
 /** Store of findings: one range query and one batch per resource. */
 export interface Findings {

@@ -1,12 +1,10 @@
+import { parseRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { StoredRow, TableStore } from '../storage/table-store.ts';
-import type { Finding, Findings } from './findings.ts';
+import { Finding, type Findings } from './findings.ts';
 
 /** Findings in Table Storage: partition = subscription, row = hash of the resource + policy id. */
 export function createTableFindings(table: TableStore): Findings {
-  async function* read(rows: AsyncIterable<StoredRow>): AsyncIterable<Finding> {
-    for await (const { columns } of rows) yield columns as unknown as Finding;
-  }
   return {
     async ofResource(resource) {
       const hash = hashOf(resource);
@@ -21,4 +19,8 @@ export function createTableFindings(table: TableStore): Findings {
     ofSubscription: (subscriptionId) => read(table.range(subscriptionId.toLowerCase())),
     all: () => read(table.all()),
   };
+}
+
+async function* read(rows: AsyncIterable<StoredRow>): AsyncIterable<Finding> {
+  for await (const row of rows) yield parseRow(Finding, row);
 }

@@ -1,10 +1,12 @@
 import type { InvocationContext } from '@azure/functions';
 import type { Log } from '../engine/ports.ts';
 
+function line(message: string, details: Readonly<Record<string, unknown>> | undefined): string {
+  return details === undefined ? message : `${message} ${JSON.stringify(details)}`;
+}
+
 /** Log lines of one invocation: a static message, then what it is about as JSON. */
 export function functionLog(context: InvocationContext): Log {
-  const line = (message: string, details: Readonly<Record<string, unknown>> | undefined) =>
-    details === undefined ? message : `${message} ${JSON.stringify(details)}`;
   return {
     info: (message, details) => {
       context.info(line(message, details));

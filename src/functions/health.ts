@@ -27,7 +27,12 @@ export function registerHealth(name: string, registered: ReadonlySet<string>): v
       return {
         status: problems.length === 0 ? 200 : 503,
         headers: { 'cache-control': 'no-store' },
-        jsonBody: { status: problems.length === 0 ? 'healthy' : 'unhealthy', version, problems, configurationFindings: readSettings().findings.length },
+        jsonBody: {
+          status: problems.length === 0 ? 'healthy' : 'unhealthy',
+          version,
+          problems,
+          configurationFindings: readSettings().findings.length,
+        },
       };
     },
   });

@@ -1,17 +1,20 @@
+import * as z from 'zod';
+import { parseRow } from '../storage/parse-row.ts';
 import type { TableStore } from '../storage/table-store.ts';
 
 /** How the last sweep went (table `guards`, row `sweep`/`last`). */
-export interface SweepRecord {
+const SweepRecord = z.object({
   /** ISO 8601. */
-  readonly startedAt: string;
-  readonly finishedAt: string;
+  startedAt: z.string(),
+  finishedAt: z.string(),
   /** False when a page could not be read: then nothing was concluded from absence. */
-  readonly complete: boolean;
+  complete: z.boolean(),
   /** Resources of covered types that were seen. */
-  readonly resources: number;
+  resources: z.number(),
   /** Resources that were put into the work queue. */
-  readonly queued: number;
-}
+  queued: z.number(),
+});
+export type SweepRecord = Readonly<z.infer<typeof SweepRecord>>;
 
 export interface SweepRecords {
   save(record: SweepRecord): Promise<void>;
@@ -26,7 +29,8 @@ export function createTableSweepRecords(table: TableStore): SweepRecords {
       await table.putAll(KEY.partitionKey, [{ rowKey: KEY.rowKey, columns: { ...record } }]);
     },
     async last() {
-      return (await table.get(KEY))?.columns as SweepRecord | undefined;
+      const row = await table.get(KEY);
+      return row === undefined ? undefined : parseRow(SweepRecord, row);
     },
   };
 }

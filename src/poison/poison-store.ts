@@ -22,7 +22,9 @@ export function createPoisonStore(container: ContainerClient): PoisonStore {
           blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
         });
       } catch (error) {
-        throw new DockwardenError('STORAGE_UNAVAILABLE', `blob container ${container.containerName} cannot be used`, { cause: error });
+        throw new DockwardenError('STORAGE_UNAVAILABLE', `blob container ${container.containerName} cannot be used`, {
+          cause: error,
+        });
       }
       return name;
     },

@@ -74,7 +74,7 @@ export interface Policy<
 export function definePolicy<
   const T extends ResourceType,
   const N extends RelatedName = never,
-  const P extends Parameters = Record<never, never>,
+  const P extends Parameters = { readonly [K in never]: Parameter },
 >(policy: Policy<T, N, P>): Policy<T, N, P> {
   return policy;
 }

@@ -13,7 +13,11 @@ export function days(setting: string, defaultDays: number, description: string):
 }
 
 /** A duration written as `<n>h` or `<n>d`; its value is milliseconds. `0h` switches the waiting off. */
-export function duration(setting: string, defaultText: `${number}${'h' | 'd'}`, description: string): Parameter<number> {
+export function duration(
+  setting: string,
+  defaultText: `${number}${'h' | 'd'}`,
+  description: string,
+): Parameter<number> {
   return {
     setting,
     default: parseDuration(defaultText) ?? 0,

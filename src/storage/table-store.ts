@@ -1,5 +1,6 @@
 import { type TableClient, type TableEntity, type TransactionAction } from '@azure/data-tables';
 import { DockwardenError } from '../errors.ts';
+import { describeStorageError } from './storage-error.ts';
 
 /** One stored row with its version, as the adapters see it. */
 export interface StoredRow {
@@ -49,19 +50,20 @@ export function createTableStore(client: TableClient): TableStore {
     try {
       return await work();
     } catch (error) {
-      if (isTableKnown || tableErrorCode(error) !== 'TableNotFound') throw error;
+      if (isTableKnown || describeStorageError(error).code !== 'TableNotFound') throw error;
       await client.createTable(deadline());
       isTableKnown = true;
       return await work();
     }
   }
 
-  async function guarded<T, R>(work: () => Promise<T>, refused: Readonly<Record<number, R>>): Promise<T | R> {
+  /** `refused` stands for the statuses that mean "no" and not "broken". */
+  async function guarded<T, R>(work: () => Promise<T>, statuses: readonly number[], refused: R): Promise<T | R> {
     try {
       return await call(work);
     } catch (error) {
-      const status = statusOf(error);
-      if (status !== undefined && status in refused && tableErrorCode(error) !== 'TableNotFound') return refused[status] as R;
+      const { status, code } = describeStorageError(error);
+      if (status !== undefined && statuses.includes(status) && code !== 'TableNotFound') return refused;
       throw unavailable(client.tableName, error);
     }
   }
@@ -71,7 +73,10 @@ export function createTableStore(client: TableClient): TableStore {
       // The first page creates the table when it is missing; later pages cannot meet that.
       const pages = await call(async () => {
         const iterator = client
-          .listEntities({ abortSignal: AbortSignal.timeout(LIST_TIMEOUT), ...(filter !== undefined && { queryOptions: { filter } }) })
+          .listEntities({
+            abortSignal: AbortSignal.timeout(LIST_TIMEOUT),
+            ...(filter !== undefined && { queryOptions: { filter } }),
+          })
           .byPage();
         return { iterator, first: await iterator.next() };
       });
@@ -85,18 +90,23 @@ export function createTableStore(client: TableClient): TableStore {
 
   return {
     async get({ partitionKey, rowKey }) {
-      const entity = await guarded(() => client.getEntity(partitionKey, rowKey, deadline()), { 404: undefined });
+      const entity = await guarded(() => client.getEntity(partitionKey, rowKey, deadline()), [404], undefined);
       return entity === undefined ? undefined : toStoredRow(entity);
     },
     async insert(key, columns) {
-      const answer = await guarded(() => client.createEntity(toEntity(key, columns), deadline()), { 409: false as const });
+      const answer = await guarded(
+        () => client.createEntity(toEntity(key, columns), deadline()),
+        [409],
+        false as const,
+      );
       return answer === false ? false : (answer.etag ?? '');
     },
     async replace(key, columns, etag) {
-      const answer = await guarded(() => client.updateEntity(toEntity(key, columns), 'Replace', { etag, ...deadline() }), {
-        404: false as const,
-        412: false as const,
-      });
+      const answer = await guarded(
+        () => client.updateEntity(toEntity(key, columns), 'Replace', { etag, ...deadline() }),
+        [404, 412],
+        false as const,
+      );
       return answer === false ? false : (answer.etag ?? '');
     },
     async putAll(partitionKey, rows) {
@@ -104,8 +114,14 @@ export function createTableStore(client: TableClient): TableStore {
       for (let start = 0; start < rows.length; start += 100) {
         const actions = rows
           .slice(start, start + 100)
-          .map(({ rowKey, columns }): TransactionAction => ['upsert', toEntity({ partitionKey, rowKey }, columns), 'Replace']);
-        await guarded(() => client.submitTransaction(actions, deadline()), {});
+          .map(
+            ({ rowKey, columns }): TransactionAction => [
+              'upsert',
+              toEntity({ partitionKey, rowKey }, columns),
+              'Replace',
+            ],
+          );
+        await guarded(() => client.submitTransaction(actions, deadline()), [], undefined);
       }
     },
     range(partitionKey, from, to) {
@@ -139,21 +155,9 @@ function quote(text: string): string {
   return text.replaceAll("'", "''");
 }
 
-function statusOf(error: unknown): number | undefined {
-  const { statusCode } = error as { statusCode?: unknown };
-  return typeof statusCode === 'number' ? statusCode : undefined;
-}
-
-/** The SDK leaves `code` undefined on single calls; the code is in the parsed details (azure-apis, trap 16). */
-function tableErrorCode(error: unknown): string | undefined {
-  const { code, details } = error as { code?: unknown; details?: { odataError?: { code?: unknown }; errorCode?: unknown } };
-  const found = details?.odataError?.code ?? details?.errorCode ?? code;
-  return typeof found === 'string' ? found : undefined;
-}
-
 function unavailable(table: string, error: unknown): DockwardenError {
-  const status = statusOf(error);
-  const why = tableErrorCode(error) ?? (error instanceof Error ? error.name : 'unknown error');
+  const { status, code } = describeStorageError(error);
+  const why = code ?? (error instanceof Error ? error.name : 'unknown error');
   return new DockwardenError('STORAGE_UNAVAILABLE', `table ${table} cannot be used: ${status ?? 'no answer'} ${why}`, {
     cause: error,
     ...(status !== undefined && { status }),

@@ -1,18 +1,35 @@
-import { DockwardenError } from '../errors.ts';
+import * as z from 'zod';
 import type { ResourceId } from '../resources/resource-id.ts';
+import { parseRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
-import type { WorkItem, WorkItems } from './work-items.ts';
+import { WorkItem, type WorkItems } from './work-items.ts';
 
-/** Columns that hold JSON. */
-const JSON_COLUMNS = ['pending', 'knownCauses', 'run'] as const;
+/** Text that holds JSON; text that does not is an issue of the row, not an exception. */
+const Json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not JSON' });
+    return z.NEVER;
+  }
+});
+
+const { pending, knownCauses, run } = WorkItem.shape;
+/** The row as it is stored: lists and the run as JSON. */
+const WorkRow = z.object({
+  ...WorkItem.shape,
+  pending: Json.pipe(pending),
+  knownCauses: Json.pipe(knownCauses),
+  run: z.exactOptional(Json.pipe(run.unwrap())),
+});
 
 /** Work items in Table Storage: 256 partitions by the first two digits of the hash, one row per resource. */
 export function createTableWorkItems(table: TableStore): WorkItems {
   return {
     async get(resource) {
       const row = await table.get(keyOf(resource));
-      return row === undefined ? undefined : { item: parseItem(row.columns), etag: row.etag };
+      return row === undefined ? undefined : { item: parseRow(WorkRow, row), etag: row.etag };
     },
     async insert(resource, item) {
       const etag = await table.insert(keyOf(resource), formatItem(item));
@@ -23,7 +40,7 @@ export function createTableWorkItems(table: TableStore): WorkItems {
       return next === false ? undefined : { item, etag: next };
     },
     async *leftovers() {
-      for await (const { columns } of table.where("pending ne '[]' or run ne ''")) yield parseItem(columns);
+      for await (const row of table.where("pending ne '[]' or run ne ''")) yield parseRow(WorkRow, row);
     },
   };
 }
@@ -34,21 +51,10 @@ function keyOf(resource: Pick<ResourceId, 'key'>) {
 }
 
 function formatItem(item: WorkItem): Readonly<Record<string, unknown>> {
-  const columns: Record<string, unknown> = { ...item };
-  for (const name of JSON_COLUMNS) if (item[name] !== undefined) columns[name] = JSON.stringify(item[name]);
-  return columns;
-}
-
-function parseItem(columns: Readonly<Record<string, unknown>>): WorkItem {
-  const item: Record<string, unknown> = { ...columns };
-  try {
-    for (const name of JSON_COLUMNS) if (typeof item[name] === 'string') item[name] = JSON.parse(item[name]);
-  } catch (error) {
-    throw new DockwardenError('INPUT_INVALID_ROW', 'a row of table work does not hold valid JSON', { cause: error });
-  }
-  const { resourceId, pending, knownCauses, attempt } = item;
-  if (typeof resourceId !== 'string' || !Array.isArray(pending) || !Array.isArray(knownCauses) || typeof attempt !== 'number') {
-    throw new DockwardenError('INPUT_INVALID_ROW', 'a row of table work lacks columns');
-  }
-  return item as unknown as WorkItem;
+  return {
+    ...item,
+    pending: JSON.stringify(item.pending),
+    knownCauses: JSON.stringify(item.knownCauses),
+    run: item.run === undefined ? undefined : JSON.stringify(item.run),
+  };
 }

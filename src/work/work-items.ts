@@ -1,63 +1,71 @@
-import type { Cause } from '../events/cause.ts';
+import * as z from 'zod';
+import { Cause } from '../events/cause.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 
 /** A cause that nobody has looked at yet. */
-export interface PendingCause extends Cause {
+const PendingCause = z.object({
+  ...Cause.shape,
   /** When it was taken in, ISO 8601. */
-  readonly queuedAt: string;
-}
+  queuedAt: z.string(),
+});
+export type PendingCause = Readonly<z.infer<typeof PendingCause>>;
 
 /** One call of a run, as the audit row shows it. */
-export interface RecordedOperation {
-  readonly operation: string;
-  readonly effect: 'read' | 'write';
+const RecordedOperation = z.object({
+  operation: z.string(),
+  effect: z.enum(['read', 'write']),
   /** Arguments besides the target; never a secret. */
-  readonly args: readonly unknown[];
+  args: z.array(z.unknown()).readonly(),
   /** `planned`: not sent · `done` · `failed`: refused, nothing applied · `unknown`: the answer was lost · `earlier`: done before a restart. */
-  readonly result: 'planned' | 'done' | 'failed' | 'unknown' | 'earlier';
-}
+  result: z.enum(['planned', 'done', 'failed', 'unknown', 'earlier']),
+});
+export type RecordedOperation = Readonly<z.infer<typeof RecordedOperation>>;
+
+const JsonPointer = z.templateLiteral(['/', z.string()]);
 
 /** A run whose outcome is not recorded yet. Stored before its intent, dropped after its finding. */
-export interface OpenRun {
-  readonly runId: string;
-  readonly policyId: string;
-  readonly remediationId: string;
+export const OpenRun = z.object({
+  runId: z.string(),
+  policyId: z.string(),
+  remediationId: z.string(),
   /** ISO 8601; fixes the keys of its audit rows. */
-  readonly startedAt: string;
+  startedAt: z.iso.datetime(),
   /** JSON Pointers that the fix may change, and their values before it. */
-  readonly touches: readonly `/${string}`[];
-  readonly before: Readonly<Record<`/${string}`, unknown>>;
+  touches: z.array(JsonPointer).readonly(),
+  before: z.record(JsonPointer, z.unknown()),
   /** Calls of the workers before, in order; writes among them that are done are not sent again. */
-  readonly operations: readonly RecordedOperation[];
+  operations: z.array(RecordedOperation).readonly(),
   /** All calls of the fix went through at this time; only the read-back is missing. */
-  readonly verifyingSince?: string;
+  verifyingSince: z.exactOptional(z.iso.datetime()),
   /** How often a worker had to take it up again. */
-  readonly resumed: number;
-}
+  resumed: z.number(),
+});
+export type OpenRun = Readonly<z.infer<typeof OpenRun>>;
 
 /** What is to be done about one resource. */
-export interface WorkItem {
+export const WorkItem = z.object({
   /** As Azure spelt it. */
-  readonly resourceId: string;
+  resourceId: z.string(),
   /** Newest last, bounded: losing an old one loses attribution, never work. */
-  readonly pending: readonly PendingCause[];
+  pending: z.array(PendingCause).readonly(),
   /** Ids of causes that were taken in before; a known id marks nothing. */
-  readonly knownCauses: readonly string[];
+  knownCauses: z.array(z.string()).readonly(),
   /** Who works on it, until when (ISO 8601). */
-  readonly leaseOwner?: string;
-  readonly leaseUntil?: string;
-  readonly run?: OpenRun;
+  leaseOwner: z.exactOptional(z.string()),
+  leaseUntil: z.exactOptional(z.iso.datetime()),
+  run: z.exactOptional(OpenRun),
   /** A wake-up message for this time is in the queue; nothing happens before it. */
-  readonly notBefore?: string;
+  notBefore: z.exactOptional(z.iso.datetime()),
   /** Tries in a row that ended in waiting. */
-  readonly attempt: number;
+  attempt: z.number(),
   /** When the first of them was. */
-  readonly waitingSince?: string;
+  waitingSince: z.exactOptional(z.iso.datetime()),
   /** The resource answered 404 first at this time. */
-  readonly missingSince?: string;
+  missingSince: z.exactOptional(z.iso.datetime()),
   /** The attempt before this one, for the audit. */
-  readonly previousRunId?: string;
-}
+  previousRunId: z.exactOptional(z.string()),
+});
+export type WorkItem = Readonly<z.infer<typeof WorkItem>>;
 
 export interface Versioned<T> {
   readonly item: T;

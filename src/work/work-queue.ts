@@ -1,5 +1,6 @@
 import type { QueueClient } from '@azure/storage-queue';
 import { DockwardenError } from '../errors.ts';
+import { describeStorageError } from '../storage/storage-error.ts';
 
 /** Sends wake-ups to queue `work`; one message = one resource to reconcile. */
 export interface WorkQueue {
@@ -24,7 +25,7 @@ export function createWorkQueue(client: QueueClient): WorkQueue {
       try {
         await sendOnce(text, delayMs);
       } catch (error) {
-        if ((error as { code?: unknown }).code !== 'QueueNotFound') throw unavailable(client.name, error);
+        if (describeStorageError(error).code !== 'QueueNotFound') throw unavailable(client.name, error);
         await client.createIfNotExists();
         await sendOnce(text, delayMs).catch((again: unknown) => {
           throw unavailable(client.name, again);
@@ -35,7 +36,12 @@ export function createWorkQueue(client: QueueClient): WorkQueue {
 }
 
 function unavailable(queue: string, error: unknown): DockwardenError {
-  const { statusCode, code } = error as { statusCode?: unknown; code?: unknown };
-  const status = typeof statusCode === 'number' ? statusCode : 'no answer';
-  return new DockwardenError('STORAGE_UNAVAILABLE', `queue ${queue} cannot be used: ${status} ${String(code ?? '')}`, { cause: error });
+  const { status, code } = describeStorageError(error);
+  return new DockwardenError(
+    'STORAGE_UNAVAILABLE',
+    `queue ${queue} cannot be used: ${status ?? 'no answer'} ${code ?? ''}`,
+    {
+      cause: error,
+    },
+  );
 }

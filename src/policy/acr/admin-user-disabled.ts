@@ -7,9 +7,7 @@ export const acrAdminUserDisabled = definePolicy({
   resource: 'Microsoft.ContainerRegistry/registries',
   rationale:
     'The admin user is one shared account with full push and pull rights: whoever holds its password acts without a name, and no conditional access or role assignment limits it.',
-  references: [
-    'https://learn.microsoft.com/azure/container-registry/container-registry-authentication#admin-account',
-  ],
+  references: ['https://learn.microsoft.com/azure/container-registry/container-registry-authentication#admin-account'],
   frameworks: {
     azurePolicy: ['dc921057-6b28-4fbe-9b83-f7bec05db6c2', '79fdfe03-ffcb-4e55-b4d0-b925b8241759'],
     mcsb: ['IM-1 (v2)'],

@@ -8,7 +8,8 @@ export const aksRequiredTagsPresent = definePolicy({
   severity: 'low',
   resource: 'Microsoft.ContainerService/managedClusters',
   parameters: { requiredTags },
-  rationale: 'Without an owner and a cost centre nobody answers for a cluster, and nobody can be asked before it is changed.',
+  rationale:
+    'Without an owner and a cost centre nobody answers for a cluster, and nobody can be asked before it is changed.',
   references: ['https://learn.microsoft.com/azure/aks/use-tags'],
   frameworks: { azurePolicy: ['871b6d14-10aa-478d-b590-94f262ecfa99', '4f9dc7db-30c1-420c-b61a-e1d640128d26'] },
   evaluate({ tags }, { parameters }) {

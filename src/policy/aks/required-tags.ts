@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../resources/lenient.ts';
 import type { Parameter } from '../define-policy.ts';
 
 /** What one required tag must hold, and what to write when it is missing. */
@@ -49,8 +50,8 @@ function parseTag(name: string, value: unknown): RequiredTag | undefined {
   if (name.trim() === '' || name.length > TAG_LIMITS.name || FORBIDDEN_IN_NAMES.test(name)) return undefined;
   if (value === null) return { name, default: undefined, allowed: undefined };
   if (typeof value === 'string') return isTemplate(value) ? { name, default: value, allowed: undefined } : undefined;
-  if (typeof value !== 'object' || Array.isArray(value)) return undefined;
-  const { default: preset, allowed, ...rest } = value as Record<string, unknown>;
+  if (!isPlainObject(value)) return undefined;
+  const { default: preset, allowed, ...rest } = value;
   if (Object.keys(rest).length > 0 || !isList(allowed)) return undefined;
   if (preset === undefined) return { name, default: undefined, allowed };
   if (typeof preset !== 'string' || !allowed.includes(preset)) return undefined;
@@ -58,7 +59,9 @@ function parseTag(name: string, value: unknown): RequiredTag | undefined {
 }
 
 function isList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string' && isTemplate(item));
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string' && isTemplate(item))
+  );
 }
 
 function isTemplate(value: string): boolean {

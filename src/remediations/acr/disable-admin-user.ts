@@ -15,7 +15,11 @@ export const acrDisableAdminUser = defineRemediation({
   async preflight({ target, resource, ops }) {
     const { loginServer } = resource.properties;
     if (loginServer === undefined) {
-      return { go: false, reason: 'dependants-unreadable', because: 'the registry shows no login server, so its users cannot be found' };
+      return {
+        go: false,
+        reason: 'dependants-unreadable',
+        because: 'the registry shows no login server, so its users cannot be found',
+      };
     }
     const users = await ops.findPasswordUsers(target, loginServer);
     if (users.length === 0) return { go: true };

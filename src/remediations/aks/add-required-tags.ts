@@ -12,7 +12,8 @@ export const aksAddRequiredTags = defineRemediation({
   fixes: aksRequiredTagsPresent,
   impact: 'Azure copies cluster tags to the node resource group and its resources. Existing tags keep their values.',
   uses: { readTags, mergeTags, deleteTags },
-  touches: ({ resource, parameters }) => missingTags(resource, parameters.requiredTags).map(({ name }) => pointerTo(name)),
+  touches: ({ resource, parameters }) =>
+    missingTags(resource, parameters.requiredTags).map(({ name }) => pointerTo(name)),
   async preflight({ target, resource, evidence, parameters }) {
     return checkTags(target, resource, evidence['notAllowed'], parameters.requiredTags);
   },
@@ -24,7 +25,7 @@ export const aksAddRequiredTags = defineRemediation({
   },
   /** Removes what the fix added; a tag that was there before, or that somebody has changed since, stays. */
   async undo({ target, ops, before, after }) {
-    const added = Object.entries(after).filter(([path]) => before[path as JsonPointer] === undefined);
+    const added = Object.entries(after).filter(([path]) => !Object.hasOwn(before, path));
     const tags = added.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
     if (tags.length === 0) return;
     await ops.deleteTags(target, Object.fromEntries(tags.map(([path, value]) => [nameIn(path), value])));
@@ -38,17 +39,29 @@ function checkTags(
   required: readonly RequiredTag[],
 ): Preflight {
   if (typeof notAllowed === 'string') {
-    return { go: false, reason: 'tag-value-not-allowed', because: `these tags hold a value that is not allowed, and values are never overwritten: ${notAllowed}` };
+    return {
+      go: false,
+      reason: 'tag-value-not-allowed',
+      because: `these tags hold a value that is not allowed, and values are never overwritten: ${notAllowed}`,
+    };
   }
   const missing = missingTags(resource, required);
   const added = tagsToAdd(target, resource, required);
   const without = missing.filter(({ name }) => added[name] === undefined).map(({ name }) => name);
   if (without.length > 0) {
-    return { go: false, reason: 'tag-default-missing', because: `AKS_REQUIRED_TAGS gives no usable default for: ${without.join(', ')}` };
+    return {
+      go: false,
+      reason: 'tag-default-missing',
+      because: `AKS_REQUIRED_TAGS gives no usable default for: ${without.join(', ')}`,
+    };
   }
   const total = Object.keys(resource.tags).length + missing.length;
   if (total > TAG_LIMITS.perResource) {
-    return { go: false, reason: 'tag-limit-reached', because: `the cluster would have ${total} tags; Azure allows ${TAG_LIMITS.perResource}` };
+    return {
+      go: false,
+      reason: 'tag-limit-reached',
+      because: `the cluster would have ${total} tags; Azure allows ${TAG_LIMITS.perResource}`,
+    };
   }
   return { go: true };
 }
@@ -57,7 +70,11 @@ function missingTags(resource: ManagedCluster, required: readonly RequiredTag[])
   return required.filter(({ name }) => tagValue(resource.tags, name) === undefined);
 }
 
-function tagsToAdd(target: ResourceId, resource: ManagedCluster, required: readonly RequiredTag[]): Readonly<Record<string, string>> {
+function tagsToAdd(
+  target: ResourceId,
+  resource: ManagedCluster,
+  required: readonly RequiredTag[],
+): Readonly<Record<string, string>> {
   const values = {
     subscriptionId: target.subscriptionId,
     resourceGroup: target.resourceGroup,
@@ -78,4 +95,3 @@ function pointerTo(tag: string): JsonPointer {
 function nameIn(pointer: string): string {
   return pointer.slice('/tags/'.length).replaceAll('~1', '/').replaceAll('~0', '~');
 }
-
