@@ -5,6 +5,7 @@ import { QueueClient } from '@azure/storage-queue';
 import { ulid } from 'ulid';
 import { createTableAuditLog } from './audit/table-audit-log.ts';
 import { createAzureClients } from './azure/clients.ts';
+import { recordConfigurationFindings } from './engine/configuration.ts';
 import type { Clock, EngineContext, Log } from './engine/ports.ts';
 import { DockwardenError } from './errors.ts';
 import { createTableFindings } from './findings/table-findings.ts';
@@ -36,10 +37,12 @@ export function readSettings(environment = readEnvironment()): Settings {
   return parseSettings(environment, { policies, remediations });
 }
 
-/** Everything the engine needs for one invocation. Throws `CONFIG_MISSING` when the storage account is not configured. */
+/**
+ * Everything the engine needs for one invocation. Clients are built when they are first used, so that an event of no interest needs none;
+ * that use throws `CONFIG_MISSING` when the storage account is not configured.
+ */
 export function createContext(log: Log, settings = readSettings()): EngineContext {
   return {
-    ...connect(settings),
     clock: systemClock,
     log,
     settings,
@@ -47,7 +50,39 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     remediations,
     version,
     newRunId: () => ulid(),
+    get clients() {
+      return connect(settings).clients;
+    },
+    get audit() {
+      return connect(settings).audit;
+    },
+    get findings() {
+      return connect(settings).findings;
+    },
+    get work() {
+      return connect(settings).work;
+    },
+    get queue() {
+      return connect(settings).queue;
+    },
+    get sweeps() {
+      return connect(settings).sweeps;
+    },
+    get poison() {
+      return connect(settings).poison;
+    },
   };
+}
+
+/** States of the settings whose findings this process has recorded today. */
+const recordedFindings = new Set<string>();
+
+/** Records what is wrong with the settings, unless this process has done so today. */
+export async function reportConfiguration(context: EngineContext): Promise<void> {
+  const state = `${context.clock.now().toISOString().slice(0, 10)} ${context.settings.hash}`;
+  if (recordedFindings.has(state)) return;
+  await recordConfigurationFindings(context);
+  recordedFindings.add(state);
 }
 
 function connect(settings: Settings): Connections {

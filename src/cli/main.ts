@@ -128,8 +128,7 @@ function print(
 
 function describe(error: unknown): string {
   if (isDockwardenError(error)) return error.message;
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : error.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {

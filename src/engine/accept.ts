@@ -36,7 +36,7 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
         await markDirty(context, event.resourceId, event.cause);
         accepted.marked += 1;
       } else if (event.result === 'ignored') {
-        context.log.info('event ignored', { reason: event.reason, eventId: event.eventId });
+        context.log.debug('event ignored', { reason: event.reason, eventId: event.eventId });
         accepted.ignored += 1;
       } else {
         await recordInvalid(context, event.reason, event.detail, event.eventId);

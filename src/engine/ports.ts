@@ -16,6 +16,7 @@ export interface Clock {
 
 /** Structured log: a static message and what it is about; never claims, credentials or whole bodies. */
 export interface Log {
+  debug(message: string, details?: Readonly<Record<string, unknown>>): void;
   info(message: string, details?: Readonly<Record<string, unknown>>): void;
   warn(message: string, details?: Readonly<Record<string, unknown>>): void;
   error(message: string, details?: Readonly<Record<string, unknown>>): void;

@@ -8,6 +8,9 @@ function line(message: string, details: Readonly<Record<string, unknown>> | unde
 /** Log lines of one invocation: a static message, then what it is about as JSON. */
 export function functionLog(context: InvocationContext): Log {
   return {
+    debug: (message, details) => {
+      context.debug(line(message, details));
+    },
     info: (message, details) => {
       context.info(line(message, details));
     },

@@ -1,5 +1,5 @@
 import { app, type InvocationContext } from '@azure/functions';
-import { createContext } from '../app.ts';
+import { createContext, reportConfiguration } from '../app.ts';
 import { keepPoison } from '../engine/poison.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import { isDockwardenError } from '../errors.ts';
@@ -17,6 +17,7 @@ async function handle(message: unknown, invocation: InvocationContext): Promise<
     await keepPoison(context, 'work', message, error.message);
     return;
   }
+  await reportConfiguration(context);
   await reconcile(context, work, invocation.invocationId);
 }
 

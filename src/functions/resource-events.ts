@@ -1,14 +1,11 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { createContext } from '../app.ts';
 import { acceptEvents } from '../engine/accept.ts';
-import { recordConfigurationFindings } from '../engine/configuration.ts';
 import { functionLog } from './function-log.ts';
 
 /** Takes in events; one handler whichever way they come. Throws only while storage fails, so that they come again. */
 async function handle(message: unknown, invocation: InvocationContext): Promise<void> {
-  const context = createContext(functionLog(invocation));
-  await recordConfigurationFindings(context);
-  await acceptEvents(context, message);
+  await acceptEvents(createContext(functionLog(invocation)), message);
 }
 
 /** Event Grid → storage queue: needs no deployed endpoint, and has its own poison queue. */

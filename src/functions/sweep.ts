@@ -1,12 +1,11 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
-import { createContext } from '../app.ts';
-import { recordConfigurationFindings } from '../engine/configuration.ts';
+import { createContext, reportConfiguration } from '../app.ts';
 import { sweepResources } from '../engine/sweep.ts';
 import { functionLog } from './function-log.ts';
 
 async function handle(_timer: Timer, invocation: InvocationContext): Promise<void> {
   const context = createContext(functionLog(invocation));
-  await recordConfigurationFindings(context);
+  await reportConfiguration(context);
   await sweepResources(context);
 }
 

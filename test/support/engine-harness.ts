@@ -138,7 +138,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
   function context(): EngineContext {
     const created: EngineContext = {
       clock,
-      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
       settings: parseSettings(environment, { policies, remediations }),
       clients,
       audit: createTableAuditLog(wrapTable(tables.audit, 'audit')),
@@ -202,7 +202,10 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
         if (events.length === 0 && next !== undefined) clock.advance(Math.max(0, next - clock.now().getTime()));
       }
     },
-    audit: (stage) => tables.audit.rows.map(({ columns }) => columns as unknown as AuditRecord).filter((row) => stage === undefined || row.stage === stage),
+    audit: (stage) =>
+      tables.audit.rows
+        .map(({ columns }) => columns as unknown as AuditRecord)
+        .filter((row) => stage === undefined || row.stage === stage),
     findings: () => tables.findings.rows.map(({ columns }) => columns as unknown as Finding),
     work: () =>
       tables.work.rows.map(({ columns }) => ({

@@ -32,14 +32,17 @@ export class MemoryTableStore implements TableStore {
   }
 
   range(partitionKey: string, from = '', to?: string): AsyncIterable<StoredRow> {
-    return this.#select((row) => row.partitionKey === partitionKey && row.rowKey >= from && (to === undefined || row.rowKey < to));
+    return this.#select(
+      (row) => row.partitionKey === partitionKey && row.rowKey >= from && (to === undefined || row.rowKey < to),
+    );
   }
 
   /** Understands `<column> ne '<text>'`, joined by `or`; all that the product asks. */
   where(filter: string): AsyncIterable<StoredRow> {
     const conditions = filter.split(' or ').map((part) => {
       const match = /^(\w+) ne '([^']*)'$/.exec(part);
-      if (match === null) throw new DockwardenError('STORAGE_UNAVAILABLE', `the memory table does not understand ${part}`);
+      if (match === null)
+        throw new DockwardenError('STORAGE_UNAVAILABLE', `the memory table does not understand ${part}`);
       return { column: match[1] ?? '', text: match[2] ?? '' };
     });
     return this.#select(({ columns }) =>
