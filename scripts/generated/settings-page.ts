@@ -7,7 +7,7 @@ export function renderSettingsPage(settings: readonly SettingDescription[]): str
     generatedNote,
     '# Settings',
     'Application settings of the Function App. They are read anew by every invocation, so a change holds from the next one on.',
-    'A value that is not valid never stops the app and never leads to an action: what depends on it drops to `observe`, and a configuration finding in the audit names the setting and its valid values. The same goes for an unknown name with a prefix of ours.',
+    'A value that is not valid never stops the app and never leads to an action: what depends on it drops to `observe`, and a configuration finding in the audit names the setting and its valid values. An unknown name with a prefix of ours is reported too, with the nearest one that exists.',
     table(
       ['Setting', 'Meaning', 'Value', 'Default', 'Examples'],
       settings.map(({ name, description, format, default: value, examples }) => [
