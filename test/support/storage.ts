@@ -26,7 +26,7 @@ export function claimStorageAccount(): TestStorage {
 }
 
 /** Tokens with the claims that Azurite checks; it checks no signature. */
-export function createStorageCredential(): TokenCredential {
+function createStorageCredential(): TokenCredential {
   return {
     getToken: async () =>
       await Promise.resolve({ token: createStorageToken(), expiresOnTimestamp: Date.now() + tokenLifetimeMs }),
