@@ -1,5 +1,5 @@
 import { isRestError } from '@azure/core-rest-pipeline';
-import { isDockwardenError } from '../errors.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
 import { ContainerApp, ContainerGroup } from '../resources/container-group.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { apiVersions } from './api-versions.ts';
@@ -15,12 +15,14 @@ export const regeneratePassword = defineWrite({
   repeatable: false,
   /** Returns nothing because the answer carries both passwords. With the admin user off there is nothing to rotate, and nothing fails. */
   async run(context: CallContext, target: ResourceId, name: 'password' | 'password2') {
+    const answers = new Answers(context);
     try {
       await context.clients
         .registries(target.subscriptionId)
-        .regenerateCredential(target.resourceGroup, target.name, { name }, requestOptions(context));
+        .regenerateCredential(target.resourceGroup, target.name, { name }, answers.options(context.signal));
     } catch (error) {
-      if (!isRestError(error) || error.code !== ADMIN_USER_IS_OFF) throw error;
+      if (!isRestError(error)) throw answers.explain(error);
+      if (error.code !== ADMIN_USER_IS_OFF) throw error;
     }
   },
 });
@@ -33,12 +35,38 @@ export const updateRegistry = defineWrite({
   ],
   repeatable: true,
   async run(context: CallContext, target: ResourceId, change: { readonly adminUserEnabled: boolean }) {
+    // The client hands this signal on to every poll, so it may hold the deadline of one request only while that request runs.
+    const request = new AbortController();
+    const abort = () => request.abort(context.signal.reason);
+    context.signal.throwIfAborted();
+    context.signal.addEventListener('abort', abort);
     const poller = context.clients
       .registries(target.subscriptionId)
-      .update(target.resourceGroup, target.name, { ...change }, requestOptions(context));
-    await poller.pollUntilDone({ abortSignal: context.operationSignal });
+      .update(target.resourceGroup, target.name, { ...change }, new Answers(context).options(request.signal));
+    try {
+      await poller.submitted();
+    } finally {
+      context.signal.removeEventListener('abort', abort);
+    }
+    try {
+      await poller.pollUntilDone({ abortSignal: context.operationSignal });
+    } catch (error) {
+      throw afterAcceptance(error);
+    }
   },
 });
+
+/**
+ * The change was accepted, so an error of a poll says nothing about it: not that the resource is gone (404), nor that nothing was applied
+ * (429). A failed operation is no error of a poll; a refused poll stands, because only a role assignment cures it.
+ */
+function afterAcceptance(error: unknown): unknown {
+  if (isRestError(error) && (error.statusCode === 401 || error.statusCode === 403)) return error;
+  if (!isRestError(error) && !isDockwardenError(error)) return error;
+  return new DockwardenError('AZURE_UNKNOWN_RESULT', `accepted, but its progress cannot be read: ${error.message}`, {
+    cause: error,
+  });
+}
 
 /** One workload that signs in to a registry with its admin user. */
 export interface PasswordUser {
@@ -92,12 +120,36 @@ async function listContainerApps(context: CallContext, subscriptionId: string): 
   }
 }
 
-function requestOptions(context: CallContext) {
-  return {
-    abortSignal: context.signal,
-    onResponse: (response: { headers: { get(name: string): string | undefined } }) => {
-      const requestId = response.headers.get('x-ms-request-id');
-      if (requestId !== undefined) context.noteRequestId(requestId);
-    },
-  };
+/** What ARM answered to one call of the client: the request ids for the record, and the status when the client trips over the body. */
+class Answers {
+  readonly #context: CallContext;
+  #last: { readonly status: number; readonly headers: { get(name: string): string | undefined } } | undefined;
+
+  constructor(context: CallContext) {
+    this.#context = context;
+  }
+
+  options(abortSignal: AbortSignal) {
+    return {
+      abortSignal,
+      onResponse: (response: {
+        readonly status: number;
+        readonly headers: { get(name: string): string | undefined };
+      }) => {
+        this.#last = response;
+        const requestId = response.headers.get('x-ms-request-id');
+        if (requestId !== undefined) this.#context.noteRequestId(requestId);
+      },
+    };
+  }
+
+  /** An error answer without a body makes the client throw a TypeError that hides the status. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof TypeError) || this.#last === undefined || this.#last.status < 400) return error;
+    const { status } = this.#last;
+    return Object.assign(new Error(`Azure answered ${status} without a body`, { cause: error }), {
+      statusCode: status,
+      response: this.#last,
+    });
+  }
 }
