@@ -45,6 +45,9 @@ export async function buildDeployFolder({ root: project, entry, outputDirectory 
     sourcesContent: false,
     // Not the clients' own text: their licences are written whole, beside the bundle.
     legalComments: 'none',
+    // A dependency calls createRequire(import.meta.url) when it is loaded, and a CommonJS file has no import.meta.
+    define: { 'import.meta.url': 'importMetaUrl' },
+    banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
     // Provided by the worker at run time; bundling it fails.
     external: ['@azure/functions-core'],
     metafile: true,
