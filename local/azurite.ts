@@ -24,6 +24,8 @@ export interface AzuriteOptions {
 export interface Azurite {
   readonly pid: number;
   readonly caFile: string;
+  /** Settles when the process ends, for whatever reason. */
+  readonly exited: Promise<void>;
   /** `https://localhost:<port>/<account>`, without a slash at the end. */
   blobEndpoint(account?: string): string;
   queueEndpoint(account?: string): string;
@@ -65,6 +67,11 @@ async function launch(options: AzuriteOptions, ports: Ports): Promise<Azurite> {
   const child = spawn(process.execPath, [entry, ...listArguments(options, ports)], {
     env: { ...process.env, AZURITE_ACCOUNTS: listAccounts(options.accounts ?? [defaultAccount]) },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // In a process group of its own, Ctrl-C in a terminal reaches the starter only, which ends things in order.
+    detached: true,
+  });
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
   });
   const output: string[] = [];
   child.stdout.on('data', (chunk) => output.push(String(chunk)));
@@ -81,6 +88,7 @@ async function launch(options: AzuriteOptions, ports: Ports): Promise<Azurite> {
   return {
     pid: child.pid ?? 0,
     caFile,
+    exited,
     blobEndpoint: (account = defaultAccount) => `https://localhost:${ports.blob}/${account}`,
     queueEndpoint: (account = defaultAccount) => `https://localhost:${ports.queue}/${account}`,
     tableEndpoint: (account = defaultAccount) => `https://localhost:${ports.table}/${account}`,

@@ -64,6 +64,8 @@ export async function startHost(options: StartHostOptions): Promise<HostProcess>
   const child = spawn(process.execPath, listArguments(options), {
     env: createEnvironment(options),
     stdio: ['ignore', 'pipe', 'pipe'],
+    // In a process group of its own, Ctrl-C in a terminal reaches the starter only, which ends things in order.
+    detached: true,
   });
   const logs = collectLogs(child, options.onLog);
   const exited = (async (): Promise<HostExit> => {
