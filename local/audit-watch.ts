@@ -1,0 +1,60 @@
+import { TableClient } from '@azure/data-tables';
+import type { AuditLog, AuditRecord } from '../src/audit/audit-log.ts';
+import { createTableAuditLog } from '../src/audit/table-audit-log.ts';
+import { createTableStore } from '../src/storage/table-store.ts';
+import type { LocalEnvironment } from './environment.ts';
+
+const POLL_MS = 400;
+
+/** The audit table of a running environment, read as the operator. */
+export function openAudit({ simulator, storage }: Pick<LocalEnvironment, 'simulator' | 'storage'>): AuditLog {
+  const credential = simulator.credential('operator');
+  return createTableAuditLog(createTableStore(new TableClient(storage.table, 'audit', credential)));
+}
+
+/** Tells every new audit row, in the order in which they were written. */
+export interface AuditWatch {
+  /** Reads what is there by now and tells it. */
+  look(): Promise<void>;
+  /** Ends after one last look. */
+  stop(): Promise<void>;
+}
+
+export function watchAudit(audit: AuditLog, tell: (record: AuditRecord) => void): AuditWatch {
+  const since = new Date();
+  const told = new Set<string>();
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let looking = look();
+  scheduleLook();
+
+  async function look(): Promise<void> {
+    const rows = (await Array.fromAsync(audit.list(since, new Date()))).filter(
+      ({ partitionKey, rowKey }) => !told.has(`${partitionKey}/${rowKey}`),
+    );
+    for (const { partitionKey, rowKey, ...record } of rows.toSorted((a, b) => a.time.localeCompare(b.time))) {
+      told.add(`${partitionKey}/${rowKey}`);
+      tell(record);
+    }
+  }
+
+  function scheduleLook(): void {
+    if (isStopped) return;
+    timer = setTimeout(() => {
+      // An emulator that does not answer is reported by whoever started it; the next look tries again.
+      looking = look()
+        .catch(() => undefined)
+        .finally(scheduleLook);
+    }, POLL_MS);
+  }
+
+  return {
+    look,
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      await looking.catch(() => undefined);
+      await look().catch(() => undefined);
+    },
+  };
+}

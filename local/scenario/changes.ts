@@ -1,0 +1,49 @@
+import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
+import { ContainerServiceClient } from '@azure/arm-containerservice';
+import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID } from '../azure/sample-ids.ts';
+import type { AzureSimulator } from '../azure/simulator.ts';
+
+/** What people and automations do to the sample: the real SDKs over HTTPS, each as somebody. */
+export interface Changes {
+  /** Whoever rotates a password is in the middle of a rollover. */
+  rotatePassword(): Promise<void>;
+  /** The admin user of three registries, one by a person, one by an automation, one by both at once; and a cluster's tags. */
+  breakThings(): Promise<void>;
+}
+
+export function createChanges(simulator: AzureSimulator): Changes {
+  const connect = (name: string) => {
+    const options = {
+      endpoint: simulator.armEndpoint,
+      credentials: { scopes: ['https://management.azure.com/.default'] },
+    };
+    const credential = simulator.credential(name);
+    return {
+      registries: new ContainerRegistryManagementClient(credential, SAMPLE_SUBSCRIPTION_ID, options).registries,
+      clusters: new ContainerServiceClient(credential, SAMPLE_SUBSCRIPTION_ID, options).managedClusters,
+    };
+  };
+  const operator = connect('operator');
+  const automation = connect('automation');
+  const { development, production } = SAMPLE_GROUPS;
+  return {
+    async rotatePassword() {
+      await operator.registries.regenerateCredential(development, 'contosobuild', { name: 'password' });
+    },
+    async breakThings() {
+      const admin = { adminUserEnabled: true };
+      await operator.registries.update(production, 'contosoacr', admin);
+      await automation.registries.update(development, 'contosoci', admin);
+      await Promise.all([
+        operator.registries.update(production, 'contosofresh', admin),
+        automation.registries.update(production, 'contosofresh', {
+          tags: { team: 'platform', env: 'prod', release: '42' },
+        }),
+      ]);
+      // Writes all tags anew and so drops costCenter.
+      await operator.clusters.updateTags(development, 'aks-dev', {
+        tags: { owner: 'web-team', env: 'dev', temporary: 'yes' },
+      });
+    },
+  };
+}

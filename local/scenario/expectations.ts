@@ -1,0 +1,94 @@
+import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import type { SampleName } from '../azure/sample-ids.ts';
+
+/** One thing that the audit must say at some time. Members left out may have any value. */
+export interface Expectation {
+  readonly resource: SampleName;
+  readonly policy: 'acr-admin-user-disabled' | 'acr-second-password-fresh' | 'aks-required-tags-present';
+  readonly stage: 'decision' | 'outcome';
+  /** The decision, or the outcome. */
+  readonly says: string;
+  readonly reason?: string;
+  /** Name of the identity that the row must name as the last writer. */
+  readonly by?: 'operator' | 'automation';
+}
+
+/** With careful settings: the admin user is only observed, tags wait for approval; second passwords are rotated. */
+export const DEFERRED: readonly Expectation[] = [
+  {
+    resource: 'contosobuild',
+    policy: 'acr-second-password-fresh',
+    stage: 'decision',
+    says: 'defer',
+    reason: 'changed-by-others',
+    by: 'operator',
+  },
+];
+
+export const CAREFUL: readonly Expectation[] = [
+  {
+    resource: 'contosobuild',
+    policy: 'acr-admin-user-disabled',
+    stage: 'decision',
+    says: 'observe',
+    reason: 'mode-observe',
+  },
+  {
+    resource: 'aks-prod',
+    policy: 'aks-required-tags-present',
+    stage: 'decision',
+    says: 'await-approval',
+    reason: 'mode-approve',
+  },
+  {
+    resource: 'aks-data',
+    policy: 'aks-required-tags-present',
+    stage: 'decision',
+    says: 'ticket',
+    reason: 'tag-value-not-allowed',
+  },
+  { resource: 'contosolegacy', policy: 'acr-second-password-fresh', stage: 'outcome', says: 'fixed' },
+  { resource: 'contosolocked', policy: 'acr-second-password-fresh', stage: 'outcome', says: 'locked' },
+];
+
+/** The same violations once all remediations act. */
+export const ENFORCED: readonly Expectation[] = [
+  { resource: 'contosobuild', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed' },
+  { resource: 'aks-prod', policy: 'aks-required-tags-present', stage: 'outcome', says: 'fixed' },
+  {
+    resource: 'contosolegacy',
+    policy: 'acr-admin-user-disabled',
+    stage: 'decision',
+    says: 'ticket',
+    reason: 'dependants-found',
+  },
+  { resource: 'contosolocked', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'locked' },
+];
+
+/** What a person, an automation, and both together change while all remediations act. */
+export const CHANGED: readonly Expectation[] = [
+  { resource: 'contosoacr', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed', by: 'operator' },
+  { resource: 'contosoci', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed', by: 'automation' },
+  { resource: 'contosofresh', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed' },
+  { resource: 'aks-dev', policy: 'aks-required-tags-present', stage: 'outcome', says: 'fixed', by: 'operator' },
+];
+
+export function isMet(
+  { by, policy, reason, resource, says, stage }: Expectation,
+  record: AuditRecord,
+  objectIdOf: (name: string) => string,
+): boolean {
+  return (
+    record.resourceName === resource &&
+    record.policyId === policy &&
+    record.stage === stage &&
+    (stage === 'outcome' ? record.outcome : record.decision) === says &&
+    (reason === undefined || record.reason === reason) &&
+    (by === undefined || record.actor === objectIdOf(by))
+  );
+}
+
+export function describeExpectation({ by, policy, reason, resource, says }: Expectation): string {
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return `${resource}, ${policy}: ${says}${why}${by === undefined ? '' : `, last changed by the ${by}`}`;
+}

@@ -1,0 +1,103 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import { formatTable } from '../../src/cli/format-table.ts';
+import { ENFORCE_ALL } from '../app-settings.ts';
+import { formatAuditLine, formatLatency } from '../audit-line.ts';
+import { openAudit, watchAudit } from '../audit-watch.ts';
+import type { LocalEnvironment } from '../environment.ts';
+import { createChanges } from './changes.ts';
+import { type Check, checkEndState } from './end-state.ts';
+import { CAREFUL, CHANGED, DEFERRED, describeExpectation, ENFORCED, type Expectation, isMet } from './expectations.ts';
+
+const TIMEOUT_MS = 120_000;
+const POLL_MS = 100;
+
+const CAREFUL_SETTINGS = {
+  REMEDIATE_ACR_DISABLE_ADMIN_USER: 'observe',
+  REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'approve',
+};
+
+/**
+ * Shows each remediation and each kind of decision once, then what came of it. Resolves to whether the audit and the end state are right;
+ * rejects when something that must happen has not happened after two minutes.
+ */
+export async function runScenario(environment: LocalEnvironment, interrupted: AbortSignal): Promise<boolean> {
+  const rows: AuditRecord[] = [];
+  const watch = watchAudit(openAudit(environment), (row) => {
+    rows.push(row);
+    const line = formatAuditLine(row);
+    if (line !== undefined) console.log(`  ${line}`);
+  });
+  try {
+    const checks = await play(environment, rows, interrupted);
+    await watch.stop();
+    return report(rows, [...checks, ...(await checkEndState(environment, rows))]);
+  } finally {
+    await watch.stop();
+  }
+}
+
+async function play(
+  environment: LocalEnvironment,
+  rows: readonly AuditRecord[],
+  interrupted: AbortSignal,
+): Promise<Check[]> {
+  const deadline = Date.now() + TIMEOUT_MS;
+  const changes = createChanges(environment.simulator);
+  const objectIdOf = (name: string): string => environment.simulator.identity(name).objectId;
+  const isIn = (expectation: Expectation): boolean => rows.some((row) => isMet(expectation, row, objectIdOf));
+  const waitFor = async (expectations: readonly Expectation[]): Promise<void> => {
+    for (;;) {
+      const missing = expectations.filter((expectation) => !isIn(expectation));
+      if (missing.length === 0) return;
+      if (interrupted.aborted) throw new Error('interrupted');
+      if (Date.now() > deadline) throw new Error(describeTimeout(missing));
+      await wait(POLL_MS);
+    }
+  };
+
+  console.log('\n1. Careful settings: the admin user is only observed, tags wait for approval');
+  await environment.restartHost(CAREFUL_SETTINGS);
+  console.log('   the operator rotates a password of contosobuild');
+  await changes.rotatePassword();
+  await waitFor(DEFERRED);
+  console.log('   a sweep looks at everything');
+  await environment.sweep();
+  await waitFor(CAREFUL);
+
+  console.log('\n2. All remediations act, for this sample only');
+  await environment.restartHost(ENFORCE_ALL);
+  await environment.sweep();
+  await waitFor(ENFORCED);
+
+  console.log('\n3. Changes by others, through the Azure SDK');
+  await changes.breakThings();
+  await waitFor(CHANGED);
+
+  return [...DEFERRED, ...CAREFUL, ...ENFORCED, ...CHANGED].map((expectation) => ({
+    what: describeExpectation(expectation),
+    holds: isIn(expectation),
+  }));
+}
+
+function describeTimeout(missing: readonly Expectation[]): string {
+  const list = missing.map((expectation) => `  ${describeExpectation(expectation)}`).join('\n');
+  return `after ${TIMEOUT_MS / 1000} s the audit still does not say:\n${list}`;
+}
+
+function report(rows: readonly AuditRecord[], checks: readonly Check[]): boolean {
+  const shown = rows.filter(({ stage }) => stage === 'decision' || stage === 'outcome');
+  const cells = shown.map((row) => [
+    row.resourceName ?? '',
+    row.policyId ?? '',
+    row.decision ?? '',
+    row.outcome ?? '',
+    row.reason ?? '',
+    row.outcome === 'fixed' ? formatLatency(row) : '',
+  ]);
+  console.log(`\n${formatTable(['RESOURCE', 'POLICY', 'DECISION', 'OUTCOME', 'REASON', 'EVENT TO FIX'], cells)}\n`);
+  for (const { holds, what } of checks) console.log(`${holds ? '✓' : '✗'} ${what}`);
+  const failed = checks.filter(({ holds }) => !holds).length;
+  console.log(`\n${checks.length - failed} of ${checks.length} checks hold`);
+  return failed === 0;
+}

@@ -1,0 +1,52 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { RUN_DIRECTORY } from './run-file.ts';
+
+export interface StartOptions {
+  readonly once: boolean;
+  readonly help: boolean;
+  /** Undefined = 7071, or any free one when that is taken. */
+  readonly port: number | undefined;
+  /** Undefined = any free one. */
+  readonly armPort: number | undefined;
+  readonly directory: string;
+}
+
+export const usage = `Usage: npm start -- [options]
+
+Runs Dockwarden against a simulated Azure on this machine, without an account.
+Ctrl-C ends it; a second Ctrl-C kills it.
+
+  --once              run through a prepared scenario, print a summary and end: exit code 0 when everything came out right
+  --port <n>          port of the Functions host (default 7071, or a free one when that is taken)
+  --arm-port <n>      port of the simulated Azure Resource Manager (default: a free one)
+  --directory <path>  where certificates, the host's log and run.json go (default .dockwarden)
+  --help              show this help`;
+
+/** Throws an Error with a message for people when the arguments make no sense. */
+export function parseStartOptions(args: readonly string[]): StartOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      once: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      port: { type: 'string' },
+      'arm-port': { type: 'string' },
+      directory: { type: 'string' },
+    },
+  });
+  return {
+    once: values.once,
+    help: values.help,
+    port: parsePort('--port', values.port),
+    armPort: parsePort('--arm-port', values['arm-port']),
+    directory: values.directory === undefined ? RUN_DIRECTORY : resolve(values.directory),
+  };
+}
+
+function parsePort(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port >= 1 && port <= 65_535) return port;
+  throw new Error(`${option} takes a port from 1 to 65535, not '${text}'`);
+}

@@ -1,0 +1,167 @@
+/** `npm start`: Dockwarden on this machine against a simulated Azure; with `--once` a prepared scenario instead of waiting for Ctrl-C. */
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatAuditLine } from './audit-line.ts';
+import { openAudit, watchAudit } from './audit-watch.ts';
+import { SAMPLE_SUBSCRIPTION_ID, sampleId } from './azure/sample-subscription.ts';
+import { type LocalEnvironment, startEnvironment } from './environment.ts';
+import { isPortFree } from './ports.ts';
+import { findRun, removeRunFile, writeRunFile } from './run-file.ts';
+import { runScenario } from './scenario/run-scenario.ts';
+import { parseStartOptions, type StartOptions, usage } from './start-options.ts';
+
+const EXIT = { ok: 0, failed: 1, usage: 2, killed: 130 } as const;
+const DEFAULT_PORT = 7071;
+/** Who can be signed in as: everybody but Event Grid's own identity. */
+const IDENTITIES = ['dockwarden', 'operator', 'automation'];
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let options: StartOptions;
+  try {
+    options = parseStartOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${messageOf(error)}\n\n${usage}`);
+    return EXIT.usage;
+  }
+  if (options.help) {
+    console.log(usage);
+    return EXIT.ok;
+  }
+  const taken = await findTakenPort(options);
+  if (taken !== undefined) {
+    console.error(taken);
+    return EXIT.usage;
+  }
+  const interrupted = listenForInterrupts();
+  try {
+    return options.once ? await runOnce(options, interrupted) : await runUntilInterrupted(options, interrupted);
+  } catch (error) {
+    console.error(`\n${messageOf(error)}`);
+    return EXIT.failed;
+  }
+}
+
+async function findTakenPort({ port, armPort }: StartOptions): Promise<string | undefined> {
+  for (const [option, wanted] of Object.entries({ '--port': port, '--arm-port': armPort })) {
+    if (wanted !== undefined && !(await isPortFree(wanted)))
+      return `port ${wanted} (${option}) is taken: choose another`;
+  }
+  return undefined;
+}
+
+/** Settles at the first signal; the second ends the process, and with it its children, at once. */
+function listenForInterrupts(): AbortSignal {
+  const interrupt = new AbortController();
+  const onSignal = (): void => {
+    if (interrupt.signal.aborted) process.exit(EXIT.killed);
+    interrupt.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return interrupt.signal;
+}
+
+async function runUntilInterrupted(options: StartOptions, interrupted: AbortSignal): Promise<number> {
+  const { directory } = options;
+  const other = await findRun(directory);
+  if (other !== undefined) {
+    console.error(`npm start runs already (process ${other.pid}, Functions host at ${other.functions})`);
+    return EXIT.failed;
+  }
+  const environment = await start(options, directory);
+  const watch = watchAudit(openAudit(environment), (record) => {
+    const line = formatAuditLine(record);
+    if (line !== undefined) console.log(line);
+  });
+  try {
+    await announce(environment, directory);
+    if (!interrupted.aborted) await environment.sweep();
+    const crash = await waitForEnd(environment, interrupted);
+    if (crash === undefined) console.log('\nstopping');
+    else console.error(`\n${crash}; see ${join(directory, 'host.log')}`);
+    return crash === undefined ? EXIT.ok : EXIT.failed;
+  } finally {
+    await watch.stop();
+    await removeRunFile(directory);
+    await environment.stop();
+  }
+}
+
+/** Uses a folder of its own, so that it runs beside a running `npm start`. */
+async function runOnce(options: StartOptions, interrupted: AbortSignal): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'dockwarden-once-'));
+  try {
+    const environment = await start(options, directory);
+    try {
+      const scenario = runScenario(environment, interrupted);
+      const crash = environment.crashed.then((what) => {
+        throw new Error(what);
+      });
+      const passed = await Promise.race([scenario, crash]);
+      return passed ? EXIT.ok : EXIT.failed;
+    } finally {
+      await environment.stop();
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function start(options: StartOptions, directory: string): Promise<LocalEnvironment> {
+  const { armPort, port } = options;
+  const isDefaultFree = port === undefined && (await isPortFree(DEFAULT_PORT));
+  console.log('Dockwarden on this machine, against a simulated Azure (no account, loopback only)');
+  return await startEnvironment({
+    directory,
+    functionsPort: port ?? (isDefaultFree ? DEFAULT_PORT : 0),
+    ...(armPort !== undefined && { armPort }),
+    onProgress: (what) => console.log(`  starting ${what}`),
+  });
+}
+
+async function announce(environment: LocalEnvironment, directory: string): Promise<void> {
+  const { caFile, simulator, storage } = environment;
+  const functions = environment.host().url;
+  await writeRunFile(directory, {
+    pid: process.pid,
+    arm: simulator.armEndpoint,
+    caFile,
+    identities: Object.fromEntries(IDENTITIES.map((name) => [name, simulator.identityEndpoint(name)])),
+    functions,
+    storage: { ...storage, account: new URL(storage.blob).pathname.slice(1) },
+    subscriptionId: SAMPLE_SUBSCRIPTION_ID,
+  });
+  console.log(`
+  Functions host   ${functions}  (health: ${functions}/api/health)
+  simulated ARM    ${simulator.armEndpoint}
+  storage          ${storage.blob}
+                   ${storage.queue}
+                   ${storage.table}
+  host's log       ${join(directory, 'host.log')}
+
+All three remediations are set to enforce here, for this sample only: a deployment starts with observe.
+
+Break something, in another terminal – with the Azure CLI:
+  eval "$(npm run -s azure -- env)"
+  az acr update -n contosoacr --admin-enabled true
+or without it:
+  npm run -s azure -- PATCH ${sampleId('contosoacr')} '{"properties":{"adminUserEnabled":true}}'
+
+Ctrl-C ends it. What is decided and done, as the audit table has it (the first sweep starts now):
+`);
+}
+
+/** Undefined = interrupted; else what has ended by itself. */
+async function waitForEnd({ crashed }: LocalEnvironment, interrupted: AbortSignal): Promise<string | undefined> {
+  if (interrupted.aborted) return undefined;
+  const interrupt = once(interrupted, 'abort').then(() => undefined);
+  return await Promise.race([interrupt, crashed]);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
