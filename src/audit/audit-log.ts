@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 const text = () => z.exactOptional(z.string());
 
@@ -106,8 +107,8 @@ export interface AuditLog {
   /** Resolves also when this very row is there already. Rejects with `STORAGE_UNAVAILABLE`. */
   append(key: AuditKey, record: AuditRecord): Promise<void>;
   find(key: AuditKey): Promise<AuditRecord | undefined>;
-  /** Newest first within each UTC day, days in descending order, from now back to `since`. */
-  list(since: Date, until: Date): AsyncIterable<AuditRecord & AuditKey>;
+  /** Rows written from `since` to `until`, days in descending order, newest run first within a day. */
+  list(since: Date, until: Date, onInvalid: OnInvalidRow): AsyncIterable<AuditRecord & AuditKey>;
 }
 
 const TICKS_AT_EPOCH = 621_355_968_000_000_000n;

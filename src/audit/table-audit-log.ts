@@ -1,5 +1,5 @@
 import { DockwardenError } from '../errors.ts';
-import { parseRow } from '../storage/parse-row.ts';
+import { parseRow, parseRows } from '../storage/parse-row.ts';
 import type { TableStore } from '../storage/table-store.ts';
 import { type AuditLog, AuditRecord } from './audit-log.ts';
 
@@ -25,10 +25,11 @@ export function createTableAuditLog(table: TableStore): AuditLog {
       const row = await table.get(key);
       return row === undefined ? undefined : parseRow(AuditRecord, row);
     },
-    async *list(since, until) {
-      for (let day = startOfDay(until); day >= startOfDay(since); day -= DAY) {
-        for await (const row of table.range(new Date(day).toISOString().slice(0, 10))) {
-          const record = { ...parseRow(AuditRecord, row), partitionKey: row.partitionKey, rowKey: row.rowKey };
+    async *list(since, until, onInvalid) {
+      // A row stands in the day on which its run began; a run may end on the next.
+      for (let day = startOfDay(until); day >= startOfDay(since) - DAY; day -= DAY) {
+        const rows = table.range(new Date(day).toISOString().slice(0, 10));
+        for await (const record of parseRows(AuditRecord, rows, onInvalid)) {
           if (record.time >= since.toISOString() && record.time <= until.toISOString()) yield record;
         }
       }

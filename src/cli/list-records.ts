@@ -1,5 +1,6 @@
 import type { AuditKey, AuditLog, AuditRecord } from '../audit/audit-log.ts';
 import type { Finding, Findings } from '../findings/findings.ts';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 export interface AuditFilter {
   readonly since: Date;
@@ -21,9 +22,11 @@ export async function listAudit(
   audit: AuditLog,
   filter: AuditFilter,
   until: Date,
+  onInvalid: OnInvalidRow,
 ): Promise<Listing<AuditRecord & AuditKey>> {
   const records: (AuditRecord & AuditKey)[] = [];
-  for await (const record of audit.list(filter.since, until)) if (isWanted(record, filter)) records.push(record);
+  for await (const record of audit.list(filter.since, until, onInvalid))
+    if (isWanted(record, filter)) records.push(record);
   return {
     records,
     headings: ['TIME', 'STAGE', 'RESOURCE', 'POLICY', 'RESULT', 'REASON', 'LAST CHANGED BY'],
@@ -48,9 +51,14 @@ function isWanted(record: AuditRecord, { resource, policy, outcome }: AuditFilte
 }
 
 /** Findings by status. */
-export async function listFindings(findings: Findings, status: string): Promise<Listing<Finding>> {
+export async function listFindings(
+  findings: Findings,
+  status: string,
+  onInvalid: OnInvalidRow,
+): Promise<Listing<Finding>> {
   const records: Finding[] = [];
-  for await (const finding of findings.all()) if (status === 'all' || finding.status === status) records.push(finding);
+  for await (const finding of findings.all(onInvalid))
+    if (status === 'all' || finding.status === status) records.push(finding);
   return {
     records,
     headings: ['RESOURCE', 'POLICY', 'STATUS', 'VERDICT', 'DECISION', 'REASON', 'SINCE', 'LAST OUTCOME'],

@@ -85,7 +85,7 @@ program
   .action(async (options: AuditFilter & { format: string; storageAccount?: string; since: Date | string }) => {
     const since = typeof options.since === 'string' ? parseSince(options.since) : options.since;
     const { audit } = openStorage(options.storageAccount === undefined ? {} : { account: options.storageAccount });
-    const { records, rows, headings } = await listAudit(audit, { ...options, since }, new Date());
+    const { records, rows, headings } = await listAudit(audit, { ...options, since }, new Date(), warnAboutRow);
     print(options.format, records, headings, rows);
   });
 
@@ -99,9 +99,13 @@ program
   .addOption(formatOption())
   .action(async ({ status, format, storageAccount }: { status: string; format: string; storageAccount?: string }) => {
     const { findings } = openStorage(storageAccount === undefined ? {} : { account: storageAccount });
-    const list = await listFindings(findings, status);
+    const list = await listFindings(findings, status, warnAboutRow);
     print(format, list.records, list.headings, list.rows);
   });
+
+function warnAboutRow(error: Error): void {
+  console.error(`dockwarden: left out: ${error.message}`);
+}
 
 function parseSince(text: string): Date {
   const match = /^(\d{1,5})([mhd])$/.exec(text);

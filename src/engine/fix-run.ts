@@ -126,7 +126,7 @@ async function perform(
     async afterWrite() {
       current = { ...current, operations: [...current.operations, ...calls.takeOperations()] };
       // What cannot be taken back is noted at once, so that no later worker repeats it.
-      if (remediation.irreversible !== undefined) await lease.storeRun(current);
+      if (remediation.irreversible !== undefined) await noteProgress(context, lease, current);
     },
   });
   let failure: unknown;
@@ -140,6 +140,16 @@ async function perform(
   current = { ...current, operations: [...current.operations, ...calls.takeOperations()] };
   if (hasFailed) return await endAfterError(context, input, current, failure, 'fix');
   return await verifyRun(context, input, { ...current, verifyingSince: context.clock.now().toISOString() });
+}
+
+/** Without the note a later worker might repeat the write; stopping here for want of it would make sure that one does. */
+async function noteProgress(context: EngineContext, lease: WorkLease, run: OpenRun): Promise<void> {
+  try {
+    await lease.storeRun(run);
+  } catch (error) {
+    if (!isDockwardenError(error, 'STORAGE_UNAVAILABLE')) throw error;
+    context.log.warn('progress not stored', { runId: run.runId, error: error.message });
+  }
 }
 
 /** Reads back; the outcome is what the resource says, never what the calls returned. */

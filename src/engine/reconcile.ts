@@ -56,13 +56,22 @@ async function workOn(context: EngineContext, target: ResourceId, lease: WorkLea
     const pass = await ResourcePass.begin(context, target, lease);
     const wait = await lookAt(pass, openRun);
     await pass.save();
-    if (wait !== undefined) {
+    if (wait !== undefined && !(await hasWaitedTooLong(pass, wait))) {
       await suspend(context, target, lease, wait);
       return;
     }
     if ((await lease.finish()) === 'released') return;
     openRun = undefined;
   }
+}
+
+/** After a day of waiting only the sweep looks again; a run that is still open ends by its own rules. */
+async function hasWaitedTooLong(pass: ResourcePass, wait: PassWait): Promise<boolean> {
+  const { waitingSince } = pass.lease.item;
+  if (wait.run !== undefined || waitingSince === undefined) return false;
+  if (pass.context.clock.now().getTime() - Date.parse(waitingSince) < LIMITS.givingUp) return false;
+  await noteWaiting(pass, 'gave-up', 'it could not be decided or fixed for a day');
+  return true;
 }
 
 interface PassWait extends Wait {
@@ -85,15 +94,16 @@ async function suspend(context: EngineContext, target: ResourceId, lease: WorkLe
   const now = context.clock.now();
   const notBefore = new Date(now.getTime() + wait.delayMs).toISOString();
   await context.queue.send(formatWorkMessage({ resourceId: target, notBefore }), wait.delayMs);
-  const { attempt, waitingSince, previousRunId } = lease.item;
-  const previous = wait.previousRunId ?? previousRunId;
+  const { attempt, waitingSince } = lease.item;
+  const { previousRunId, previousPolicyId } = wait.previousRunId === undefined ? lease.item : wait;
   await lease.suspend({
     attempt: attempt + 1,
     waitingSince: waitingSince ?? now.toISOString(),
     notBefore,
     ...(wait.run !== undefined && { run: wait.run }),
     ...(wait.missingSince !== undefined && { missingSince: wait.missingSince }),
-    ...(previous !== undefined && { previousRunId: previous }),
+    ...(previousRunId !== undefined && { previousRunId }),
+    ...(previousPolicyId !== undefined && { previousPolicyId }),
   });
 }
 
@@ -127,20 +137,17 @@ async function afterOutage(
   error: DockwardenError,
 ): Promise<PassWait | undefined> {
   const { attempt, waitingSince } = pass.lease.item;
+  if (attempt === 0) await noteWaiting(pass, 'azure-unavailable', error.message);
   const waitedMs = waitingSince === undefined ? 0 : pass.context.clock.now().getTime() - Date.parse(waitingSince);
-  const hasGivenUp = waitedMs >= LIMITS.givingUp;
-  if (attempt === 0 || hasGivenUp) await noteOutage(pass, hasGivenUp ? 'gave-up' : 'azure-unavailable', error);
-  if (!hasGivenUp) return { delayMs: retryDelay(attempt, error), ...(openRun !== undefined && { run: openRun }) };
-  if (openRun !== undefined) await endUnreadable(pass, openRun, 'gave-up', error.message);
+  const delayMs = retryDelay(attempt, error);
+  if (openRun === undefined) return { delayMs };
+  if (waitedMs < LIMITS.givingUp) return { delayMs, run: openRun };
+  await endUnreadable(pass, openRun, 'gave-up', error.message);
   return undefined;
 }
 
-/** A decision without a run and without a policy: nothing about the resource could be read. */
-async function noteOutage(
-  { context, target, cause }: ResourcePass,
-  reason: string,
-  error: DockwardenError,
-): Promise<void> {
+/** A decision about the resource as a whole, without a run and without a policy. */
+async function noteWaiting({ context, target, cause }: ResourcePass, reason: string, error: string): Promise<void> {
   const now = context.clock.now();
   await context.audit.append(auditKey(now, context.newRunId(), 'decision'), {
     time: now.toISOString(),
@@ -151,7 +158,7 @@ async function noteOutage(
     reason,
     configHash: context.settings.hash,
     version: context.version,
-    error: error.message,
+    error,
   });
 }
 

@@ -23,8 +23,9 @@ export interface Wait {
   readonly delayMs: number;
   /** A run without an outcome. */
   readonly run?: OpenRun;
-  /** The run that ended with `retry`. */
+  /** The run that ended with `retry`, and its policy. */
   readonly previousRunId?: string;
+  readonly previousPolicyId?: string;
 }
 
 /** One policy judged on one snapshot, with what was decided and done about it. */
@@ -107,7 +108,8 @@ export class ResourcePass {
       await this.note({ ...judged, verdict }, current);
       if (wait !== undefined) return wait;
     }
-    return undefined;
+    // Even a compliant resource is looked at again when Azure has finished changing it.
+    return busyState(current)?.reason === 'resource-busy' ? busyWait(this.lease.item.attempt) : undefined;
   }
 
   /** Takes in how a run ended; a `retry` has to wait. */
@@ -119,7 +121,8 @@ export class ResourcePass {
     }
     const { outcome, runId } = end;
     this.context.log.info('run ended', { resourceId: this.target.id, policyId: policy.id, outcome, runId });
-    return outcome === 'retry' ? { delayMs: end.delayMs ?? retryDelay(0), previousRunId: runId } : undefined;
+    if (outcome !== 'retry') return undefined;
+    return { delayMs: end.delayMs ?? retryDelay(0), previousRunId: runId, previousPolicyId: policy.id };
   }
 
   /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
@@ -193,6 +196,7 @@ export class ResourcePass {
   }
 
   runInput(policy: Policy, remediation: Remediation): RunInput {
+    const { previousPolicyId, previousRunId } = this.lease.item;
     return {
       subject: {
         target: this.target,
@@ -204,7 +208,7 @@ export class ResourcePass {
       timings: this.#timings,
       calls: this.calls,
       lease: this.lease,
-      previousRunId: this.lease.item.previousRunId,
+      previousRunId: previousPolicyId === policy.id ? previousRunId : undefined,
       read: async () => await this.read(),
       evaluate: (snapshot, lastFixedAt) => this.evaluate(policy, snapshot, lastFixedAt),
     };
@@ -323,9 +327,13 @@ export class ResourcePass {
   }
 }
 
+function busyWait(attempt: number): Wait {
+  return { delayMs: Math.min(retryDelay(attempt), BUSY_WAIT) };
+}
+
 /** Short waits that only a wake-up ends. */
 function waitFor(decision: Decision, attempt: number): Wait | undefined {
-  if (decision.reason === 'resource-busy') return { delayMs: Math.min(retryDelay(attempt), BUSY_WAIT) };
+  if (decision.reason === 'resource-busy') return busyWait(attempt);
   if (decision.reason === 'preflight-unavailable') return { delayMs: retryDelay(attempt) };
   return undefined;
 }

@@ -58,7 +58,7 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
 async function loadFindings(context: EngineContext): Promise<ReadonlyMap<string, readonly Finding[]>> {
   const findings = new Map<string, Finding[]>();
   for (const scope of context.settings.scopes) {
-    for await (const finding of context.findings.ofSubscription(scope)) {
+    for await (const finding of context.findings.ofSubscription(scope, reportInvalid(context))) {
       const key = finding.resourceId.toLowerCase();
       findings.set(key, [...(findings.get(key) ?? []), finding]);
     }
@@ -131,7 +131,7 @@ async function queueVanished(sweep: Sweep): Promise<void> {
 /** Rows whose worker died and whose message is lost (it went to the poison queue, or was never sent). */
 async function queueLeftovers(sweep: Sweep): Promise<void> {
   const { context, startedAt } = sweep;
-  for await (const item of context.work.leftovers()) {
+  for await (const item of context.work.leftovers(reportInvalid(context))) {
     const times = [
       item.leaseUntil,
       item.notBefore,
@@ -164,6 +164,13 @@ async function recordIncomplete({ context, id }: Sweep, failure: DockwardenError
     configHash: context.settings.hash,
     version: context.version,
   });
+}
+
+/** One row that somebody has damaged must not stop the sweep of all others. */
+function reportInvalid({ log }: EngineContext) {
+  return (error: DockwardenError): void => {
+    log.error('a stored row cannot be read', { error: error.message });
+  };
 }
 
 function readId(raw: Readonly<Record<string, unknown>>): ResourceId | undefined {

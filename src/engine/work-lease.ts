@@ -32,7 +32,7 @@ export interface WakeUp {
 
 /** What of the row outlives this worker. */
 export type WaitState = Partial<
-  Pick<WorkItem, 'run' | 'notBefore' | 'waitingSince' | 'missingSince' | 'previousRunId'>
+  Pick<WorkItem, 'run' | 'notBefore' | 'waitingSince' | 'missingSince' | 'previousRunId' | 'previousPolicyId'>
 > & {
   readonly attempt: number;
 };

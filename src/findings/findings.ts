@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { outcomes } from '../audit/audit-log.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 const text = () => z.exactOptional(z.string());
 
@@ -47,6 +48,7 @@ export interface Findings {
   ofResource(resource: ResourceId): Promise<readonly Finding[]>;
   /** All belong to one resource. */
   save(resource: ResourceId, findings: readonly Finding[]): Promise<void>;
-  ofSubscription(subscriptionId: string): AsyncIterable<Finding>;
-  all(): AsyncIterable<Finding>;
+  /** Goes on without a row that cannot be read; `ofResource` refuses it. */
+  ofSubscription(subscriptionId: string, onInvalid: OnInvalidRow): AsyncIterable<Finding>;
+  all(onInvalid: OnInvalidRow): AsyncIterable<Finding>;
 }

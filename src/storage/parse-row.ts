@@ -1,6 +1,26 @@
 import type * as z from 'zod';
-import { DockwardenError } from '../errors.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
 import type { StoredRow } from './table-store.ts';
+
+/** Told about a row that cannot be read, where a list goes on without it. */
+export type OnInvalidRow = (error: DockwardenError) => void;
+
+/** Rows as their type; one that cannot be read is reported, and takes none of the others along. */
+export async function* parseRows<T>(
+  schema: z.ZodType<T>,
+  rows: AsyncIterable<StoredRow>,
+  onInvalid: OnInvalidRow,
+): AsyncIterable<T & Pick<StoredRow, 'partitionKey' | 'rowKey'>> {
+  for await (const row of rows) {
+    const { partitionKey, rowKey } = row;
+    try {
+      yield { ...parseRow(schema, row), partitionKey, rowKey };
+    } catch (error) {
+      if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+      onInvalid(error);
+    }
+  }
+}
 
 /** The columns of a row as their type. Anybody may edit a table: a row that does not fit is an error that names it, never a guess. */
 export function parseRow<T>(schema: z.ZodType<T>, { partitionKey, rowKey, columns }: StoredRow): T {

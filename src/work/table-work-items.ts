@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ResourceId } from '../resources/resource-id.ts';
-import { parseRow } from '../storage/parse-row.ts';
+import { parseRow, parseRows } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
 import { WorkItem, type WorkItems } from './work-items.ts';
@@ -39,9 +39,7 @@ export function createTableWorkItems(table: TableStore): WorkItems {
       const next = await table.replace(keyOf(resource), formatItem(item), etag);
       return next === false ? undefined : { item, etag: next };
     },
-    async *leftovers() {
-      for await (const row of table.where("pending ne '[]' or run ne ''")) yield parseRow(WorkRow, row);
-    },
+    leftovers: (onInvalid) => parseRows(WorkRow, table.where("pending ne '[]' or run ne ''"), onInvalid),
   };
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Cause } from '../events/cause.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 /** A cause that nobody has looked at yet. */
 const PendingCause = z.object({
@@ -62,8 +63,9 @@ export const WorkItem = z.object({
   waitingSince: z.exactOptional(z.iso.datetime()),
   /** The resource answered 404 first at this time. */
   missingSince: z.exactOptional(z.iso.datetime()),
-  /** The attempt before this one, for the audit. */
+  /** The attempt before this one, for the audit: the run that ended with `retry`, and its policy. */
   previousRunId: z.exactOptional(z.string()),
+  previousPolicyId: z.exactOptional(z.string()),
 });
 export type WorkItem = Readonly<z.infer<typeof WorkItem>>;
 
@@ -80,7 +82,7 @@ export interface WorkItems {
   /** Undefined when somebody else wrote it since. */
   replace(resource: Pick<ResourceId, 'key'>, item: WorkItem, etag: string): Promise<Versioned<WorkItem> | undefined>;
   /** Rows on which something is left to do: a waiting cause, or a run without an outcome. */
-  leftovers(): AsyncIterable<WorkItem>;
+  leftovers(onInvalid: OnInvalidRow): AsyncIterable<WorkItem>;
 }
 
 /** Most causes that wait, and most known ids, per resource: both fit into a table cell together. */
