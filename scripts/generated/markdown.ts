@@ -11,13 +11,18 @@ export function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
 }
 
-/** A table; what would end a cell is escaped. */
+/** A table; what would end a cell is escaped, and columns are aligned as the formatter of this project does it. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => '---'), ...rows].map(formatRow).join('\n');
+  const cells = [headings, ...rows].map((row) => row.map(escapeCell));
+  const widths = headings.map((_heading, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const [head, ...body] = cells.map((row) =>
+    formatRow(widths.map((width, column) => (row[column] ?? '').padEnd(width))),
+  );
+  return [head, formatRow(widths.map((width) => '-'.repeat(width))), ...body].join('\n');
 }
 
 function formatRow(cells: readonly string[]): string {
-  return `| ${cells.map(escapeCell).join(' | ')} |`;
+  return `| ${cells.join(' | ')} |`;
 }
 
 function escapeCell(text: string): string {

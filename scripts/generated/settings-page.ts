@@ -15,7 +15,7 @@ export function renderSettingsPage(settings: readonly SettingDescription[]): str
         description,
         format,
         value === '' ? 'not set' : code(value),
-        examples.map(code).join(' · '),
+        examples.map(code).join(', '),
       ]),
     ),
   );
