@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildDeployFolder, findMisplacedInputs } from '../../scripts/build.ts';
 import { collectLicences, findPackageFolder } from '../../scripts/licences.ts';
+import { functionNames } from '../../src/functions/health.ts';
 import { projectRoot } from './sources.ts';
 
 const scratch = await mkdtemp(join(tmpdir(), 'dockwarden-build-'));
@@ -11,6 +14,15 @@ const scratch = await mkdtemp(join(tmpdir(), 'dockwarden-build-'));
 afterAll(async () => {
   await rm(scratch, { recursive: true });
 });
+
+/** Stands in for the worker's own module, which is not to be had outside of it; prints what is registered. */
+const loadBundle = `
+  const Module = require('node:module');
+  const load = Module._load;
+  const core = { registerHook() {}, setProgrammingModel() {}, registerFunction: ({ name }) => console.log(name) };
+  Module._load = (request, ...rest) => (request === '@azure/functions-core' ? core : load(request, ...rest));
+  require('./main.cjs');
+`;
 
 describe('the deploy folder', async () => {
   const outputDirectory = join(scratch, 'dist');
@@ -45,6 +57,15 @@ describe('the deploy folder', async () => {
 
     expect(packages.length).toBeGreaterThan(20);
     expect(packages.filter((title) => !text.includes(`${title} (`))).toEqual([]);
+  });
+
+  test('loads as the worker loads it, and registers every function', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', loadBundle], {
+      cwd: outputDirectory,
+      env: {},
+    });
+
+    expect(stdout.trim().split('\n').toSorted()).toEqual([...functionNames].toSorted());
   });
 
   test('is within its budget, and names no path of the machine that built it', async () => {

@@ -32,7 +32,7 @@ test('there is a page for every policy and remediation, and a row for every sett
     'docs/settings.md',
     'infra/generated/roles.json',
   ]);
-  for (const { name } of describeSettings({ policies, remediations })) expect(settings).toContain(`| \`${name}\` |`);
+  for (const { name } of describeSettings({ policies, remediations })) expect(settings).toContain(`| \`${name}\` `);
 });
 
 test('a file that was edited, one that is missing and one too many are named', async () => {
