@@ -2,7 +2,7 @@ import type { Outcome } from '../audit/audit-log.ts';
 import { DockwardenError, type ErrorCode, isDockwardenError } from '../errors.ts';
 import type { Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
-import type { OpenRun } from '../work/work-items.ts';
+import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import { intentRow, outcomeRow, type Subject, type Timings } from './audit-rows.ts';
 import type { AzureCalls } from './azure-calls.ts';
 import type { Decision } from './decide.ts';
@@ -178,7 +178,13 @@ export async function judgeRun(
     const reason = run.resumed > 0 ? 'verified-after-restart' : 'verified';
     return await endRun(context, input, run, { outcome, reason, snapshot });
   }
-  const waitedMs = context.clock.now().getTime() - (verifyingSince ?? new Date(run.startedAt)).getTime();
+  const since = verifyingSince ?? new Date(run.startedAt);
+  // Somebody wrote after us: waiting for our own change to show would only keep the new one waiting.
+  const isNews = ({ kind, queuedAt }: PendingCause) => kind === 'event' && new Date(queuedAt) > since;
+  if (verifyingSince !== undefined && input.lease.causes.some(isNews)) {
+    return await endRun(context, input, run, { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 0 });
+  }
+  const waitedMs = context.clock.now().getTime() - since.getTime();
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
   const error = 'the resource still shows the violation after the fix';
   return await endRun(context, input, run, { outcome: 'not-effective', reason: 'not-verified', error, snapshot });

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import type { WriteRule } from '../../local/azure/operations.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
@@ -194,5 +193,7 @@ async function startStranger(): Promise<{ server: Server; heard: string[]; port:
   server.on('connection', () => heard.push('connection'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { server, heard, port: (server.address() as AddressInfo).port };
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the stranger does not listen');
+  return { server, heard, port: address.port };
 }
