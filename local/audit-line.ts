@@ -22,7 +22,12 @@ function describe(record: AuditRecord): string | undefined {
       return `${decision}: ${describeReason(reason)}${error === undefined ? '' : `, ${shorten(error)}`}`;
     case 'intent':
       return undefined;
-    default:
+    case 'undo':
+    case 'approval':
+    case 'operator':
+    case 'ticket':
+    case 'input':
+    case 'configuration':
       return `${stage}: ${shorten(error ?? reason)}`;
   }
 }

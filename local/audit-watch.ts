@@ -29,7 +29,7 @@ export function watchAudit(audit: AuditLog, tell: (record: AuditRecord) => void)
   scheduleLook();
 
   async function look(): Promise<void> {
-    const rows = (await Array.fromAsync(audit.list(since, new Date()))).filter(
+    const rows = (await Array.fromAsync(audit.list(since, new Date(), () => undefined))).filter(
       ({ partitionKey, rowKey }) => !told.has(`${partitionKey}/${rowKey}`),
     );
     for (const { partitionKey, rowKey, ...record } of rows.toSorted((a, b) => a.time.localeCompare(b.time))) {

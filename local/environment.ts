@@ -187,11 +187,16 @@ async function startHosts(options: EnvironmentOptions, { certificates, simulator
       onLog: log,
       ...(receiveVisibilitySeconds !== undefined && { receiveVisibilitySeconds }),
     });
-    void host.exited.then(({ code, signal }) => {
-      if (expected === host) reportCrash(`the Functions host ended unexpectedly (${String(signal ?? code)})`);
-    });
     expected = host;
+    void reportUnexpectedEnd(host);
+    const { length } = await host.functions();
+    if (length === 0) throw new Error(`the built app has no functions; ${logFile} says why`);
     return host;
+  }
+
+  async function reportUnexpectedEnd(host: HostProcess): Promise<void> {
+    const { code, signal } = await host.exited;
+    if (expected === host) reportCrash(`the Functions host ended unexpectedly (${String(signal ?? code)})`);
   }
 
   let current = await start(functionsPort);

@@ -17,8 +17,6 @@ const DEFAULT_PORT = 7071;
 /** Who can be signed in as: everybody but Event Grid's own identity. */
 const IDENTITIES = ['dockwarden', 'operator', 'automation'];
 
-process.exitCode = await main();
-
 async function main(): Promise<number> {
   let options: StartOptions;
   try {
@@ -165,3 +163,5 @@ async function waitForEnd({ crashed }: LocalEnvironment, interrupted: AbortSigna
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+process.exitCode = await main();

@@ -9,6 +9,7 @@ import { type IdentityDefinition, TokenIssuer, type TokenOptions } from './ident
 import { type IdentityEndpoint, startIdentityServer } from './identity-endpoint.ts';
 import { type Json, type JsonObject, mergePatch, readString } from './json.ts';
 import { Limits } from './limits.ts';
+import { newestApiVersion } from './newest-api-version.ts';
 import { Operations } from './operations.ts';
 import { handleRequest, type Outcome } from './pipeline.ts';
 import type { ArmRequest, Clock, World } from './provider.ts';
@@ -298,8 +299,7 @@ function createActor(
   const identity = world.issuer.find(name);
   function request(method: string, target: string, options: ActorOptions = {}): ActorAnswer {
     const url = new URL(target, 'https://localhost');
-    const apiVersion =
-      options.apiVersion ?? url.searchParams.get('api-version') ?? newestApiVersion(world, url.pathname);
+    const apiVersion = options.apiVersion ?? url.searchParams.get('api-version') ?? newestApiVersion(url.pathname);
     url.searchParams.set('api-version', apiVersion);
     const armRequest: ArmRequest = {
       method,
@@ -330,20 +330,4 @@ function createActor(
     post: (target, body, options) => send('POST', target, body === undefined ? options : { ...options, body }),
     delete: (target, options) => send('DELETE', target, options),
   };
-}
-
-/** The longest type whose segments occur in the path decides. */
-function newestApiVersion({ providers: known }: World, path: string): string {
-  const segments = path.toLowerCase().split('/').filter(Boolean);
-  const at = segments.lastIndexOf('providers');
-  const namespace = at < 0 ? 'microsoft.resources' : (segments[at + 1] ?? '');
-  const types = segments.slice(at < 0 ? 0 : at + 2).filter((_, i) => i % 2 === 0);
-  for (let length = types.length; length > 0; length -= 1) {
-    const wanted = `${namespace}/${types.slice(0, length).join('/')}`;
-    for (const { types: definitions } of known) {
-      const found = definitions.find(({ type }) => type.toLowerCase() === wanted);
-      if (found) return found.apiVersions[0] ?? '';
-    }
-  }
-  return '';
 }

@@ -56,8 +56,8 @@ function checkRuns(rows: readonly AuditRecord[]): Check[] {
   const idsOf = (stage: AuditRecord['stage']): string =>
     rows
       .filter((row) => row.stage === stage)
-      .map(({ remediationRunId }) => remediationRunId)
-      .toSorted()
+      .map(({ remediationRunId }) => remediationRunId ?? '')
+      .toSorted((one, other) => one.localeCompare(other))
       .join();
   const isUnique = new Set(idsOf('outcome').split(',')).size === rows.filter(({ stage }) => stage === 'outcome').length;
   const fixes = rows.filter(({ outcome }) => outcome === 'fixed');
