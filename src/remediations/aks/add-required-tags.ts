@@ -47,7 +47,7 @@ function checkTags(
   }
   const missing = missingTags(resource, required);
   const added = tagsToAdd(target, resource, required);
-  const without = missing.filter(({ name }) => added[name] === undefined).map(({ name }) => name);
+  const without = missing.filter(({ name }) => !Object.hasOwn(added, name)).map(({ name }) => name);
   if (without.length > 0) {
     return {
       go: false,
@@ -80,12 +80,11 @@ function tagsToAdd(
     resourceGroup: target.resourceGroup,
     creator: resource.systemData.createdBy,
   };
-  const tags: Record<string, string> = {};
-  for (const { name, default: template } of missingTags(resource, required)) {
-    const value = template === undefined ? undefined : fillTemplate(template, values);
-    if (value !== undefined) tags[name] = value;
-  }
-  return tags;
+  const tags = missingTags(resource, required).map(({ name, default: template }) => [
+    name,
+    template === undefined ? undefined : fillTemplate(template, values),
+  ]);
+  return Object.fromEntries(tags.filter((tag): tag is [string, string] => tag[1] !== undefined));
 }
 
 function pointerTo(tag: string): JsonPointer {
