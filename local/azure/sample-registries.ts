@@ -78,10 +78,10 @@ function toRegistry(name: SampleName, { adminUserEnabled, created, sku, tags }: 
     tags,
     sku: { name: sku, tier: sku },
     systemData: {
-      createdBy: 'mira.jansen@contoso.example',
+      createdBy: 'platform-operator@contoso.example',
       createdByType: 'User',
       createdAt: created,
-      lastModifiedBy: 'mira.jansen@contoso.example',
+      lastModifiedBy: 'platform-operator@contoso.example',
       lastModifiedByType: 'User',
       lastModifiedAt: created,
     },

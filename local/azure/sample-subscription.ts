@@ -59,8 +59,8 @@ export function createSampleIdentities(
       objectId: '00000000-0000-4000-8000-0000000000e1',
       clientId: AZURE_CLI_CLIENT_ID,
       principalType: 'User',
-      upn: 'mira.jansen@contoso.example',
-      displayName: 'Mira Jansen',
+      upn: 'platform-operator@contoso.example',
+      displayName: 'Platform operator',
       roleAssignments: [{ scope, actions: ['*'], roleName: 'Owner' }],
     },
     {

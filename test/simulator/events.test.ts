@@ -56,8 +56,8 @@ test('a write by a person raises the event that Azure raises', async () => {
       },
       claims: {
         [OBJECT_ID]: '00000000-0000-4000-8000-0000000000e1',
-        'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn': 'mira.jansen@contoso.example',
-        name: 'Mira Jansen',
+        'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn': 'platform-operator@contoso.example',
+        name: 'Platform operator',
         appid: '04b07795-8ddb-461a-bbee-02f9e1bf7b46',
         ver: '1.0',
       },

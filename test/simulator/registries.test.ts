@@ -219,7 +219,7 @@ test('a registry says who changed it last, and keeps who created it', async () =
   await harness.send('PATCH', `${acr}?${VERSION}`, { as: 'automation', body: { tags: {} } });
 
   expect(harness.simulator.state.get(acr)?.['systemData']).toMatchObject({
-    createdBy: 'mira.jansen@contoso.example',
+    createdBy: 'platform-operator@contoso.example',
     lastModifiedBy: '00000000-0000-4000-8000-0000000000f1',
     lastModifiedByType: 'Application',
   });
