@@ -1,153 +1,241 @@
-/**
- * The main job with a real, unchanged Azure CLI: signs in at the simulated Azure, switches a registry's admin user on, and
- * expects Dockwarden to put it right and to name the identity that `az` used. Skipped, with a plain message, where `az` is missing.
- */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+/** `npm run check:az`: the real, unchanged Azure CLI against a running `npm start`. Skipped, and said so, where `az` is missing. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual, promisify } from 'node:util';
+import { TableClient } from '@azure/data-tables';
+import { ManagedIdentityCredential } from '@azure/identity';
+import { loginAz } from '../local/az-login.ts';
+import { createClientEnvironment } from '../local/client-environment.ts';
+import { findRun, type RunFile } from '../local/run-file.ts';
+import type { AuditRecord } from '../src/audit/audit-log.ts';
+import { createTableAuditLog } from '../src/audit/table-audit-log.ts';
+import { createTableStore } from '../src/storage/table-store.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const runFile = join(root, '.dockwarden', 'run.json');
-const registry = 'contosoacr';
-const policy = 'acr-admin-user-disabled';
+const run = promisify(execFile);
+const startFile = fileURLToPath(new URL('../local/start.ts', import.meta.url));
+const START_TIMEOUT_MS = 60_000;
+const FIX_TIMEOUT_MS = 30_000;
+const POLL_MS = 200;
+const IDENTITY = 'operator';
 
-/** Longest waits, in milliseconds: the local run is ready in seconds, a fix takes a few more. */
-const startTimeout = 60_000;
-const fixTimeout = 60_000;
-const stopTimeout = 20_000;
+interface Checked {
+  readonly run: RunFile;
+  readonly startedAt: Date;
+}
 
-type Environment = Readonly<Record<string, string | undefined>>;
+interface Check {
+  readonly what: string;
+  readonly holds: (checked: Checked) => Promise<boolean>;
+}
 
-function hasAz(): boolean {
+const GROUP = ['--resource-group', 'rg-platform-prod'];
+
+const checks: readonly Check[] = [
+  {
+    what: 'az login: the account is the sample subscription',
+    holds: async ({ run: { subscriptionId } }) => (await readText(az('account', 'show'), 'id')) === subscriptionId,
+  },
+  {
+    what: 'az acr list: all six registries',
+    holds: async () => (await readList(az('acr', 'list'))).length === 6,
+  },
+  {
+    what: 'az acr show: the registry as it is',
+    holds: async () =>
+      (await readText(az('acr', 'show', '-n', 'contosoacr'), 'loginServer')) === 'contosoacr.azurecr.io',
+  },
+  {
+    what: 'az acr update --admin-enabled true: applied',
+    holds: async () =>
+      (await readText(az('acr', 'update', '-n', 'contosoacr', '--admin-enabled', 'true'), 'adminUserEnabled')) ===
+      'true',
+  },
+  {
+    what: '… and put right',
+    holds: async () =>
+      await eventually(
+        async () => (await readText(az('acr', 'show', '-n', 'contosoacr'), 'adminUserEnabled')) === 'false',
+      ),
+  },
+  {
+    what: '… and the audit names the identity that az used',
+    async holds(checked) {
+      const actor = await readObjectId(checked.run);
+      return await eventually(async () =>
+        (await listAudit(checked)).some(
+          (row) => row.resourceName === 'contosoacr' && row.outcome === 'fixed' && row.actor === actor,
+        ),
+      );
+    },
+  },
+  {
+    what: 'az acr credential show: both passwords',
+    holds: async () =>
+      (await readList(readMember(az('acr', 'credential', 'show', '-n', 'contosolegacy'), 'passwords'))).length === 2,
+  },
+  {
+    what: 'az acr credential renew: another password',
+    async holds() {
+      const read = async () => await readMember(az('acr', 'credential', 'show', '-n', 'contosolegacy'), 'passwords');
+      const before = await read();
+      await az('acr', 'credential', 'renew', '-n', 'contosolegacy', '--password-name', 'password');
+      return !isDeepStrictEqual(before, await read());
+    },
+  },
+  {
+    what: 'az aks list: all three clusters',
+    holds: async () => (await readList(az('aks', 'list'))).length === 3,
+  },
+  {
+    what: 'az aks show: the cluster as it is',
+    holds: async () =>
+      (await readText(az('aks', 'show', '-n', 'aks-prod', ...GROUP), 'provisioningState')) === 'Succeeded',
+  },
+  {
+    what: 'az aks nodepool list: both pools',
+    holds: async () =>
+      (await readList(az('aks', 'nodepool', 'list', '--cluster-name', 'aks-prod', ...GROUP))).length === 2,
+  },
+  {
+    what: 'az tag update and az tag list: a tag is merged, and the required ones stay',
+    async holds({ run: { subscriptionId } }) {
+      const id = `/subscriptions/${subscriptionId}/resourceGroups/rg-platform-prod/providers/Microsoft.ContainerService/managedClusters/aks-prod`;
+      await az('tag', 'update', '--resource-id', id, '--operation', 'merge', '--tags', 'release=42');
+      const tags = await readMember(readMember(az('tag', 'list', '--resource-id', id), 'properties'), 'tags');
+      return isRecord(tags) && tags['release'] === '42' && tags['env'] === 'prod' && tags['owner'] === 'platform-team';
+    },
+  },
+  {
+    what: 'az resource list: finds by type',
+    holds: async () =>
+      (await readList(az('resource', 'list', '--resource-type', 'Microsoft.ContainerRegistry/registries'))).length ===
+      6,
+  },
+];
+
+async function main(): Promise<number> {
+  if (!(await isAzInstalled())) {
+    console.log('skipped: az is not installed (Debian: apt-get install azure-cli)');
+    return 0;
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'dockwarden-az-'));
+  const child = spawn(process.execPath, [startFile, '--directory', directory], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   try {
-    execFileSync('az', ['--version'], { stdio: 'ignore' });
+    return await checkAll(await waitForRun(child, directory), directory);
+  } finally {
+    await stop(child);
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function checkAll(found: RunFile, directory: string): Promise<number> {
+  const environment = createClientEnvironment(found, IDENTITY, directory) ?? {};
+  const startedAt = new Date();
+  await loginAz(environment, found.arm);
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), await readFile(found.caFile, 'utf8')]);
+  // For az, and for the credential that reads the audit.
+  Object.assign(process.env, environment);
+  let failed = 0;
+  for (const { holds, what } of checks) {
+    const problem = await findProblem(holds({ run: found, startedAt }));
+    if (problem !== undefined) failed += 1;
+    console.log(problem === undefined ? `✓ ${what}` : `✗ ${what}\n${problem}`);
+  }
+  console.log(`${checks.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** Runs az and returns what it printed as JSON. */
+async function az(...args: readonly string[]): Promise<unknown> {
+  const { stdout } = await run('az', [...args, '--output', 'json', '--only-show-errors']);
+  return stdout.trim() === '' ? undefined : JSON.parse(stdout);
+}
+
+async function findProblem(check: Promise<boolean>): Promise<string | undefined> {
+  try {
+    return (await check) ? undefined : '  az answered something else';
+  } catch (error) {
+    return `  ${error instanceof Error ? error.message.trim() : String(error)}`;
+  }
+}
+
+async function isAzInstalled(): Promise<boolean> {
+  try {
+    await run('az', ['--help']);
     return true;
   } catch {
     return false;
   }
 }
 
-/** Polls until there is an answer: the processes that are waited for offer nothing to listen to. */
-async function waitFor<T>(what: string, timeoutMs: number, look: () => T | undefined): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = look();
+async function waitForRun(child: ChildProcess, directory: string): Promise<RunFile> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadline && child.exitCode === null) {
+    const found = await findRun(directory);
     if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: nothing after ${timeoutMs / 1000} s`);
-    await wait(500);
+    await wait(POLL_MS);
   }
+  throw new Error('npm start did not come up');
 }
 
-async function startLocalRun(): Promise<ChildProcess> {
-  if (existsSync(runFile)) {
-    throw new Error('a local run is going on here: end it first (if it was killed, remove .dockwarden/run.json)');
-  }
-  execFileSync(process.execPath, ['scripts/build.ts', '--quiet'], { cwd: root, stdio: 'inherit' });
-  const child = spawn(process.execPath, ['local/start.ts'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  await waitFor('npm start', startTimeout, () => {
-    if (child.exitCode !== null) throw new Error(`npm start ended with exit code ${child.exitCode}`);
-    return existsSync(runFile) ? true : undefined;
-  });
-  return child;
-}
-
-async function stopLocalRun(child: ChildProcess): Promise<void> {
+async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
   child.kill('SIGINT');
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeout);
-  await ended;
-  clearTimeout(timer);
+  await once(child, 'exit');
 }
 
-/** Exactly what `npm start` tells people to type, and the environment that they have then. */
-function readAzEnvironment(): Environment {
-  const script = 'set -e; settings="$(npm run -s azure -- env)"; eval "$settings"; env -0';
-  const output = execFileSync('bash', ['-c', script], { cwd: root, encoding: 'utf8' });
-  return Object.fromEntries(
-    output
-      .split('\0')
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  );
+async function eventually(holds: () => Promise<boolean>): Promise<boolean> {
+  const deadline = Date.now() + FIX_TIMEOUT_MS;
+  while (Date.now() < deadline) {
+    if (await holds()) return true;
+    await wait(POLL_MS);
+  }
+  return false;
 }
 
-function az(environment: Environment, ...args: readonly string[]): unknown {
-  const output = execFileSync('az', [...args, '--output', 'json'], {
-    cwd: root,
-    env: { ...environment },
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  return output.trim() === '' ? undefined : JSON.parse(output);
+async function listAudit({ run: { storage }, startedAt }: Checked): Promise<readonly AuditRecord[]> {
+  const table = createTableStore(new TableClient(storage.table, 'audit', new ManagedIdentityCredential()));
+  return await Array.fromAsync(createTableAuditLog(table).list(startedAt, new Date(), () => undefined));
 }
 
-/** The newest outcome for the registry since `start`. */
-function findOutcome(start: Date): Readonly<Record<string, unknown>> | undefined {
-  const args = ['audit', 'list', '--since', start.toISOString(), '--resource', registry, '--policy', policy];
-  const output = execFileSync('node', ['src/cli/main.ts', ...args, '--format', 'json'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  const rows: readonly Readonly<Record<string, unknown>>[] = JSON.parse(output);
-  return rows.find(({ stage }) => stage === 'outcome');
+/** Object id of the identity, as its token says. */
+async function readObjectId({ identities }: RunFile): Promise<string> {
+  const { endpoint = '', header = '' } = identities[IDENTITY] ?? {};
+  const query = 'api-version=2019-08-01&resource=https://management.azure.com';
+  const response = await fetch(`${endpoint}?${query}`, { headers: { 'x-identity-header': header } });
+  const token = await readText(response.json(), 'access_token');
+  return await readText(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()), 'oid');
 }
 
-/** The object id in the token that `az` sends. */
-function readObjectId(environment: Environment): unknown {
-  const answer = az(environment, 'account', 'get-access-token');
-  const token = isRecord(answer) ? String(answer['accessToken']) : '';
-  const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  return isRecord(claims) ? claims['oid'] : undefined;
+async function readMember(value: unknown, name: string): Promise<unknown> {
+  const resolved = await value;
+  return isRecord(resolved) ? resolved[name] : undefined;
+}
+
+async function readText(value: unknown, name: string): Promise<string> {
+  return String(await readMember(value, name));
+}
+
+async function readList(value: unknown): Promise<readonly unknown[]> {
+  const resolved = await value;
+  return Array.isArray(resolved) ? resolved : [];
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}
-
-function expectThat(sentence: string, holds: boolean): void {
-  if (!holds) throw new Error(`not so: ${sentence}`);
-  console.log(`ok: ${sentence}`);
-}
-
-async function check(): Promise<void> {
-  const environment = readAzEnvironment();
-  const objectId = readObjectId(environment);
-  expectThat('az signs in and gets a token', typeof objectId === 'string');
-  const listed = az(environment, 'acr', 'list');
-  const names = Array.isArray(listed) ? listed.map((entry: unknown) => (isRecord(entry) ? entry['name'] : '')) : [];
-  expectThat(`az acr list shows ${registry}`, names.includes(registry));
-
-  const start = new Date();
-  const updated = az(environment, 'acr', 'update', '--name', registry, '--admin-enabled', 'true');
-  expectThat('az acr update switches the admin user on', isRecord(updated) && updated['adminUserEnabled'] === true);
-  const outcome = await waitFor('the fix', fixTimeout, () => findOutcome(start));
-  expectThat('Dockwarden records the outcome fixed', outcome['outcome'] === 'fixed');
-  expectThat('the audit row names the identity that az used', outcome['actor'] === objectId);
-  const shown = az(environment, 'acr', 'show', '--name', registry);
-  expectThat('az acr show sees the admin user off again', isRecord(shown) && shown['adminUserEnabled'] === false);
-}
-
-async function main(): Promise<void> {
-  if (!hasAz()) {
-    console.log('skipped: the Azure CLI (az) is not installed. On Debian: apt-get install azure-cli');
-    return;
-  }
-  const child = await startLocalRun();
-  try {
-    await check();
-    console.log('passed: the main job with the real Azure CLI');
-  } finally {
-    await stopLocalRun(child);
-  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 try {
-  await main();
+  process.exitCode = await main();
 } catch (error) {
-  console.error(`failed: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }
