@@ -14,16 +14,11 @@ const RunFile = z.object({
   storage: z.object({ blob: z.string(), queue: z.string(), table: z.string() }),
 });
 
-export interface StorageOptions {
-  /** Name of the storage account of a deployed app. */
-  readonly account?: string;
-}
-
 /**
  * The tables of the app that is asked about: a named storage account or the one in the environment, signed in as whoever runs the
  * command; else the local run that `npm start` describes in `.dockwarden/run.json`.
  */
-export function openStorage({ account }: StorageOptions): Pick<EngineContext, 'audit' | 'findings'> {
+export function openStorage(account: string | undefined): Pick<EngineContext, 'audit' | 'findings'> {
   const environment = readEnvironment();
   const settings = readSettings(account === undefined ? environment : { AzureWebJobsStorage__accountName: account });
   if (settings.storage.table !== undefined) return createConnections(new DefaultAzureCredential(), settings);

@@ -34,7 +34,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const claims = join(directory, 'claims');
   await mkdir(claims);
   const { caFile, certFile, keyFile } = await createCertificates(directory);
-  const names = Array.from({ length: accountCount }, (_, index) => `dwtest${String(index).padStart(2, '0')}`);
+  // The table client takes any other account on localhost for Cosmos DB, and asks for tokens of that.
+  const names = Array.from({ length: accountCount }, (_, index) => `devstoreaccount1t${index}`);
   const azurite = await startAzurite({ caFile, certFile, keyFile, directory, accounts: names, inMemory: true });
 
   // Node reads this only when it starts: the workers, forked after this function, inherit it.

@@ -1,0 +1,190 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluateResources, parseElements } from '../../src/cli/evaluate.ts';
+import { formatTable } from '../../src/cli/format-table.ts';
+import { runCommandLine } from '../../src/cli/program.ts';
+import { registry } from '../../src/policy/acr/registry-example.ts';
+import { cluster } from '../../src/policy/aks/cluster-example.ts';
+import { policies } from '../../src/policy/catalogue.ts';
+import { remediations } from '../../src/remediations/catalogue.ts';
+import { parseSettings } from '../../src/settings/settings.ts';
+
+const settings = parseSettings({}, { policies, remediations });
+const now = new Date('2026-11-23T10:00:00Z');
+const LABELLED = '../shared/fixtures/rulesets/dev-cases.jsonl';
+
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dockwarden-cli-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function run(args: readonly string[], input = '') {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const exitCode = await runCommandLine(args, {
+    readInput: async () => await Promise.resolve(input),
+    print: (line) => out.push(line),
+    printError: (line) => errors.push(line),
+  });
+  return { exitCode, out: out.join('\n'), errors: errors.join('\n') };
+}
+
+describe('evaluate', () => {
+  it('judges an array of resources and exits 1 because of a violation', async () => {
+    const file = join(folder, 'resources.json');
+    await writeFile(file, JSON.stringify([registry({ adminUserEnabled: true }), cluster()]));
+
+    const { exitCode, out } = await run(['evaluate', '--format', 'json', file]);
+
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(out)).toEqual([
+      {
+        resourceId: registry()['id'],
+        policy: 'acr-admin-user-disabled',
+        verdict: 'violation',
+        evidence: { adminUserEnabled: true },
+      },
+      {
+        resourceId: registry()['id'],
+        policy: 'acr-second-password-fresh',
+        verdict: 'violation',
+        evidence: { lastRotated: null, maxAgeDays: 90 },
+      },
+      {
+        resourceId: cluster()['id'],
+        policy: 'aks-required-tags-present',
+        verdict: 'not-applicable',
+        evidence: { reason: 'AKS_REQUIRED_TAGS names no tags' },
+      },
+    ]);
+  });
+
+  it('reads one JSON object a line from standard input and exits 0 when all is well', async () => {
+    const lines = [registry(), registry()].map((resource) => JSON.stringify(resource)).join('\n');
+
+    const { exitCode, out } = await run(['evaluate', '-'], `${lines}\n`);
+
+    expect(exitCode).toBe(0);
+    expect(out.split('\n')).toHaveLength(5);
+  });
+
+  it('says which line is not JSON', async () => {
+    const { exitCode, errors } = await run(['evaluate', '-'], `${JSON.stringify(registry())}\n{"id":\n`);
+
+    expect(exitCode).toBe(1);
+    expect(errors).toMatch(/line 2/);
+  });
+
+  it('refuses input that is no JSON at all, and a file that is not there', async () => {
+    expect(await run(['evaluate', '-'], '<html>')).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringContaining('not JSON'),
+    });
+    expect(await run(['evaluate', join(folder, 'none.json')])).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringContaining('none.json'),
+    });
+  });
+
+  it('answers unknown for a resource without properties, and nothing for a type that is not covered', () => {
+    const bare = { ...registry(), properties: 'none' };
+
+    const evaluations = evaluateResources(
+      [bare, { id: 'x', type: 'Microsoft.Storage/storageAccounts' }, 7, null],
+      settings,
+      now,
+    );
+
+    expect(evaluations.map(({ verdict, evidence }) => ({ verdict, evidence }))).toEqual([
+      { verdict: 'unknown', evidence: { missing: 'properties' } },
+      { verdict: 'unknown', evidence: { missing: 'properties' } },
+    ]);
+  });
+
+  it('judges whatever the modes and switches say', () => {
+    const off = parseSettings(
+      { POLICY_ACR_ADMIN_USER_DISABLED: 'off', DOCKWARDEN_MODE: 'off' },
+      { policies, remediations },
+    );
+
+    expect(evaluateResources([registry({ adminUserEnabled: true })], off, now)[0]).toMatchObject({
+      verdict: 'violation',
+    });
+  });
+
+  it('never throws on any JSON', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.jsonValue(), (text, related) => {
+        const elements = parseElements(text);
+        const odd = [...elements, { ...registry(), related }, { ...registry(), properties: related }];
+        expect(evaluateResources(odd, settings, now).length).toBeGreaterThanOrEqual(4);
+      }),
+    );
+  });
+
+  it('agrees with the public labels of the policies that exist', ({ skip }) => {
+    if (!existsSync(LABELLED)) skip('the labelled cases are not beside the project');
+    const ids = new Set(policies.map(({ id }) => id));
+    const cases = readFileSync(LABELLED, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .filter(({ control }) => ids.has(control));
+    const expected: Readonly<Record<string, string>> = { pass: 'compliant', fail: 'violation', na: 'not-applicable' };
+
+    expect(cases.length).toBeGreaterThanOrEqual(6);
+    for (const { id, control, expected: label, resource, related } of cases) {
+      const evaluations = evaluateResources([{ ...resource, related }], settings, now);
+      const found = evaluations.find(({ policy }) => policy === control);
+      expect({ id, verdict: found?.verdict }).toEqual({ id, verdict: expected[label] });
+    }
+  });
+});
+
+describe('the command line', () => {
+  it('exits 2 and points to the help for a wrong flag, value or command', async () => {
+    for (const args of [
+      ['unknown'],
+      ['evaluate'],
+      ['evaluate', '--frmat', 'json', '-'],
+      ['evaluate', '--format', 'xml', '-'],
+      ['audit', 'list', '--since', 'yesterday'],
+      ['findings', 'list', '--status', 'lost'],
+      [],
+    ]) {
+      const { exitCode, errors } = await run(args);
+      expect({ args, exitCode }).toEqual({ args, exitCode: 2 });
+      expect(errors).not.toBe('');
+    }
+  });
+
+  it('prints help and version and exits 0', async () => {
+    expect(await run(['--help'])).toMatchObject({ exitCode: 0, out: expect.stringContaining('evaluate') });
+    expect(await run(['audit', 'list', '--help'])).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('--since'),
+    });
+    expect(await run(['--version'])).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
+  });
+
+  it('lists the policies with what fixes them', async () => {
+    const { exitCode, out } = await run(['policies']);
+
+    expect(exitCode).toBe(0);
+    for (const { id } of policies) expect(out).toContain(id);
+    expect(JSON.parse((await run(['policies', '--format', 'json'])).out)).toHaveLength(policies.length);
+  });
+
+  it('shows control characters of a name as question marks', () => {
+    expect(formatTable(['A'], [['x\u001b[31my\nz\u202e']])).toBe('A\nx?[31my?z?');
+  });
+});
