@@ -224,14 +224,14 @@ describe('the functions', () => {
   });
 });
 
-describe('health', () => {
-  async function ask() {
-    const response = await invoke('health', { http: { method: 'GET', url: 'http://localhost/api/health' } });
-    const http = response.returnValue?.http;
-    const body = http?.body?.bytes === undefined ? {} : JSON.parse(Buffer.from(http.body.bytes).toString());
-    return { status: Number(http?.statusCode), body };
-  }
+async function ask() {
+  const response = await invoke('health', { http: { method: 'GET', url: 'http://localhost/api/health' } });
+  const http = response.returnValue?.http;
+  const body = http?.body?.bytes === undefined ? {} : JSON.parse(Buffer.from(http.body.bytes).toString());
+  return { status: Number(http?.statusCode), body };
+}
 
+describe('health', () => {
   it('is 200 when every function runs and storage answers', async () => {
     expect(await ask()).toMatchObject({ status: 200, body: { status: 'healthy', problems: [] } });
   });

@@ -8,14 +8,14 @@ import {
   SAMPLE_SUBSCRIPTION_ID,
 } from '../../local/azure/sample-subscription.ts';
 import { type AzureSimulator, type Seed, startAzureSimulator } from '../../local/azure/simulator.ts';
-import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import { AuditRecord } from '../../src/audit/audit-log.ts';
 import { createTableAuditLog } from '../../src/audit/table-audit-log.ts';
 import { createAzureClients } from '../../src/azure/clients.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { parseWorkMessage } from '../../src/events/work-message.ts';
-import type { Finding } from '../../src/findings/findings.ts';
+import { Finding } from '../../src/findings/findings.ts';
 import { createTableFindings } from '../../src/findings/table-findings.ts';
 import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
 import { policies } from '../../src/policy/catalogue.ts';
@@ -23,7 +23,7 @@ import { remediations } from '../../src/remediations/catalogue.ts';
 import { type Environment, parseSettings } from '../../src/settings/settings.ts';
 import type { TableStore } from '../../src/storage/table-store.ts';
 import { createTableWorkItems } from '../../src/work/table-work-items.ts';
-import type { WorkItem } from '../../src/work/work-items.ts';
+import { WorkItem } from '../../src/work/work-items.ts';
 import { MemoryTableStore } from './memory-table-store.ts';
 
 /** One message that waits in the queue `work`. */
@@ -204,16 +204,10 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     },
     audit: (stage) =>
       tables.audit.rows
-        .map(({ columns }) => columns as unknown as AuditRecord)
+        .map(({ columns }) => AuditRecord.parse(columns))
         .filter((row) => stage === undefined || row.stage === stage),
-    findings: () => tables.findings.rows.map(({ columns }) => columns as unknown as Finding),
-    work: () =>
-      tables.work.rows.map(({ columns }) => ({
-        ...columns,
-        pending: JSON.parse(String(columns['pending'])),
-        knownCauses: JSON.parse(String(columns['knownCauses'])),
-        ...(columns['run'] !== undefined && { run: JSON.parse(String(columns['run'])) }),
-      })) as unknown as readonly WorkItem[],
+    findings: () => tables.findings.rows.map(({ columns }) => Finding.parse(columns)),
+    work: () => tables.work.rows.map(({ columns }) => WorkItem.parse(readJsonColumns(columns))),
     calls: () => ownRequests(simulator).map(({ method, path }) => `${method} ${path}`),
     mutations: () =>
       ownRequests(simulator)
@@ -223,6 +217,13 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       await simulator.stop();
     },
   };
+}
+
+/** Lists and the run are stored as JSON; no other column starts like it. */
+function readJsonColumns(columns: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const read = (value: unknown): unknown =>
+    typeof value === 'string' && /^[[{]/.test(value) ? JSON.parse(value) : value;
+  return Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, read(value)]));
 }
 
 function readCertificates(): readonly [ca: string, cert: string, key: string] {
