@@ -221,9 +221,11 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
 
 /** Lists and the run are stored as JSON; no other column starts like it. */
 function readJsonColumns(columns: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const read = (value: unknown): unknown =>
-    typeof value === 'string' && /^[[{]/.test(value) ? JSON.parse(value) : value;
-  return Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, read(value)]));
+  return Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, readJson(value)]));
+}
+
+function readJson(value: unknown): unknown {
+  return typeof value === 'string' && /^[[{]/.test(value) ? JSON.parse(value) : value;
 }
 
 function readCertificates(): readonly [ca: string, cert: string, key: string] {
