@@ -1,7 +1,9 @@
 import { randomBytes, webcrypto } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type * as X509 from '@peculiar/x509';
+// The library's injector needs it to be there first.
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
 
 /** A private certificate authority and one server certificate for loopback names, all PEM, in memory and as files. */
 export interface Certificates {
@@ -24,7 +26,6 @@ const LOOPBACK = [
 
 /** Makes the certificates and writes them into `directory` (created when missing); the authority's own key is not kept. */
 export async function createCertificates(directory: string): Promise<Certificates> {
-  const x509 = await loadX509();
   const start = new Date(Date.now() - 3_600_000);
   const validity = { notBefore: start, notAfter: new Date(start.getTime() + VALID_DAYS * 86_400_000) };
   const authorityKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
@@ -74,21 +75,6 @@ export async function createCertificates(directory: string): Promise<Certificate
   await writeFile(files.certFile, cert);
   await writeFile(files.keyFile, key, { mode: 0o600 });
   return { ca, cert, key, ...files };
-}
-
-/**
- * The library's injector refuses to load without the metadata functions of a `Reflect` polyfill, yet never asks it for anything
- * that matters to certificates: an empty stand-in is enough.
- */
-async function loadX509(): Promise<typeof X509> {
-  if (!('getMetadata' in Reflect)) {
-    Object.assign(Reflect, { getMetadata: doNothing, getOwnMetadata: doNothing, defineMetadata: doNothing });
-  }
-  return await import('@peculiar/x509');
-}
-
-function doNothing(): undefined {
-  return undefined;
 }
 
 /** Positive and random, as RFC 5280 §4.1.2.2 asks. */

@@ -57,7 +57,7 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
  * Merges a cause into the resource's row and sends a wake-up. A cause that is known and still waits is sent for again (the worker before
  * may have died between the two steps); one that is known and done marks nothing.
  */
-export async function markDirty(context: EngineContext, resourceId: ResourceId, cause: Cause): Promise<void> {
+async function markDirty(context: EngineContext, resourceId: ResourceId, cause: Cause): Promise<void> {
   const pending = { ...cause, queuedAt: context.clock.now().toISOString() };
   for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
     const row = await context.work.get(resourceId);

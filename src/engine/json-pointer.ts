@@ -2,7 +2,7 @@ import type { JsonPointer, TouchedValues } from '../remediations/define-remediat
 import { isPlainObject } from '../resources/lenient.ts';
 
 /** The value at a JSON Pointer (RFC 6901); undefined when a part of the path is absent. */
-export function readPointer(body: unknown, pointer: JsonPointer): unknown {
+function readPointer(body: unknown, pointer: JsonPointer): unknown {
   let value: unknown = body;
   for (const part of pointer.slice(1).split('/')) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
