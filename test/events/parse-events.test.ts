@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ParsedEvent, type ParseEventsOptions, parseEvents } from '../../src/events/parse-events.ts';
 
 const FOLDER = new URL('../fixtures/events/', import.meta.url);
