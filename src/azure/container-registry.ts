@@ -32,6 +32,8 @@ export const updateRegistry = defineWrite({
   actions: [
     'Microsoft.ContainerRegistry/registries/write',
     'Microsoft.ContainerRegistry/registries/operationStatuses/read',
+    // The client reads the registry when the operation has succeeded.
+    'Microsoft.ContainerRegistry/registries/read',
   ],
   repeatable: true,
   async run(context: CallContext, target: ResourceId, change: { readonly adminUserEnabled: boolean }) {

@@ -1,0 +1,64 @@
+import { createSampleIdentities } from '../../local/azure/sample-subscription.ts';
+import type { AzureSimulatorOptions } from '../../local/azure/simulator.ts';
+import { classifyAzureError } from '../../src/azure/azure-error.ts';
+import { type AzureClients, createAzureClients } from '../../src/azure/clients.ts';
+import type { CallContext, Operation } from '../../src/azure/operation.ts';
+import type { DockwardenError } from '../../src/errors.ts';
+import { type Harness, startHarness } from '../simulator/harness.ts';
+
+/** The product's clients against a simulated Azure of their own. */
+export interface AzureHarness extends Harness {
+  readonly clients: AzureClients;
+  /** Request ids that operations have noted. */
+  readonly requestIds: readonly string[];
+  /** What an operation is called with; deadlines far away unless given. */
+  context(deadlines?: Partial<Pick<CallContext, 'signal' | 'operationSignal'>>): CallContext;
+  /** The RBAC actions that the simulated Azure has checked for the product. */
+  checkedActions(): readonly string[];
+}
+
+/** Starts it; `actions` = all that the product's role holds (default: the sample's). */
+export async function startAzure(
+  options: Omit<Partial<AzureSimulatorOptions>, 'identities'> & { readonly actions?: readonly string[] } = {},
+): Promise<AzureHarness> {
+  const { actions, ...rest } = options;
+  const harness = await startHarness({ identities: createSampleIdentities(actions), ...rest });
+  const { simulator, ca } = harness;
+  const clients = createAzureClients({
+    credential: simulator.credential('dockwarden'),
+    endpoint: simulator.armEndpoint,
+    scope: 'https://management.azure.com/.default',
+    ca,
+  });
+  const requestIds: string[] = [];
+  const never = new AbortController().signal;
+  return {
+    ...harness,
+    clients,
+    requestIds,
+    context: (deadlines = {}) => ({
+      clients,
+      signal: never,
+      operationSignal: never,
+      noteRequestId: (requestId) => requestIds.push(requestId),
+      ...deadlines,
+    }),
+    checkedActions: () =>
+      simulator.requests.flatMap(({ caller, action }) =>
+        caller === 'dockwarden' && action !== undefined ? [action] : [],
+      ),
+  };
+}
+
+/** The error that a call ends with, as the engine would see it. */
+export async function failureOf(
+  operation: Pick<Operation, 'effect'>,
+  call: Promise<unknown>,
+): Promise<DockwardenError | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    return classifyAzureError(error, operation.effect, new Date());
+  }
+}

@@ -1,0 +1,121 @@
+import type { SampleName } from '../../local/azure/sample-ids.ts';
+import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
+import { apiVersions } from '../../src/azure/api-versions.ts';
+import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
+import type { CallContext, Operation } from '../../src/azure/operation.ts';
+import { probeSubscription, relatedReads, resourceReads } from '../../src/azure/resources.ts';
+import { deleteTags, mergeTags, readTags } from '../../src/azure/tags.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import type { AzureHarness } from './azure-harness.ts';
+
+export const target = (name: SampleName) => parseResourceId(sampleId(name));
+export const SUBSCRIPTION = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
+const TAGS = `${sampleId('aks-prod')}/providers/Microsoft.Resources/tags/default`;
+
+/** One operation, called as the product calls it. */
+export interface Sample {
+  readonly name: string;
+  readonly operation: Operation;
+  readonly call: (context: CallContext) => Promise<unknown>;
+  /** What must be sent, without polls: method, path, body. */
+  readonly sends: readonly (readonly [method: string, path: string, body?: unknown])[];
+  /** The api-version of each of them. */
+  readonly versions: readonly string[];
+  /** The declared actions that this very call needs, where it is not all of them. */
+  readonly needs?: readonly string[];
+  /** Has a write come into force? */
+  readonly isDone?: (azure: AzureHarness) => boolean;
+}
+
+export const samples: readonly Sample[] = [
+  {
+    name: 'registries.get',
+    operation: resourceReads['Microsoft.ContainerRegistry/registries'],
+    call: (context) => resourceReads['Microsoft.ContainerRegistry/registries'].run(context, target('contosoacr')),
+    sends: [['GET', sampleId('contosoacr')]],
+    versions: [apiVersions['Microsoft.ContainerRegistry/registries']],
+  },
+  {
+    name: 'managedClusters.get',
+    operation: resourceReads['Microsoft.ContainerService/managedClusters'],
+    call: (context) => resourceReads['Microsoft.ContainerService/managedClusters'].run(context, target('aks-prod')),
+    sends: [['GET', sampleId('aks-prod')]],
+    versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
+  },
+  {
+    name: 'containerGroups.get',
+    operation: resourceReads['Microsoft.ContainerInstance/containerGroups'],
+    call: (context) =>
+      resourceReads['Microsoft.ContainerInstance/containerGroups'].run(context, target('legacy-batch')),
+    sends: [['GET', sampleId('legacy-batch')]],
+    versions: [apiVersions['Microsoft.ContainerInstance/containerGroups']],
+  },
+  {
+    name: 'agentPools.list',
+    operation: relatedReads.agentPools,
+    call: (context) => relatedReads.agentPools.run(context, target('aks-prod')),
+    sends: [['GET', `${sampleId('aks-prod')}/agentPools`]],
+    versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
+  },
+  ...(['contosoacr', 'aks-prod', 'legacy-batch'] as const).map((name): Sample => {
+    const { type } = target(name);
+    return {
+      name: `subscriptions.probe for ${type}`,
+      operation: probeSubscription,
+      call: (context) => probeSubscription.run(context, target(name)),
+      sends: [['GET', `${SUBSCRIPTION}/providers/${type}`]],
+      versions: [apiVersions[type]],
+      needs: [`${type}/read`],
+    };
+  }),
+  {
+    name: 'registries.findPasswordUsers',
+    operation: findPasswordUsers,
+    call: (context) => findPasswordUsers.run(context, target('contosolegacy'), 'contosolegacy.azurecr.io'),
+    sends: [
+      ['GET', `${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/containerGroups`],
+      ['GET', `${SUBSCRIPTION}/providers/Microsoft.App/containerApps`],
+    ],
+    versions: [apiVersions['Microsoft.ContainerInstance/containerGroups'], apiVersions['Microsoft.App/containerApps']],
+  },
+  {
+    name: 'registries.regenerateCredential',
+    operation: regeneratePassword,
+    call: (context) => regeneratePassword.run(context, target('contosobuild'), 'password2'),
+    sends: [['POST', `${sampleId('contosobuild')}/regenerateCredential`, { name: 'password2' }]],
+    versions: ['2025-11-01'],
+    isDone: ({ simulator }) => simulator.state.passwordsOf(sampleId('contosobuild')) !== undefined,
+  },
+  {
+    name: 'registries.update',
+    operation: updateRegistry,
+    call: (context) => updateRegistry.run(context, target('contosobuild'), { adminUserEnabled: false }),
+    sends: [['PATCH', sampleId('contosobuild'), { properties: { adminUserEnabled: false } }]],
+    versions: ['2025-11-01'],
+    isDone: ({ simulator }) =>
+      simulator.state.get(sampleId('contosobuild'))?.properties?.['adminUserEnabled'] === false,
+  },
+  {
+    name: 'tags.get',
+    operation: readTags,
+    call: (context) => readTags.run(context, target('aks-prod')),
+    sends: [['GET', TAGS]],
+    versions: ['2022-09-01'],
+  },
+  {
+    name: 'tags.merge',
+    operation: mergeTags,
+    call: (context) => mergeTags.run(context, target('aks-prod'), { owner: 'platform' }),
+    sends: [['PATCH', TAGS, { operation: 'Merge', properties: { tags: { owner: 'platform' } } }]],
+    versions: ['2022-09-01'],
+    isDone: ({ simulator }) => simulator.state.get(sampleId('aks-prod'))?.tags?.['owner'] === 'platform',
+  },
+  {
+    name: 'tags.delete',
+    operation: deleteTags,
+    call: (context) => deleteTags.run(context, target('aks-prod'), { env: 'prod' }),
+    sends: [['PATCH', TAGS, { operation: 'Delete', properties: { tags: { env: 'prod' } } }]],
+    versions: ['2022-09-01'],
+    isDone: ({ simulator }) => simulator.state.get(sampleId('aks-prod'))?.tags?.['env'] === undefined,
+  },
+];
