@@ -1,5 +1,7 @@
-import { access, appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { QueueServiceClient } from '@azure/storage-queue';
@@ -64,7 +66,8 @@ const EVENT_GRID: IdentityDefinition = {
   displayName: 'evgt-platform',
   roleAssignments: [],
 };
-const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
+/** Name of the event subscription that feeds the app. */
+export const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
 const EVENT_TYPES = ['Write', 'Action', 'Delete'].map((kind) => `Microsoft.Resources.Resource${kind}Success`);
 const EVENT_QUEUE = 'resource-events';
 const QUEUES = [EVENT_QUEUE, 'work'];
@@ -83,7 +86,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
   let isStopping = false;
   const stop = async (): Promise<void> => {
     isStopping = true;
-    for (const end of stops.toReversed()) await end();
+    const failures: unknown[] = [];
+    // One part that cannot be stopped must not keep the others running.
+    for (const end of stops.splice(0).toReversed()) await end().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped');
   };
   const reportCrash = (what: string): void => {
     if (!isStopping) crash.resolve(what);
@@ -165,16 +171,15 @@ async function startHosts(options: EnvironmentOptions, { certificates, simulator
   const queues = new QueueServiceClient(storage.queue, simulator.credential('dockwarden'));
   for (const name of QUEUES) await queues.getQueueClient(name).createIfNotExists();
   const logFile = join(directory, 'host.log');
-  await writeFile(logFile, '');
+  const logStream = createWriteStream(logFile);
   let settings: AppSettings = {
     ...createAppSettings(simulator, storage),
     ...ENFORCE_ALL,
     ...options.settings,
   };
-  let logged = Promise.resolve();
   const log = (line: LogLine): void => {
     const { time, level, category, message } = line;
-    logged = logged.then(async () => await appendFile(logFile, `${time} ${level} [${category}] ${message}\n`));
+    logStream.write(`${time} ${level} [${category}] ${message}\n`);
   };
   let expected: HostProcess | undefined;
 
@@ -190,8 +195,10 @@ async function startHosts(options: EnvironmentOptions, { certificates, simulator
     expected = host;
     void reportUnexpectedEnd(host);
     const { length } = await host.functions();
-    if (length === 0) throw new Error(`the built app has no functions; ${logFile} says why`);
-    return host;
+    if (length > 0) return host;
+    expected = undefined;
+    await host.kill();
+    throw new Error(`the built app has no functions; ${logFile} says why`);
   }
 
   async function reportUnexpectedEnd(host: HostProcess): Promise<void> {
@@ -201,16 +208,18 @@ async function startHosts(options: EnvironmentOptions, { certificates, simulator
 
   let current = await start(functionsPort);
   const port = Number(new URL(current.url).port);
-  const stop = async (): Promise<void> => {
+  const stopCurrent = async (): Promise<void> => {
     expected = undefined;
     await current.stop();
-    await logged;
   };
   return {
     current: () => current,
-    stop,
+    async stop() {
+      await stopCurrent();
+      await finished(logStream.end());
+    },
     async restart(changes: AppSettings = {}) {
-      await stop();
+      await stopCurrent();
       settings = { ...settings, ...changes };
       current = await start(port);
     },

@@ -56,10 +56,10 @@ function listenForInterrupts(): AbortSignal {
   const interrupt = new AbortController();
   const onSignal = (): void => {
     if (interrupt.signal.aborted) process.exit(EXIT.killed);
-    interrupt.abort();
+    interrupt.abort(new Error('interrupted'));
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  // Also when the terminal is closed: the emulator and the host are in process groups of their own and would stay.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, onSignal);
   return interrupt.signal;
 }
 
@@ -89,23 +89,24 @@ async function runUntilInterrupted(options: StartOptions, interrupted: AbortSign
   }
 }
 
-/** Uses a folder of its own, so that it runs beside a running `npm start`. */
+/** Uses a folder of its own, so that it runs beside a running `npm start`; the folder stays when something went wrong. */
 async function runOnce(options: StartOptions, interrupted: AbortSignal): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'dockwarden-once-'));
+  let isKept = true;
   try {
     const environment = await start(options, directory);
+    const crash = new AbortController();
+    void environment.crashed.then((what) => crash.abort(new Error(what)));
     try {
-      const scenario = runScenario(environment, interrupted);
-      const crash = environment.crashed.then((what) => {
-        throw new Error(what);
-      });
-      const passed = await Promise.race([scenario, crash]);
+      const passed = await runScenario(environment, AbortSignal.any([interrupted, crash.signal]));
+      isKept = !passed;
       return passed ? EXIT.ok : EXIT.failed;
     } finally {
       await environment.stop();
     }
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    if (isKept && !interrupted.aborted) console.error(`host's log: ${join(directory, 'host.log')}`);
+    else await rm(directory, { recursive: true, force: true });
   }
 }
 

@@ -19,9 +19,9 @@ const CAREFUL_SETTINGS = {
 
 /**
  * Shows each remediation and each kind of decision once, then what came of it. Resolves to whether the audit and the end state are right;
- * rejects when something that must happen has not happened after two minutes.
+ * rejects when something that must happen has not happened after two minutes, or when `ended` is aborted.
  */
-export async function runScenario(environment: LocalEnvironment, interrupted: AbortSignal): Promise<boolean> {
+export async function runScenario(environment: LocalEnvironment, ended: AbortSignal): Promise<boolean> {
   const rows: AuditRecord[] = [];
   const watch = watchAudit(openAudit(environment), (row) => {
     rows.push(row);
@@ -29,7 +29,7 @@ export async function runScenario(environment: LocalEnvironment, interrupted: Ab
     if (line !== undefined) console.log(`  ${line}`);
   });
   try {
-    const checks = await play(environment, rows, interrupted);
+    const checks = await play(environment, rows, ended);
     await watch.stop();
     return report(rows, [...checks, ...(await checkEndState(environment, rows))]);
   } finally {
@@ -37,11 +37,7 @@ export async function runScenario(environment: LocalEnvironment, interrupted: Ab
   }
 }
 
-async function play(
-  environment: LocalEnvironment,
-  rows: readonly AuditRecord[],
-  interrupted: AbortSignal,
-): Promise<Check[]> {
+async function play(environment: LocalEnvironment, rows: readonly AuditRecord[], ended: AbortSignal): Promise<Check[]> {
   const deadline = Date.now() + TIMEOUT_MS;
   const changes = createChanges(environment.simulator);
   const objectIdOf = (name: string): string => environment.simulator.identity(name).objectId;
@@ -50,7 +46,7 @@ async function play(
     for (;;) {
       const missing = expectations.filter((expectation) => !isIn(expectation));
       if (missing.length === 0) return;
-      if (interrupted.aborted) throw new Error('interrupted');
+      ended.throwIfAborted();
       if (Date.now() > deadline) throw new Error(describeTimeout(missing));
       await wait(POLL_MS);
     }

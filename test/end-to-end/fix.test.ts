@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { sampleId } from '../../local/azure/sample-subscription.ts';
+import { EVENT_SUBSCRIPTION } from '../../local/environment.ts';
+import { readProductActions } from '../../local/product-actions.ts';
+import { checkEndState } from '../../local/scenario/end-state.ts';
+import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import { type EndToEnd, patient, projectRoot, startEndToEnd } from './harness.ts';
+
+const checker = resolve(projectRoot, '../shared/contract/check-traffic.mjs');
+
+function parsed(row: AuditRecord | undefined, column: 'before' | 'after' | 'operations' | 'timings'): unknown {
+  return JSON.parse(row?.[column] ?? 'null');
+}
+
+describe('events through the storage queue', () => {
+  let directory: string;
+  let app: EndToEnd;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'dockwarden-e2e-'));
+    app = await startEndToEnd({ directory, recordTo: join(directory, 'traffic.ndjson') });
+  });
+  afterAll(async () => {
+    await app.end();
+  });
+
+  test('an admin user that somebody switches on is put right, and the audit says who, what and how', async () => {
+    const operator = app.simulator.identity('operator');
+
+    await app.registries('operator').update('rg-platform-prod', 'contosoacr', { adminUserEnabled: true });
+    const [outcome, ...more] = await app.outcomes('contosoacr');
+
+    expect(more).toEqual([]);
+    expect(app.simulator.state.get(sampleId('contosoacr'))?.properties).toMatchObject({ adminUserEnabled: false });
+    const event = app.simulator.events.find(({ subject }) => subject === sampleId('contosoacr'));
+    expect(outcome).toMatchObject({
+      policyId: 'acr-admin-user-disabled',
+      remediationId: 'acr-disable-admin-user',
+      mode: 'enforce',
+      verdict: 'compliant',
+      decision: 'fix',
+      outcome: 'fixed',
+      reason: 'verified',
+      resourceId: sampleId('contosoacr'),
+      causeKind: 'event',
+      causeId: event?.id,
+      correlationId: event?.data['correlationId'],
+      actor: operator.objectId,
+      actorType: 'User',
+      actorApplication: operator.clientId,
+    });
+    expect(outcome).not.toHaveProperty('actorName');
+    expect(parsed(outcome, 'before')).toEqual({ '/properties/adminUserEnabled': true });
+    expect(parsed(outcome, 'after')).toEqual({ '/properties/adminUserEnabled': false });
+    expect(parsed(outcome, 'operations')).toMatchObject([
+      { operation: 'registries.regenerateCredential', effect: 'write', args: ['password'], result: 'done' },
+      { operation: 'registries.regenerateCredential', effect: 'write', args: ['password2'], result: 'done' },
+      { operation: 'registries.update', effect: 'write', result: 'done' },
+    ]);
+    const own = app.simulator.requests
+      .filter(({ caller }) => caller === 'dockwarden')
+      .map(({ requestId }) => requestId);
+    const named = outcome?.armRequestIds?.split(',') ?? [];
+    expect(named.length).toBeGreaterThanOrEqual(4);
+    expect(named.filter((id) => !own.includes(id))).toEqual([]);
+  });
+
+  test('the intent was stored before the first call that changes something', async () => {
+    const intent = (await app.rows('contosoacr')).find(({ stage }) => stage === 'intent');
+
+    const isOwnWrite = ({ caller, method, path }: (typeof app.simulator.requests)[number]): boolean =>
+      caller === 'dockwarden' && method !== 'GET' && path.includes('contosoacr');
+    const firstWrite = app.simulator.requests.find(isOwnWrite);
+    expect(Date.parse(intent?.time ?? '')).toBeLessThanOrEqual(firstWrite?.time.getTime() ?? 0);
+  });
+
+  test('a sweep finds what no event told: fixed, left to a person, and refused by a lock', async () => {
+    await app.sweep();
+
+    await vi.waitFor(async () => {
+      const said = (await app.rows()).map((row) =>
+        [row.resourceName, row.policyId, row.outcome ?? row.decision, row.reason].join(' '),
+      );
+      expect(said).toEqual(
+        expect.arrayContaining([
+          'contosobuild acr-admin-user-disabled fixed verified',
+          'contosolegacy acr-admin-user-disabled ticket dependants-found',
+          'contosolegacy acr-second-password-fresh fixed verified',
+          'contosolocked acr-admin-user-disabled locked ScopeLocked',
+          'aks-prod aks-required-tags-present fixed verified',
+          'aks-data aks-required-tags-present ticket tag-value-not-allowed',
+        ]),
+      );
+    }, patient);
+    expect(app.simulator.state.get(sampleId('aks-prod'))?.tags).toEqual({
+      env: 'prod',
+      owner: 'platform-team',
+      costCenter: 'CC-1000',
+    });
+  });
+
+  test('the app is healthy and shows no configuration finding', async () => {
+    const response = await fetch(`${app.host().url}/api/health`);
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ status: 'healthy', problems: [], configurationFindings: 0 });
+  });
+
+  test('the app called nothing outside its role, and was refused nothing', async () => {
+    const allowed = (await readProductActions()).map((action) => action.toLowerCase());
+
+    const own = app.simulator.requests.filter(({ caller }) => caller === 'dockwarden');
+    const actions = new Set(own.map(({ action }) => action?.toLowerCase() ?? 'unknown'));
+
+    expect(actions.size).toBeGreaterThan(5);
+    // Asking Resource Graph needs no action of its own: it answers what the caller may read.
+    expect([...actions].filter((action) => !allowed.includes(action))).toEqual([
+      'microsoft.resourcegraph/resources/read',
+    ]);
+    expect(own.filter(({ status }) => status === 403)).toEqual([]);
+  });
+
+  test.skipIf(!existsSync(checker))(
+    'what went over the wire is valid against the published OpenAPI (skipped where the contract checker is not there)',
+    { timeout: 120_000 },
+    async () => {
+      await app.simulator.stop();
+
+      const run = promisify(execFile)(process.execPath, [checker, join(directory, 'traffic.ndjson')], {
+        cwd: projectRoot,
+        maxBuffer: 10_000_000,
+      });
+      const { stdout } = await run.catch((error: Error & { stdout?: string }) => ({
+        stdout: `${error.stdout} FAILED`,
+      }));
+
+      expect(stdout.split('\n').filter((line) => line.includes('  invalid  '))).toEqual([]);
+      expect(stdout).toMatch(/ pairs: [1-9]\d* valid, 0 invalid/);
+      expect(stdout).not.toContain('FAILED');
+    },
+  );
+});
+
+describe('events through the webhook', () => {
+  let app: EndToEnd;
+
+  beforeAll(async () => {
+    app = await startEndToEnd({ delivery: 'webhook' });
+  });
+  afterAll(async () => {
+    await app.end();
+  });
+
+  test('the end checks of the scenario notice that nothing has happened', async () => {
+    const checks = await checkEndState(app, []);
+
+    const failed = checks.filter(({ holds }) => !holds).map(({ what }) => what);
+    expect(failed).toEqual(
+      expect.arrayContaining(['contosobuild: the admin user is off', "the app's own role covered every call it made"]),
+    );
+  });
+
+  test('the same comes out, with nothing in the event queue', async () => {
+    await app.registries('automation').update('rg-platform-dev', 'contosoci', { adminUserEnabled: true });
+    const outcomes = await app.outcomes('contosoci');
+
+    expect(outcomes).toMatchObject([{ outcome: 'fixed', actorType: 'ServicePrincipal', causeKind: 'event' }]);
+    expect(outcomes[0]?.actor).toBe(app.simulator.identity('automation').objectId);
+    expect(app.eventGrid.counts(EVENT_SUBSCRIPTION).delivered).toBeGreaterThan(0);
+    const queues = new QueueServiceClient(app.storage.queue, app.simulator.credential('operator'));
+    const { receivedMessageItems } = await queues.getQueueClient('resource-events').receiveMessages();
+    expect(receivedMessageItems).toEqual([]);
+  });
+});

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { formatAuditLine } from '../../local/audit-line.ts';
+import type { AuditRecord } from '../../src/audit/audit-log.ts';
+
+const PERSON = '00000000-0000-4000-8000-0000000000e1';
+
+function row(change: Partial<AuditRecord>): AuditRecord {
+  return {
+    time: '2026-11-23T10:00:00.000Z',
+    stage: 'outcome',
+    resourceName: 'contosoacr',
+    policyId: 'acr-admin-user-disabled',
+    causeKind: 'event',
+    ...change,
+  };
+}
+
+test.each([
+  [
+    'a fix with its time and the last writer',
+    row({ outcome: 'fixed', latencyMs: 812, actor: PERSON, actorType: 'User' }),
+    `fixed in 0.8 s  (last changed by ${PERSON}, user)`,
+  ],
+  [
+    'an outcome that is no fix, with the reason',
+    row({ outcome: 'denied', error: 'no role', actor: PERSON, actorType: 'ServicePrincipal' }),
+    `denied: no role  (last changed by ${PERSON}, service principal)`,
+  ],
+  [
+    'a decision in words',
+    row({ stage: 'decision', decision: 'observe', reason: 'mode-observe', causeKind: 'sweep' }),
+    'observe: the remediation only observes  (found by the sweep)',
+  ],
+  [
+    'what stands behind a decision, with names for ids',
+    row({
+      stage: 'decision',
+      decision: 'ticket',
+      reason: 'dependants-found',
+      error: 'used by /subscriptions/1/resourceGroups/g/providers/Microsoft.ContainerInstance/containerGroups/batch',
+    }),
+    'ticket: dependants-found, used by batch',
+  ],
+  ['a message that could not be read', row({ stage: 'input', reason: 'poison' }), 'input: poison'],
+])('%s', (_what, record, expected) => {
+  const line = formatAuditLine(record);
+
+  expect(line).toMatch(/^\d\d:\d\d:00 {2}contosoacr {5}acr-admin-user-disabled {5}/);
+  expect(line?.endsWith(`  ${expected}`)).toBe(true);
+});
+
+test('an intent is told by its outcome', () => {
+  expect(formatAuditLine(row({ stage: 'intent', decision: 'fix' }))).toBeUndefined();
+});
+
+test('a very long reason is cut', () => {
+  expect(formatAuditLine(row({ outcome: 'failed', error: 'x'.repeat(500) }))?.length).toBeLessThan(200);
+});
