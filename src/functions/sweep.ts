@@ -1,14 +1,22 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { createContext, reportConfiguration } from '../app.ts';
 import { sweepResources } from '../engine/sweep.ts';
+import { DockwardenError } from '../errors.ts';
 import { functionLog } from './function-log.ts';
 
 async function handle(_timer: Timer, invocation: InvocationContext): Promise<void> {
   const context = createContext(functionLog(invocation));
   await reportConfiguration(context);
-  await sweepResources(context);
+  const { complete } = await sweepResources(context);
+  // What was seen is dealt with; failing makes the host try again soon instead of at the next schedule.
+  if (!complete)
+    throw new DockwardenError('AZURE_TRANSIENT', 'the sweep is incomplete: the audit says what could not be read');
 }
 
 export function registerSweep(name: string): void {
-  app.timer(name, { schedule: '%SWEEP_SCHEDULE%', handler: handle });
+  app.timer(name, {
+    schedule: '%SWEEP_SCHEDULE%',
+    retry: { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: { minutes: 5 } },
+    handler: handle,
+  });
 }

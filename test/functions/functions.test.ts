@@ -57,6 +57,10 @@ function settings(): Readonly<Record<string, string>> {
   };
 }
 
+function ignore(): undefined {
+  return undefined;
+}
+
 async function takeWork(): Promise<string[]> {
   const queue = new QueueClient(`${storage.queue}/work`, storage.credential);
   const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
@@ -221,6 +225,20 @@ describe('the functions', () => {
       expect.objectContaining({ causeId: 'REMEDIATE_ACR_DISABLE_ADMIN_USER', reason: 'invalid-value' }),
     ]);
     expect(await takeWork()).not.toEqual([]);
+  });
+
+  it('fail the sweep that could not read everything, so that the host tries it again', async () => {
+    const sweep = registry.functions.get('sweep');
+    simulator.faults.add({ path: /ResourceGraph/i, times: Infinity, effect: { kind: 'answer', status: 503 } });
+
+    // Without the host's own retries, which wait for minutes.
+    await expect(
+      sweep?.handler({ isPastDue: false }, { info: ignore, error: ignore, warn: ignore, debug: ignore }),
+    ).rejects.toThrow(/incomplete/);
+
+    expect(sweep?.retryOptions).toMatchObject({ maxRetryCount: 2 });
+    expect(await auditRows()).toContainEqual(expect.objectContaining({ stage: 'input', reason: 'sweep-incomplete' }));
+    simulator.faults.clear();
   });
 });
 
