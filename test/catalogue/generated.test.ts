@@ -1,8 +1,9 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { sampleId } from '../../local/azure/sample-ids.ts';
 import { findChanges } from '../../scripts/generate.ts';
 import { renderFiles, renderReadme } from '../../scripts/generated/render.ts';
 import { policies } from '../../src/policy/catalogue.ts';
@@ -45,6 +46,10 @@ test('a file that was edited, one that is missing and one too many are named', a
 
   expect([...write.keys()]).toEqual(['docs/settings.md', 'infra/generated/roles.json']);
   expect(remove).toEqual(['docs/policies/acr-gone.md']);
+});
+
+test('the registry that the README breaks is in the sample', async () => {
+  expect(await readFile(join(root, 'README.md'), 'utf8')).toContain(` PATCH ${sampleId('contosoacr')} '`);
 });
 
 test('a README without its markers is refused', () => {
