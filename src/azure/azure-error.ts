@@ -34,7 +34,7 @@ export function classifyAzureError(error: unknown, effect: Effect, now: Date, re
   const failure = describeFailure(error, now);
   const code = codeOf(failure, error, effect);
   const details: ErrorDetails = {
-    cause: error,
+    ...(!isUnreadable(error) && { cause: error }),
     ...(resourceId !== undefined && { resourceId }),
     ...(failure.retryAfterMs !== undefined && { retryAfterMs: failure.retryAfterMs }),
     ...(failure.status !== undefined && { status: failure.status }),
@@ -113,6 +113,11 @@ function codeOfFailedOperation(serviceCode: string): ErrorCode {
   return code === '' || PASSING.test(code) ? 'AZURE_TRANSIENT' : 'AZURE_INVALID';
 }
 
+/** The client could not parse an answer: its error quotes the body, which nobody may see. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof SyntaxError || (error instanceof Error && Reflect.get(error, 'code') === 'PARSE_ERROR');
+}
+
 function describeFailure(error: unknown, now: Date): Failure {
   if (!(error instanceof Error)) return { message: String(error).slice(0, 300) };
   const { statusCode, code, response } = error as Error & {
@@ -124,7 +129,9 @@ function describeFailure(error: unknown, now: Date): Failure {
   const serviceCode = typeof code === 'string' ? code : lro;
   const retryAfterMs = readRetryAfter((name) => response?.headers?.get?.(name), now);
   return {
-    message: error.message.replaceAll(/\s+/g, ' ').slice(0, 1000),
+    message: isUnreadable(error)
+      ? 'the answer of Azure is not the JSON that it should be'
+      : error.message.replaceAll(/\s+/g, ' ').slice(0, 1000),
     ...(typeof statusCode === 'number' && { status: statusCode }),
     ...(serviceCode !== undefined && { serviceCode }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -21,8 +21,10 @@ export const regeneratePassword = defineWrite({
         .registries(target.subscriptionId)
         .regenerateCredential(target.resourceGroup, target.name, { name }, answers.options(context.signal));
     } catch (error) {
-      if (!isRestError(error)) throw answers.explain(error);
-      if (error.code !== ADMIN_USER_IS_OFF) throw error;
+      // No cause: the error quotes the answer, and with it the passwords.
+      if (answers.isSuccess)
+        throw new DockwardenError('AZURE_UNKNOWN_RESULT', 'the answer to a rotation cannot be read');
+      if (!isRestError(error) || error.code !== ADMIN_USER_IS_OFF) throw answers.explain(error);
     }
   },
 });
@@ -153,5 +155,10 @@ class Answers {
       statusCode: status,
       response: this.#last,
     });
+  }
+
+  /** Did Azure do it, and the client could not read the answer? Such an error quotes the body. */
+  get isSuccess(): boolean {
+    return this.#last !== undefined && this.#last.status < 300;
   }
 }

@@ -193,6 +193,22 @@ describe('the error itself', () => {
     expect(error.message).toMatch(/^a b/);
   });
 
+  it.each([
+    [
+      'a client',
+      new RestError('Error "SyntaxError" while parsing the body - {"value":"CANARY-1"', {
+        code: 'PARSE_ERROR',
+        statusCode: 200,
+      }),
+    ],
+    ['the parser', new SyntaxError('Unexpected token C, ..."value":"CANARY-1" is not valid JSON')],
+  ])('never quotes a body that %s could not read', (_who, thrown) => {
+    const error = classifyAzureError(thrown, 'write', NOW);
+
+    expect(JSON.stringify([error.message, error.details, String(error.cause), error.stack])).not.toContain('CANARY');
+    expect(error.message).toBe('the answer of Azure is not the JSON that it should be');
+  });
+
   it('carries the time that the service asked to wait', () => {
     const error = errorOfAnswer(answerOf(429, undefined, { 'retry-after': '17' }), 'read', NOW);
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
@@ -158,6 +159,18 @@ describe('what operations return', () => {
     expect(await regeneratePassword.run(azure.context(), target('contosobuild'), 'password')).toBeUndefined();
     expect(await regeneratePassword.run(azure.context(), target('contosoacr'), 'password')).toBeUndefined();
     expect(azure.simulator.requests.map(({ status }) => status)).toEqual([200, 400]);
+  });
+
+  it('a rotation whose answer cannot be read keeps the passwords to itself', async () => {
+    azure = await startAzure();
+    azure.simulator.faults.add({ effect: { kind: 'cut-json' } });
+
+    const thrown: unknown = await regeneratePassword
+      .run(azure.context(), target('contosobuild'), 'password')
+      .catch((error: unknown) => error);
+
+    expect(thrown).toMatchObject({ code: 'AZURE_UNKNOWN_RESULT' });
+    expect(inspect(thrown, { depth: 10, showHidden: true })).not.toContain('CANARY-');
   });
 
   it('users of the password are found by server and user, in groups and apps, whatever the casing', async () => {
