@@ -1,10 +1,12 @@
 import { TableClient } from '@azure/data-tables';
-import type { AuditLog, AuditRecord } from '../src/audit/audit-log.ts';
+import { type AuditKey, type AuditLog, type AuditRecord, auditKey } from '../src/audit/audit-log.ts';
 import { createTableAuditLog } from '../src/audit/table-audit-log.ts';
 import { createTableStore } from '../src/storage/table-store.ts';
 import type { LocalEnvironment } from './environment.ts';
 
 const POLL_MS = 400;
+/** Rows of a run have keys of its start: nothing is expected of a run that started longer ago. */
+const LONGEST_RUN_MS = 30 * 60_000;
 
 /** The audit table of a running environment, read as the operator. */
 export function openAudit({ simulator, storage }: Pick<LocalEnvironment, 'simulator' | 'storage'>): AuditLog {
@@ -29,13 +31,16 @@ export function watchAudit(audit: AuditLog, tell: (record: AuditRecord) => void)
   scheduleLook();
 
   async function look(): Promise<void> {
-    const rows = (await Array.fromAsync(audit.list(since, new Date(), () => undefined))).filter(
-      ({ partitionKey, rowKey }) => !told.has(`${partitionKey}/${rowKey}`),
-    );
-    for (const { partitionKey, rowKey, ...record } of rows.toSorted((a, b) => a.time.localeCompare(b.time))) {
-      told.add(`${partitionKey}/${rowKey}`);
-      tell(record);
+    const now = Date.now();
+    const oldest = auditKey(new Date(now - LONGEST_RUN_MS), '', 'decision');
+    const news: AuditRecord[] = [];
+    for await (const { partitionKey, rowKey, ...record } of audit.list(since, new Date(now), () => undefined)) {
+      if (isBefore({ partitionKey, rowKey }, oldest)) break;
+      const key = `${partitionKey}/${rowKey}`;
+      if (!told.has(key)) news.push(record);
+      told.add(key);
     }
+    for (const record of news.toSorted((a, b) => a.time.localeCompare(b.time))) tell(record);
   }
 
   function scheduleLook(): void {
@@ -57,4 +62,10 @@ export function watchAudit(audit: AuditLog, tell: (record: AuditRecord) => void)
       await look().catch(() => undefined);
     },
   };
+}
+
+/** Days in descending order, and within a day the newest first: keys of one day rise with age. */
+function isBefore(key: AuditKey, other: AuditKey): boolean {
+  if (key.partitionKey !== other.partitionKey) return key.partitionKey < other.partitionKey;
+  return key.rowKey > other.rowKey;
 }

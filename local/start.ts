@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AppSettings } from './app-settings.ts';
 import { formatAuditLine } from './audit-line.ts';
 import { openAudit, watchAudit } from './audit-watch.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from './azure/sample-subscription.ts';
 import { type LocalEnvironment, startEnvironment } from './environment.ts';
 import { isPortFree } from './ports.ts';
 import { findRun, removeRunFile, writeRunFile } from './run-file.ts';
-import { runScenario } from './scenario/run-scenario.ts';
+import { CAREFUL_SETTINGS, runScenario } from './scenario/run-scenario.ts';
 import { parseStartOptions, type StartOptions, usage } from './start-options.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, killed: 130 } as const;
@@ -94,7 +95,7 @@ async function runOnce(options: StartOptions, interrupted: AbortSignal): Promise
   const directory = await mkdtemp(join(tmpdir(), 'dockwarden-once-'));
   let isKept = true;
   try {
-    const environment = await start(options, directory);
+    const environment = await start(options, directory, CAREFUL_SETTINGS);
     const crash = new AbortController();
     void environment.crashed.then((what) => crash.abort(new Error(what)));
     try {
@@ -110,12 +111,13 @@ async function runOnce(options: StartOptions, interrupted: AbortSignal): Promise
   }
 }
 
-async function start(options: StartOptions, directory: string): Promise<LocalEnvironment> {
+async function start(options: StartOptions, directory: string, settings: AppSettings = {}): Promise<LocalEnvironment> {
   const { armPort, port } = options;
   const isDefaultFree = port === undefined && (await isPortFree(DEFAULT_PORT));
   console.log('Dockwarden on this machine, against a simulated Azure (no account, loopback only)');
   return await startEnvironment({
     directory,
+    settings,
     functionsPort: port ?? (isDefaultFree ? DEFAULT_PORT : 0),
     ...(armPort !== undefined && { armPort }),
     onProgress: (what) => console.log(`  starting ${what}`),

@@ -18,6 +18,7 @@ import { createTableAuditLog } from '../src/audit/table-audit-log.ts';
 import { createTableStore } from '../src/storage/table-store.ts';
 
 const run = promisify(execFile);
+const buildFile = fileURLToPath(new URL('build.ts', import.meta.url));
 const startFile = fileURLToPath(new URL('../local/start.ts', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 const FIX_TIMEOUT_MS = 30_000;
@@ -124,6 +125,7 @@ async function main(): Promise<number> {
     console.log('skipped: az is not installed (Debian: apt-get install azure-cli)');
     return 0;
   }
+  await run(process.execPath, [buildFile, '--quiet']);
   const directory = await mkdtemp(join(tmpdir(), 'dockwarden-az-'));
   const child = spawn(process.execPath, [startFile, '--directory', directory], {
     stdio: ['ignore', 'ignore', 'inherit'],

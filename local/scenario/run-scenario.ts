@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import { formatTable } from '../../src/cli/format-table.ts';
-import { ENFORCE_ALL } from '../app-settings.ts';
+import { type AppSettings, ENFORCE_ALL } from '../app-settings.ts';
 import { formatAuditLine, formatLatency } from '../audit-line.ts';
 import { openAudit, watchAudit } from '../audit-watch.ts';
 import type { LocalEnvironment } from '../environment.ts';
@@ -12,14 +12,16 @@ import { CAREFUL, CHANGED, DEFERRED, describeExpectation, ENFORCED, type Expecta
 const TIMEOUT_MS = 120_000;
 const POLL_MS = 100;
 
-const CAREFUL_SETTINGS = {
+/** What the environment has to be started with: most is only looked at. */
+export const CAREFUL_SETTINGS: AppSettings = {
   REMEDIATE_ACR_DISABLE_ADMIN_USER: 'observe',
   REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'approve',
 };
 
 /**
- * Shows each remediation and each kind of decision once, then what came of it. Resolves to whether the audit and the end state are right;
- * rejects when something that must happen has not happened after two minutes, or when `ended` is aborted.
+ * In an environment with `CAREFUL_SETTINGS`: shows each remediation and each kind of decision once, then what came of it. Resolves to
+ * whether the audit and the end state are right; rejects when something that must happen has not happened after two minutes, or when
+ * `ended` is aborted.
  */
 export async function runScenario(environment: LocalEnvironment, ended: AbortSignal): Promise<boolean> {
   const rows: AuditRecord[] = [];
@@ -53,7 +55,6 @@ async function play(environment: LocalEnvironment, rows: readonly AuditRecord[],
   };
 
   console.log('\n1. Careful settings: the admin user is only observed, tags wait for approval');
-  await environment.restartHost(CAREFUL_SETTINGS);
   console.log('   the operator rotates a password of contosobuild');
   await changes.rotatePassword();
   await waitFor(DEFERRED);

@@ -178,4 +178,10 @@ describe('events through the webhook', () => {
     const { receivedMessageItems } = await queues.getQueueClient('resource-events').receiveMessages();
     expect(receivedMessageItems).toEqual([]);
   });
+
+  test('a host that ends by itself is noticed', async () => {
+    await app.host().kill();
+
+    expect(await app.crashed).toBe('the Functions host ended unexpectedly (SIGKILL)');
+  });
 });
