@@ -234,6 +234,30 @@ describe('what operations return', () => {
   });
 });
 
+describe('answers that say less than they should', () => {
+  const json = { 'content-type': 'application/json' };
+
+  it.each([{}, { properties: null }, { properties: { tags: ['a'] } }, { properties: { tags: { a: 1 } } }])(
+    'tags in %j read as none',
+    async (body) => {
+      azure = await startAzure();
+      azure.simulator.faults.add({ effect: { kind: 'answer', status: 200, headers: json, body } });
+
+      expect(await readTags.run(azure.context(), target('aks-prod'))).toEqual({});
+    },
+  );
+
+  it('an agent pool without properties still has its name', async () => {
+    azure = await startAzure();
+    const body = { value: [{ name: 'odd' }, { name: 'odder', properties: 'none' }] };
+    azure.simulator.faults.add({ effect: { kind: 'answer', status: 200, headers: json, body } });
+
+    const pools = await relatedReads.agentPools.run(azure.context(), target('aks-prod'));
+
+    expect(pools).toEqual([{ name: 'odd' }, { name: 'odder' }]);
+  });
+});
+
 describe('a long-running update', () => {
   it('outlives the deadline of its first request', async () => {
     azure = await startAzure();
