@@ -4,7 +4,7 @@ import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 
 /** One run as the audit tells it. */
-export interface AuditedRun {
+interface AuditedRun {
   readonly runId: string;
   readonly policyId: string | undefined;
   readonly outcome: string | undefined;

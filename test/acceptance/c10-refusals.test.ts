@@ -122,6 +122,27 @@ describe('what stops a fix for good', () => {
 });
 
 describe('the outcome is what the resource says (R08, R11)', () => {
+  // The client reads the body of a registry, the tags API's answer is not looked at, and a rotation without an answer is done again.
+  it.each([
+    { ...disableAdminUser, method: 'PATCH', times: Infinity, outcome: 'gave-up' },
+    { ...addRequiredTags, method: 'PATCH', times: Infinity, outcome: 'not-effective' },
+    { ...rotateSecondPassword, method: 'POST', times: 1, outcome: 'fixed' },
+  ])('$remediationId: 200 with nothing in it proves nothing', async ({ method, times, outcome, ...scene }) => {
+    engine = await startScene(scene);
+    const fault = engine.simulator.faults.add({
+      method,
+      caller: 'dockwarden',
+      times,
+      effect: { kind: 'answer', status: 200 },
+    });
+
+    await run(scene, 30 * 3_600_000);
+
+    expect(outcomesOf(engine)).toEqual([outcome]);
+    expect(fault.matched).toBeGreaterThanOrEqual(1);
+    expectGuarantees(engine);
+  });
+
   for (const scene of [disableAdminUser, addRequiredTags]) {
     it(`${scene.remediationId}: a write that is answered 200 and applies nothing is not-effective after 10 minutes`, async () => {
       engine = await startScene(scene);

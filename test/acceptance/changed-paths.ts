@@ -1,7 +1,7 @@
 import { isPlainObject } from '../../src/resources/lenient.ts';
 
 /** JSON Pointers of everything that differs between two values, down to the leaves that do. */
-export function changedPaths(before: unknown, after: unknown, path = ''): readonly string[] {
+function changedPaths(before: unknown, after: unknown, path = ''): readonly string[] {
   if (isPlainObject(before) && isPlainObject(after)) {
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
     return [...names].flatMap((name) =>
@@ -12,4 +12,12 @@ export function changedPaths(before: unknown, after: unknown, path = ''): readon
     return before.flatMap((item: unknown, index) => changedPaths(item, after[index], `${path}/${index}`));
   }
   return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
+}
+
+/** What Azure itself changes at every write. Passwords are part of no body. */
+const SERVER_OWNED = [/^\/systemData(\/|$)/, /^\/eTag$/, /^\/properties\/agentPoolProfiles\/\d+\/eTag$/];
+
+/** The same without what the service owns: what a fix or an undo has to answer for. */
+export function changedByUs(before: unknown, after: unknown): readonly string[] {
+  return changedPaths(before, after).filter((path) => !SERVER_OWNED.some((pattern) => pattern.test(path)));
 }

@@ -6,7 +6,7 @@ import type { TouchedValues } from '../../src/remediations/define-remediation.ts
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runsOf } from './c10-guarantees.ts';
-import { changedPaths } from './changed-paths.ts';
+import { changedByUs } from './changed-paths.ts';
 import { addRequiredTags, disableAdminUser, type Scene, startScene } from './remediation-scenes.ts';
 
 let engine: EngineHarness;
@@ -14,9 +14,6 @@ let engine: EngineHarness;
 afterEach(async () => {
   await engine.stop();
 });
-
-/** What Azure itself changes at every write. Passwords are not part of a body: the old ones are gone for good. */
-const SERVER_OWNED = [/^\/systemData\//, /^\/eTag$/, /^\/properties\/agentPoolProfiles\/\d+\/eTag$/];
 
 /** Takes back the last run as it is recorded, through the real operations. */
 async function undo(scene: Scene): Promise<void> {
@@ -30,9 +27,9 @@ async function undo(scene: Scene): Promise<void> {
   await remediation?.undo?.({ target, ops, before: before ?? {}, after: after ?? {} });
 }
 
+/** What differs from before, but for what the service owns; passwords are part of no body, and the old ones are gone for good. */
 function differences(before: RawResource | undefined): readonly string[] {
-  const after = engine.simulator.state.get(before?.id ?? '');
-  return changedPaths(before, after).filter((path) => !SERVER_OWNED.some((pattern) => pattern.test(path)));
+  return changedByUs(before, engine.simulator.state.get(before?.id ?? ''));
 }
 
 async function violateAndFix(scene: Scene): Promise<RawResource | undefined> {

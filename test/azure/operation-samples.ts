@@ -13,7 +13,7 @@ export const SUBSCRIPTION = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
 const TAGS = `${sampleId('aks-prod')}/providers/Microsoft.Resources/tags/default`;
 
 /** One operation, called as the product calls it. */
-export interface Sample {
+interface Sample {
   readonly name: string;
   readonly operation: Operation;
   readonly call: (context: CallContext) => Promise<unknown>;

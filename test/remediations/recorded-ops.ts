@@ -2,13 +2,13 @@ import type { Bound, Operation } from '../../src/azure/operation.ts';
 import type { Remediation } from '../../src/remediations/define-remediation.ts';
 
 /** Plain functions in the place of operations, and what they were called with. */
-export interface RecordedOps<U extends Readonly<Record<string, Operation>>> {
+interface RecordedOps<U extends Readonly<Record<string, Operation>>> {
   readonly ops: Bound<U>;
   readonly calls: readonly (readonly [name: string, ...args: unknown[]])[];
 }
 
 /** The parameter of a remediation's functions, in the words of its own type. */
-export type OpsOf<R> = R extends { readonly uses: infer U extends Readonly<Record<string, Operation>> } ? U : never;
+type OpsOf<R> = R extends { readonly uses: infer U extends Readonly<Record<string, Operation>> } ? U : never;
 
 /** Records every call; reads answer what `answers` holds, everything else answers nothing. */
 export function recordOps<R extends Pick<Remediation, 'uses'>>(
