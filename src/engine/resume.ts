@@ -9,7 +9,7 @@ import { retryDelay } from './waiting.ts';
 
 /** How an open run stands in the audit. */
 type RunRecord =
-  /** No intent: nothing was ever touched, and the run is void. */
+  /** No intent of its own: nothing was ever touched, and the run is void. */
   | { readonly state: 'void' }
   | { readonly state: 'ended'; readonly end: Extract<RunEnd, { end: 'outcome' }> }
   | { readonly state: 'open' };
@@ -21,7 +21,8 @@ function policyOf(pass: ResourcePass, run: OpenRun): Policy | undefined {
 
 async function lookUp(pass: ResourcePass, run: OpenRun): Promise<RunRecord> {
   const { audit } = pass.context;
-  if ((await audit.find(runKey(run, 'intent'))) === undefined) return { state: 'void' };
+  const intent = await audit.find(runKey(run, 'intent'));
+  if (intent?.remediationRunId !== run.runId) return { state: 'void' };
   const outcome = (await audit.find(runKey(run, 'outcome')))?.outcome;
   return outcome === undefined
     ? { state: 'open' }
