@@ -33,6 +33,8 @@ export interface Busy {
 }
 
 /** First rule that applies wins. `needs-preflight` asks for the pre-flight's answer; nothing else needs I/O. */
+export function decide(input: DecisionInput & { readonly preflight: Preflight | 'unavailable' }): Decision;
+export function decide(input: DecisionInput): Decision | 'needs-preflight';
 export function decide(input: DecisionInput): Decision | 'needs-preflight' {
   const { verdict, mode, busy, yieldUntil, backoffUntil, preflight, now } = input;
   if (verdict.verdict === 'unknown') {

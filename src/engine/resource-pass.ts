@@ -7,7 +7,7 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
 import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
-import { type Decision, decide } from './decide.ts';
+import { type Decision, type DecisionInput, decide } from './decide.ts';
 import { isChanged, isNewDecision, nextFinding, principalCause, yieldUntilOf } from './finding-state.ts';
 import { type RunEnd, type RunInput, startRun, touchedBefore, violationOf } from './fix-run.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
@@ -215,8 +215,7 @@ export class ResourcePass {
   }
 
   /** The decision about one violation, pre-flight included. */
-  async decideAbout(policy: Policy, snapshot: Snapshot, verdict: Verdict): Promise<Decision | undefined> {
-    if (verdict.verdict !== 'violation' && verdict.verdict !== 'unknown') return undefined;
+  async decideAbout(policy: Policy, snapshot: Snapshot, verdict: DecisionInput['verdict']): Promise<Decision> {
     const remediation = this.remediationOf(policy);
     const previous = this.previous.get(policy.id);
     const yieldUntil = this.#yieldUntil(policy);
@@ -224,36 +223,33 @@ export class ResourcePass {
     const hasBackoff = isSweepOnly && (previous?.attempts ?? 0) > 0 && previous?.notBefore !== undefined;
     const input = {
       verdict,
-      mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
       busy: busyState(snapshot),
       yieldUntil: yieldUntil === undefined ? undefined : new Date(yieldUntil),
       backoffUntil: hasBackoff ? new Date(previous.notBefore) : undefined,
       now: this.context.clock.now(),
     };
-    const decision = decide({ ...input, preflight: 'not-run' });
+    // Without a remediation there is nothing that a pre-flight could ask about.
+    if (remediation === undefined) return decide({ ...input, mode: undefined, preflight: { go: true } });
+    const mode = this.context.settings.modeOf(remediation.id);
+    const decision = decide({ ...input, mode, preflight: 'not-run' });
     if (decision !== 'needs-preflight') return decision;
-    if (remediation === undefined)
-      throw new DockwardenError('INTERNAL_INVARIANT', 'a pre-flight without a remediation');
     const preflight = await this.#preflight(policy, remediation, snapshot, verdict);
-    const final = decide({ ...input, preflight });
-    if (final === 'needs-preflight')
-      throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight was asked for twice');
-    return final;
+    return decide({ ...input, mode, preflight });
   }
 
   async #judge(policy: Policy, snapshot: Snapshot): Promise<Judged> {
     const verdict = this.evaluate(policy, snapshot);
-    const decision = await this.decideAbout(policy, snapshot, verdict);
+    const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
+    const decision = isOpen ? await this.decideAbout(policy, snapshot, verdict) : undefined;
     this.#timings = { ...this.#timings, decided: this.context.clock.now().toISOString() };
     return { policy, verdict, ...(decision !== undefined && { decision }) };
   }
 
   async #fix(policy: Policy, snapshot: Snapshot, decision: Decision, verdict: Verdict): Promise<RunEnd> {
     const remediation = this.remediationOf(policy);
-    if (remediation === undefined) throw new DockwardenError('INTERNAL_INVARIANT', 'a fix without a remediation');
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
-    const touched = touchedBefore(remediation, violation, snapshot);
-    if (touched === undefined)
+    const touched = remediation && touchedBefore(remediation, violation, snapshot);
+    if (remediation === undefined || touched === undefined)
       throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
     return await startRun(this.context, this.runInput(policy, remediation), violation, decision, touched);
   }

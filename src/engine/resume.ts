@@ -82,12 +82,12 @@ async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: 
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable')
     return await judgeRun(context, input, resumed, snapshot);
   const decision = await pass.decideAbout(policy, snapshot, verdict);
-  if (decision?.decision === 'defer' && waitedMs < LIMITS.givingUp)
+  if (decision.decision === 'defer' && waitedMs < LIMITS.givingUp)
     return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
-  if (decision?.decision !== 'fix') {
+  if (decision.decision !== 'fix') {
     return await endRun(context, input, resumed, {
       outcome: 'abandoned',
-      reason: decision?.reason ?? 'no-decision',
+      reason: decision.reason,
       snapshot,
     });
   }
