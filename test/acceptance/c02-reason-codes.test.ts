@@ -355,7 +355,8 @@ describe('R10: every reason code', () => {
         await (act === undefined ? violateAndRun(engine, scene) : act(engine));
 
         const stages = stage === 'decision' ? ['decision', 'intent'] : [stage];
-        const rows = engine.audit().filter((row) => stages.includes(row.stage));
+        const isOwn = (id: string | undefined) => id === undefined || id === scene.resourceId;
+        const rows = engine.audit().filter((row) => stages.includes(row.stage) && isOwn(row.resourceId));
         const newest = rows.toSorted((a, b) => a.time.localeCompare(b.time)).at(-1);
         expect(newest).toMatchObject({ reason: code });
         expectRecordedMutations(engine);
