@@ -19,11 +19,12 @@ export interface Binding {
 /** Every call of one pass over one resource: deadlines, request ids and the record of what was called exist once, here. */
 export class AzureCalls {
   readonly #context: EngineContext;
-  readonly #target: ResourceId;
+  readonly #target: ResourceId | undefined;
   readonly #requestIds: string[] = [];
   #operations: RecordedOperation[] = [];
 
-  constructor(context: EngineContext, target: ResourceId) {
+  /** `target` stands for itself in every call, so the record leaves it out; a list over many resources has none. */
+  constructor(context: EngineContext, target?: ResourceId) {
     this.#context = context;
     this.#target = target;
   }
@@ -50,7 +51,7 @@ export class AzureCalls {
     try {
       return await operation.run(this.#callContext(), ...args);
     } catch (error) {
-      throw classifyAzureError(error, 'read', this.#context.clock.now(), this.#target.id);
+      throw classifyAzureError(error, 'read', this.#context.clock.now(), this.#target?.id);
     }
   }
 
@@ -104,7 +105,7 @@ export class AzureCalls {
       this.#operations.push({ ...entry, result: 'done' });
       return result;
     } catch (thrown) {
-      const error = classifyAzureError(thrown, operation.effect, this.#context.clock.now(), this.#target.id);
+      const error = classifyAzureError(thrown, operation.effect, this.#context.clock.now(), this.#target?.id);
       this.#operations.push({ ...entry, result: error.code === 'AZURE_UNKNOWN_RESULT' ? 'unknown' : 'failed' });
       throw error;
     }

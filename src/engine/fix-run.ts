@@ -26,17 +26,20 @@ export interface RunInput {
   evaluate(snapshot: Snapshot, lastFixedAt?: Date): Verdict;
 }
 
+/** A run that is over. */
+export interface RunOutcome {
+  readonly end: 'outcome';
+  readonly outcome: Outcome;
+  readonly runId: string;
+  /** The resource as read back, where the outcome rests on it. */
+  readonly snapshot?: Snapshot;
+  /** Only for `retry`: how long to wait. */
+  readonly delayMs?: number;
+}
+
 /** How a run stands when this worker leaves it. */
 export type RunEnd =
-  | {
-      readonly end: 'outcome';
-      readonly outcome: Outcome;
-      readonly runId: string;
-      /** The resource as read back, where the outcome rests on it. */
-      readonly snapshot?: Snapshot;
-      /** Only for `retry`: how long to wait. */
-      readonly delayMs?: number;
-    }
+  | RunOutcome
   /** No outcome yet: a later read-back decides. */
   | { readonly end: 'open'; readonly run: OpenRun; readonly delayMs: number };
 
@@ -152,8 +155,11 @@ async function noteProgress(context: EngineContext, lease: WorkLease, run: OpenR
   }
 }
 
+/** A run of which all calls went through. */
+type VerifiedRun = OpenRun & { readonly verifyingSince: string };
+
 /** Reads back; the outcome is what the resource says, never what the calls returned. */
-export async function verifyRun(context: EngineContext, input: RunInput, run: OpenRun): Promise<RunEnd> {
+export async function verifyRun(context: EngineContext, input: RunInput, run: VerifiedRun): Promise<RunEnd> {
   let snapshot: Snapshot;
   try {
     snapshot = await input.read();
@@ -167,27 +173,34 @@ export async function verifyRun(context: EngineContext, input: RunInput, run: Op
 export async function judgeRun(
   context: EngineContext,
   input: RunInput,
-  run: OpenRun,
+  run: VerifiedRun,
   snapshot: Snapshot,
 ): Promise<RunEnd> {
-  const verifyingSince = run.verifyingSince === undefined ? undefined : new Date(run.verifyingSince);
-  const { verdict } = input.evaluate(snapshot, verifyingSince);
-  if (verdict === 'compliant' || verdict === 'not-applicable') {
-    const hasWritten = run.operations.some(({ effect, result }) => effect === 'write' && result !== 'failed');
-    const outcome = hasWritten || run.resumed > 0 ? 'fixed' : 'already-compliant';
-    const reason = run.resumed > 0 ? 'verified-after-restart' : 'verified';
-    return await endRun(context, input, run, { outcome, reason, snapshot });
-  }
-  const since = verifyingSince ?? new Date(run.startedAt);
+  const since = new Date(run.verifyingSince);
+  const { verdict } = input.evaluate(snapshot, since);
+  if (verdict === 'compliant' || verdict === 'not-applicable') return await endVerified(context, input, run, snapshot);
   // Somebody wrote after us: waiting for our own change to show would only keep the new one waiting.
   const isNews = ({ kind, queuedAt }: PendingCause) => kind === 'event' && new Date(queuedAt) > since;
-  if (verifyingSince !== undefined && input.lease.causes.some(isNews)) {
+  if (input.lease.causes.some(isNews)) {
     return await endRun(context, input, run, { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 0 });
   }
   const waitedMs = context.clock.now().getTime() - since.getTime();
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
   const error = 'the resource still shows the violation after the fix';
   return await endRun(context, input, run, { outcome: 'not-effective', reason: 'not-verified', error, snapshot });
+}
+
+/** The violation is over: says whether this run, or somebody else, saw to that. */
+export async function endVerified(
+  context: EngineContext,
+  input: RunInput,
+  run: OpenRun,
+  snapshot: Snapshot,
+): Promise<RunOutcome> {
+  const hasWritten = run.operations.some(({ effect, result }) => effect === 'write' && result !== 'failed');
+  const outcome = hasWritten || run.resumed > 0 ? 'fixed' : 'already-compliant';
+  const reason = run.resumed > 0 ? 'verified-after-restart' : 'verified';
+  return await endRun(context, input, run, { outcome, reason, snapshot });
 }
 
 /** What an error means for the run: another try, a later look, or the end. */
@@ -226,7 +239,12 @@ interface Ending {
 }
 
 /** Writes the one outcome of a run. */
-export async function endRun(context: EngineContext, input: RunInput, run: OpenRun, ending: Ending): Promise<RunEnd> {
+export async function endRun(
+  context: EngineContext,
+  input: RunInput,
+  run: OpenRun,
+  ending: Ending,
+): Promise<RunOutcome> {
   const { outcome, reason, error, snapshot, delayMs } = ending;
   const verifyingSince = run.verifyingSince === undefined ? undefined : new Date(run.verifyingSince);
   const verdict: Verdict =

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { auditKey } from '../audit/audit-log.ts';
-import { isDockwardenError } from '../errors.ts';
 import { isPlainObject } from '../resources/lenient.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { resourceColumns } from './audit-rows.ts';
@@ -33,10 +32,10 @@ export async function keepPoison(
 }
 
 function readResource(id: unknown): ResourceId | undefined {
+  if (typeof id !== 'string') return undefined;
   try {
-    return parseResourceId(String(id));
-  } catch (error) {
-    if (isDockwardenError(error)) return undefined;
-    throw error;
+    return parseResourceId(id);
+  } catch {
+    return undefined;
   }
 }

@@ -9,7 +9,7 @@ import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
 import { type Decision, type DecisionInput, decide } from './decide.ts';
 import { isChanged, isNewDecision, nextFinding, principalCause, yieldUntilOf } from './finding-state.ts';
-import { type RunEnd, type RunInput, startRun, touchedBefore, violationOf } from './fix-run.ts';
+import { type RunEnd, type RunInput, type RunOutcome, startRun, touchedBefore, violationOf } from './fix-run.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { busyState, evaluatePolicy, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
 import { retryDelay } from './waiting.ts';
@@ -45,7 +45,7 @@ export class ResourcePass {
   readonly causes: readonly PendingCause[];
   readonly cause: PendingCause | undefined;
   readonly previous: ReadonlyMap<string, Finding>;
-  readonly #runs = new Map<string, Extract<RunEnd, { end: 'outcome' }>>();
+  readonly #runs = new Map<string, RunOutcome>();
   readonly #fixedAt = new Map<string, Date>();
   readonly #changed: Finding[] = [];
   #timings: Timings;
@@ -113,7 +113,7 @@ export class ResourcePass {
   }
 
   /** Takes in how a run ended; a `retry` has to wait. */
-  noteRun(policy: Policy, end: Extract<RunEnd, { end: 'outcome' }>): Wait | undefined {
+  noteRun(policy: Policy, end: RunOutcome): Wait | undefined {
     this.#runs.set(policy.id, end);
     if (end.outcome === 'fixed') {
       const renewed = this.remediationOf(policy)?.renews ?? [];

@@ -1,7 +1,7 @@
 import type { Policy } from '../policy/define-policy.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { runKey } from './audit-rows.ts';
-import { endRun, judgeRun, type RunEnd, resumeRun, violationOf } from './fix-run.ts';
+import { endRun, endVerified, judgeRun, type RunEnd, type RunOutcome, resumeRun, violationOf } from './fix-run.ts';
 import { LIMITS } from './ports.ts';
 import type { ResourcePass, Wait } from './resource-pass.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
@@ -10,9 +10,7 @@ import { retryDelay } from './waiting.ts';
 /** How an open run stands in the audit. */
 type RunRecord =
   /** No intent of its own: nothing was ever touched, and the run is void. */
-  | { readonly state: 'void' }
-  | { readonly state: 'ended'; readonly end: Extract<RunEnd, { end: 'outcome' }> }
-  | { readonly state: 'open' };
+  { readonly state: 'void' } | { readonly state: 'ended'; readonly end: RunOutcome } | { readonly state: 'open' };
 
 /** The policy of an open run; undefined when this version or these settings do not know it. */
 function policyOf(pass: ResourcePass, run: OpenRun): Policy | undefined {
@@ -61,7 +59,7 @@ export async function endUnreadable(
     reason: 'unreadable',
     error,
   });
-  if (end.end === 'outcome') pass.noteRun(policy, end);
+  pass.noteRun(policy, end);
 }
 
 async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: Snapshot): Promise<RunEnd> {
@@ -77,10 +75,11 @@ async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: 
   const busy = busyState(snapshot);
   if (busy !== undefined && waitedMs < LIMITS.givingUp)
     return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
-  if (run.verifyingSince !== undefined) return await judgeRun(context, input, run, snapshot);
+  const { verifyingSince } = run;
+  if (verifyingSince !== undefined) return await judgeRun(context, input, { ...run, verifyingSince }, snapshot);
   const verdict = pass.evaluate(policy, snapshot);
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable')
-    return await judgeRun(context, input, resumed, snapshot);
+    return await endVerified(context, input, resumed, snapshot);
   const decision = await pass.decideAbout(policy, snapshot, verdict);
   if (decision.decision === 'defer' && waitedMs < LIMITS.givingUp)
     return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };

@@ -1,13 +1,14 @@
 import { auditKey } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
-import { queryResources } from '../azure/resources.ts';
-import { type DockwardenError, isDockwardenError } from '../errors.ts';
+import { queryResources, type ResourcePage } from '../azure/resources.ts';
+import type { DockwardenError } from '../errors.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
-import { type EngineContext, LIMITS } from './ports.ts';
+import { AzureCalls } from './azure-calls.ts';
+import type { EngineContext } from './ports.ts';
 import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
 
 /** A leftover younger than this still has its message. */
@@ -71,16 +72,17 @@ async function readPages(sweep: Sweep): Promise<DockwardenError | undefined> {
   const { context } = sweep;
   const { scopes } = context.settings;
   if (scopes.length === 0) return undefined;
+  const calls = new AzureCalls(context);
   let skipToken: string | undefined;
   do {
+    let page: ResourcePage;
     try {
-      const page = await queryResources.run(callContext(context), scopes, skipToken);
-      for (const raw of page.resources) await lookAt(sweep, raw);
-      skipToken = page.skipToken;
-    } catch (thrown) {
-      if (isDockwardenError(thrown, 'STORAGE_UNAVAILABLE')) throw thrown;
-      return classifyAzureError(thrown, 'read', context.clock.now());
+      page = await calls.read(queryResources, scopes, skipToken);
+    } catch (error) {
+      return classifyAzureError(error, 'read', context.clock.now());
     }
+    for (const raw of page.resources) await lookAt(sweep, raw);
+    skipToken = page.skipToken;
   } while (skipToken !== undefined);
   return undefined;
 }
@@ -178,17 +180,7 @@ function readId(raw: Readonly<Record<string, unknown>>): ResourceId | undefined 
   if (typeof id !== 'string') return undefined;
   try {
     return parseResourceId(id);
-  } catch (error) {
-    if (isDockwardenError(error)) return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
-}
-
-function callContext(context: EngineContext) {
-  return {
-    clients: context.clients,
-    signal: AbortSignal.timeout(LIMITS.call),
-    operationSignal: AbortSignal.timeout(LIMITS.operation),
-    noteRequestId: () => undefined,
-  };
 }

@@ -4,9 +4,11 @@ import { LIMITS } from './ports.ts';
 /** First wait; doubles with every try. */
 const FIRST_RETRY = 5000;
 /** Waits for a read-back that does not show the change yet: at most three reads in the first ten seconds. */
-const VERIFICATION_WAITS = [2000, 5000, 10_000, 30_000, 60_000] as const;
+const VERIFICATION_WAITS: readonly number[] = [2000, 5000, 10_000, 30_000];
+const LONGEST_VERIFICATION_WAIT = 60_000;
 /** Waits after a run that failed for good, before a sweep tries again. */
-const BACKOFF_HOURS = [1, 4, 24] as const;
+const BACKOFF_HOURS: readonly number[] = [1, 4];
+const LONGEST_BACKOFF_HOURS = 24;
 
 /** How long to wait before try number `attempt` + 1; what the service asked for wins when it is longer. */
 export function retryDelay(attempt: number, error?: DockwardenError): number {
@@ -15,11 +17,11 @@ export function retryDelay(attempt: number, error?: DockwardenError): number {
 }
 
 export function verificationDelay(attempt: number): number {
-  return VERIFICATION_WAITS[Math.min(attempt, VERIFICATION_WAITS.length - 1)] ?? 60_000;
+  return VERIFICATION_WAITS[attempt] ?? LONGEST_VERIFICATION_WAIT;
 }
 
 /** When a sweep may try again after the n-th run that failed for good (n from 1). */
 export function backoffUntil(failures: number, now: Date): Date {
-  const hours = BACKOFF_HOURS[Math.min(failures, BACKOFF_HOURS.length) - 1] ?? 24;
+  const hours = BACKOFF_HOURS[failures - 1] ?? LONGEST_BACKOFF_HOURS;
   return new Date(now.getTime() + hours * 3_600_000);
 }

@@ -96,7 +96,7 @@ export class WorkLease {
 
   /** Milliseconds that are left. */
   get remainingMs(): number {
-    return Date.parse(this.#row.item.leaseUntil ?? '') - this.#clock.now().getTime();
+    return leaseEnd(this.#row.item) - this.#clock.now().getTime();
   }
 
   /** Stores the run (before its intent, or with its progress) and renews the lease. */
@@ -182,7 +182,11 @@ export class WorkLease {
 
 /** The time from which another worker may take over. */
 function heldUntil(item: WorkItem): Date {
-  return new Date(Date.parse(item.leaseUntil ?? '1970-01-01T00:00:00Z') + LIMITS.leaseSkew);
+  return new Date(leaseEnd(item) + LIMITS.leaseSkew);
+}
+
+function leaseEnd({ leaseUntil = '1970-01-01T00:00:00Z' }: WorkItem): number {
+  return Date.parse(leaseUntil);
 }
 
 function isScheduledLater(item: WorkItem, wakeUp: WakeUp, now: Date): boolean {
