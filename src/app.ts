@@ -7,7 +7,7 @@ import { createTableAuditLog } from './audit/table-audit-log.ts';
 import { createAzureClients } from './azure/clients.ts';
 import { recordConfigurationFindings } from './engine/configuration.ts';
 import type { Clock, EngineContext, Log } from './engine/ports.ts';
-import { DockwardenError } from './errors.ts';
+import { DockwardenError, isDockwardenError } from './errors.ts';
 import { createTableFindings } from './findings/table-findings.ts';
 import { createTableSweepRecords } from './guards/sweep-record.ts';
 import { createPoisonStore } from './poison/poison-store.ts';
@@ -81,8 +81,14 @@ const recordedFindings = new Set<string>();
 export async function reportConfiguration(context: EngineContext): Promise<void> {
   const state = `${context.clock.now().toISOString().slice(0, 10)} ${context.settings.hash}`;
   if (recordedFindings.has(state)) return;
-  await recordConfigurationFindings(context);
-  recordedFindings.add(state);
+  try {
+    await recordConfigurationFindings(context);
+    recordedFindings.add(state);
+  } catch (error) {
+    // The settings are as wrong in a minute; the work that asked must not fail for it.
+    if (!isDockwardenError(error, 'STORAGE_UNAVAILABLE')) throw error;
+    context.log.warn('configuration findings not recorded', { error: error.message });
+  }
 }
 
 function connect(settings: Settings): Connections {

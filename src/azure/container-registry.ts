@@ -1,10 +1,11 @@
 import { isRestError } from '@azure/core-rest-pipeline';
 import { DockwardenError, isDockwardenError } from '../errors.ts';
-import { ContainerApp, ContainerGroup } from '../resources/container-group.ts';
+import { ContainerApp, ContainerGroup, hasReadableSignIns } from '../resources/container-group.ts';
+import { isPlainObject } from '../resources/lenient.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { apiVersions } from './api-versions.ts';
 import { type CallContext, defineRead, defineWrite } from './operation.ts';
-import { getJson, listJson } from './raw-arm.ts';
+import { getJson, type JsonObject, listJson, type RawRequest } from './raw-arm.ts';
 
 /** ARM's answer to any credential call while the admin user is off (azure-apis §8.4). */
 const ADMIN_USER_IS_OFF = 'UnAuthorizedForCredentialOperations';
@@ -13,7 +14,7 @@ export const regeneratePassword = defineWrite({
   id: 'registries.regenerateCredential',
   actions: ['Microsoft.ContainerRegistry/registries/regenerateCredential/action'],
   repeatable: false,
-  /** Returns nothing because the answer carries both passwords. With the admin user off there is nothing to rotate, and nothing fails. */
+  /** Returns nothing because the answer carries both passwords. `AZURE_CONFLICT` when the admin user was switched off meanwhile. */
   async run(context: CallContext, target: ResourceId, name: 'password' | 'password2') {
     const answers = new Answers(context);
     try {
@@ -25,6 +26,12 @@ export const regeneratePassword = defineWrite({
       if (answers.isSuccess)
         throw new DockwardenError('AZURE_UNKNOWN_RESULT', 'the answer to a rotation cannot be read');
       if (!isRestError(error) || error.code !== ADMIN_USER_IS_OFF) throw answers.explain(error);
+      // Nothing was rotated, so nothing may be recorded as rotated: the registry has changed since it was read.
+      throw new DockwardenError('AZURE_CONFLICT', 'the admin user is off, so there is no password to rotate', {
+        cause: error,
+        status: 400,
+        serviceCode: ADMIN_USER_IS_OFF,
+      });
     }
   },
 });
@@ -101,12 +108,13 @@ async function listContainerGroups(context: CallContext, subscriptionId: string)
   const apiVersion = apiVersions['Microsoft.ContainerInstance/containerGroups'];
   const path = `/subscriptions/${subscriptionId}/providers/Microsoft.ContainerInstance/containerGroups`;
   const groups: ContainerGroup[] = [];
-  for (const item of await listJson(context, { path, apiVersion })) {
+  for (const item of await listUnlessUnregistered(context, { path, apiVersion })) {
     // The list may abbreviate its entries; a group always has containers.
-    const { id, properties } = item as { id?: unknown; properties?: { containers?: unknown } };
-    const isWhole = Array.isArray(properties?.containers);
+    const { id, properties } = item;
+    const isWhole = isPlainObject(properties) && Array.isArray(properties['containers']);
     const raw =
       isWhole || typeof id !== 'string' ? item : await getJson(context, { path: id, apiVersion, resourceId: id });
+    if (!hasReadableSignIns(raw)) throw unreadable(raw);
     groups.push(ContainerGroup.parse(raw));
   }
   return groups;
@@ -114,14 +122,28 @@ async function listContainerGroups(context: CallContext, subscriptionId: string)
 
 async function listContainerApps(context: CallContext, subscriptionId: string): Promise<readonly ContainerApp[]> {
   const path = `/subscriptions/${subscriptionId}/providers/Microsoft.App/containerApps`;
+  const apiVersion = apiVersions['Microsoft.App/containerApps'];
+  const items = await listUnlessUnregistered(context, { path, apiVersion });
+  return items.map((item) => {
+    if (!hasReadableSignIns(item)) throw unreadable(item);
+    return ContainerApp.parse(item);
+  });
+}
+
+/** A provider that was never registered in the subscription has no resources there (code unverified against live Azure). */
+async function listUnlessUnregistered(context: CallContext, request: RawRequest): Promise<readonly JsonObject[]> {
   try {
-    const items = await listJson(context, { path, apiVersion: apiVersions['Microsoft.App/containerApps'] });
-    return items.map((item) => ContainerApp.parse(item));
+    return await listJson(context, request);
   } catch (error) {
-    // The provider was never registered here, so nobody has container apps (code unverified against live Azure; any other error stands).
     if (isDockwardenError(error) && error.details.serviceCode === 'MissingSubscriptionRegistration') return [];
     throw error;
   }
+}
+
+/** What cannot be read must not count as "signs in nowhere". */
+function unreadable(item: JsonObject): DockwardenError {
+  const id = String(item['id']).slice(0, 300);
+  return new DockwardenError('AZURE_INVALID', `it cannot be read which registries ${id} signs in to`);
 }
 
 /** What ARM answered to one call of the client: the request ids for the record, and the status when the client trips over the body. */

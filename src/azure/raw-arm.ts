@@ -3,6 +3,9 @@ import { isPlainObject } from '../resources/lenient.ts';
 import { errorOfAnswer } from './azure-error.ts';
 import type { CallContext } from './operation.ts';
 
+/** One JSON object of an answer. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
 /** One raw ARM request; throws a classified error for every answer but 2xx. `path` may be a `nextLink`. */
 export interface RawRequest {
   readonly path: string;
@@ -11,7 +14,7 @@ export interface RawRequest {
 }
 
 /** Raw JSON of one resource. An answer that is no JSON object (a proxy's HTML page, a cut body) counts as a passing fault. */
-export async function getJson(context: CallContext, request: RawRequest): Promise<Readonly<Record<string, unknown>>> {
+export async function getJson(context: CallContext, request: RawRequest): Promise<JsonObject> {
   const answer = await context.clients.arm
     .pathUnchecked(request.path)
     .get({ queryParameters: { 'api-version': request.apiVersion }, abortSignal: context.signal });
@@ -24,16 +27,13 @@ export async function getJson(context: CallContext, request: RawRequest): Promis
 const MAX_PAGES = 100;
 
 /** Every item of a paged list. A page that cannot be read fails the whole list: a part of it proves nothing. */
-export async function listJson(
-  context: CallContext,
-  request: RawRequest,
-): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const items: Readonly<Record<string, unknown>>[] = [];
+export async function listJson(context: CallContext, request: RawRequest): Promise<readonly JsonObject[]> {
+  const items: JsonObject[] = [];
   let path: string | undefined = request.path;
   for (let page = 0; path !== undefined; page += 1) {
     if (page >= MAX_PAGES)
       throw new DockwardenError('AZURE_INVALID', `the list at ${request.path} has more than ${MAX_PAGES} pages`);
-    const body: Readonly<Record<string, unknown>> = await getJson(context, { ...request, path });
+    const body: JsonObject = await getJson(context, { ...request, path });
     const { value, nextLink } = body;
     if (!Array.isArray(value)) throw new DockwardenError('AZURE_TRANSIENT', `the list at ${request.path} has no value`);
     items.push(...value.filter(isPlainObject));
@@ -54,7 +54,7 @@ export async function patchJson(context: CallContext, request: RawRequest & { re
   if (!answer.status.startsWith('2')) throw errorOfAnswer(answer, 'write', new Date(), request.resourceId);
 }
 
-function asObject(body: unknown, path: string): Readonly<Record<string, unknown>> {
+function asObject(body: unknown, path: string): JsonObject {
   if (isPlainObject(body)) return body;
   throw new DockwardenError('AZURE_TRANSIENT', `the answer for ${path} is not a JSON object`);
 }

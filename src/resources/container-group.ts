@@ -24,3 +24,16 @@ export const ContainerApp = z.object({
   }),
 });
 export type ContainerApp = z.infer<typeof ContainerApp>;
+
+const SignIns = z.array(z.object({})).nullish();
+const SignInShape = z.object({
+  properties: z.object({
+    imageRegistryCredentials: SignIns,
+    configuration: z.object({ registries: SignIns }).nullish(),
+  }),
+});
+
+/** Are the lists of registries that a group or app signs in to lists, or absent because there are none? */
+export function hasReadableSignIns(raw: unknown): boolean {
+  return SignInShape.safeParse(raw).success;
+}

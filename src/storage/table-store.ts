@@ -147,7 +147,9 @@ function toEntity(key: RowKey, columns: Columns): TableEntity {
 }
 
 function toStoredRow(entity: Readonly<Record<string, unknown>>): StoredRow {
-  const { partitionKey, rowKey, etag, timestamp: _written, ...columns } = entity;
+  const { partitionKey, rowKey, etag, timestamp: _written, ...rest } = entity;
+  // A single entity comes with the protocol's own members (`odata.metadata`), which are no columns.
+  const columns = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith('odata.')));
   return { partitionKey: String(partitionKey), rowKey: String(rowKey), etag: String(etag), columns };
 }
 

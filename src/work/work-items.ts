@@ -93,9 +93,18 @@ export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undef
   if (item.knownCauses.includes(cause.id)) return undefined;
   return {
     ...item,
-    pending: [...item.pending, cause].slice(-LIMITS.pending),
+    pending: bounded([...item.pending, cause]),
     knownCauses: [...item.knownCauses, cause.id].slice(-LIMITS.knownCauses),
   };
+}
+
+/** Drops the oldest cause that only says "look": what says more – an action, a deletion – goes last. */
+function bounded(causes: readonly PendingCause[]): readonly PendingCause[] {
+  if (causes.length <= LIMITS.pending) return causes;
+  const plain = causes.findIndex(
+    ({ operation, deleted }) => deleted !== true && operation?.toLowerCase().endsWith('/action') !== true,
+  );
+  return causes.toSpliced(Math.max(plain, 0), 1);
 }
 
 /** An empty row. */

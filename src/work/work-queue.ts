@@ -20,16 +20,22 @@ export function createWorkQueue(client: QueueClient): WorkQueue {
       abortSignal: AbortSignal.timeout(CALL_TIMEOUT),
     });
   }
+  async function sendOrCreate(text: string, delayMs: number): Promise<void> {
+    try {
+      await sendOnce(text, delayMs);
+    } catch (error) {
+      if (describeStorageError(error).code !== 'QueueNotFound') throw error;
+      await client.createIfNotExists({ abortSignal: AbortSignal.timeout(CALL_TIMEOUT) });
+      await sendOnce(text, delayMs);
+    }
+  }
+
   return {
     async send(text, delayMs) {
       try {
-        await sendOnce(text, delayMs);
+        await sendOrCreate(text, delayMs);
       } catch (error) {
-        if (describeStorageError(error).code !== 'QueueNotFound') throw unavailable(client.name, error);
-        await client.createIfNotExists();
-        await sendOnce(text, delayMs).catch((again: unknown) => {
-          throw unavailable(client.name, again);
-        });
+        throw unavailable(client.name, error);
       }
     },
   };

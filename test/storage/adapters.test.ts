@@ -129,6 +129,21 @@ describe.each(stores)('a table %s', (_name, open) => {
     expect(await Array.fromAsync(table.all())).toHaveLength(121);
   });
 
+  it('refuses a cell that is too long, and the same row twice in one transaction', async () => {
+    const table = open('limits');
+
+    await expect(table.insert(key, { text: 'x'.repeat(32_769) })).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    });
+    await table.insert(key, { text: 'x'.repeat(32_000) });
+    await expect(
+      table.putAll('p', [
+        { rowKey: 'r', columns: {} },
+        { rowKey: 'r', columns: {} },
+      ]),
+    ).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+
   it('holds audit rows that are written once, however often the insert is repeated', async () => {
     const audit = createTableAuditLog(open('audit'));
     const start = new Date('2026-11-23T23:59:59.900Z');

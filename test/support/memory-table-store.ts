@@ -27,6 +27,9 @@ export class MemoryTableStore implements TableStore {
     partitionKey: string,
     rows: readonly { readonly rowKey: string; readonly columns: Readonly<Record<string, unknown>> }[],
   ): Promise<void> {
+    // As the service does: a transaction names a row once, or is refused as a whole.
+    if (new Set(rows.map(({ rowKey }) => rowKey)).size !== rows.length) throw refused('InvalidDuplicateRow');
+    for (const { columns } of rows) checkCells(columns);
     for (const { rowKey, columns } of rows) this.#write({ partitionKey, rowKey }, columns);
     await Promise.resolve();
   }
@@ -60,6 +63,7 @@ export class MemoryTableStore implements TableStore {
   }
 
   #write({ partitionKey, rowKey }: RowKey, columns: Readonly<Record<string, unknown>>): string {
+    checkCells(columns);
     this.#version += 1;
     const etag = `W/"${this.#version}"`;
     const defined = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
@@ -70,6 +74,18 @@ export class MemoryTableStore implements TableStore {
   async *#select(isWanted: (row: StoredRow) => boolean): AsyncIterable<StoredRow> {
     for (const row of this.rows) if (isWanted(row)) yield await Promise.resolve(row);
   }
+}
+
+/** Longest text in a cell: 64 KiB of UTF-16. */
+const MAX_CELL = 32_768;
+
+function checkCells(columns: Readonly<Record<string, unknown>>): void {
+  const isTooLong = Object.values(columns).some((value) => typeof value === 'string' && value.length > MAX_CELL);
+  if (isTooLong) throw refused('PropertyValueTooLarge');
+}
+
+function refused(code: string): DockwardenError {
+  return new DockwardenError('STORAGE_UNAVAILABLE', `the table refuses: 400 ${code}`);
 }
 
 function join({ partitionKey, rowKey }: RowKey): string {
