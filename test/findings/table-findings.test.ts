@@ -1,0 +1,112 @@
+import { TableClient } from '@azure/data-tables';
+import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/findings/findings.ts';
+import { createTableFindings } from '../../src/findings/table-findings.ts';
+import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
+import { MemoryTableStore } from '../support/memory-table-store.ts';
+import { claimStorageAccount } from '../support/storage.ts';
+
+const { table: endpoint, credential } = claimStorageAccount();
+let tables = 0;
+const stores: Readonly<Record<string, () => TableStore>> = {
+  'in memory': () => new MemoryTableStore('findings'),
+  'in Azurite': () => {
+    tables += 1;
+    return createTableStore(new TableClient(endpoint, `findings${tables}`, credential));
+  },
+};
+
+const SUBSCRIPTION = '00000000-0000-4000-8000-00000000000A';
+
+function registry(name: string, subscription = SUBSCRIPTION) {
+  return parseResourceId(
+    `/subscriptions/${subscription}/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/${name}`,
+  );
+}
+
+function finding(name: string, policyId: string, subscription = SUBSCRIPTION): Finding {
+  return {
+    resourceId: registry(name, subscription).id,
+    subscriptionId: subscription,
+    policyId,
+    severity: 'high',
+    status: 'open',
+    verdict: 'violation',
+    evidence: '{"adminUserEnabled":true}',
+    since: '2026-11-23T10:00:00.000Z',
+    updated: '2026-11-23T10:00:00.000Z',
+    attempts: 2,
+  };
+}
+
+const noInvalid = (error: Error): never => {
+  throw error;
+};
+
+describe.each(Object.entries(stores))('findings %s', (_name, create) => {
+  it('of one resource are exactly its own, by whatever spelling of the id', async () => {
+    const findings = createTableFindings(create());
+    const own = [finding('one', 'a-policy'), finding('one', 'b-policy')];
+    await findings.save(registry('one'), own);
+    await findings.save(registry('two'), [finding('two', 'a-policy')]);
+
+    expect(await findings.ofResource(parseResourceId(registry('one').id.toUpperCase()))).toEqual(own);
+    expect(await findings.ofResource(registry('nobody'))).toEqual([]);
+  });
+
+  it('are replaced whole when they are saved again', async () => {
+    const findings = createTableFindings(create());
+    await findings.save(registry('one'), [finding('one', 'a-policy')]);
+    const { evidence: _gone, ...next } = { ...finding('one', 'a-policy'), status: 'closed' as const };
+
+    await findings.save(registry('one'), [next]);
+
+    expect(await findings.ofResource(registry('one'))).toEqual([next]);
+  });
+
+  it('are listed by subscription in any spelling, and all together', async () => {
+    const findings = createTableFindings(create());
+    const other = '00000000-0000-4000-8000-00000000000b';
+    await findings.save(registry('one'), [finding('one', 'a-policy')]);
+    await findings.save(registry('two', other), [finding('two', 'a-policy', other)]);
+
+    const ofFirst = await Array.fromAsync(findings.ofSubscription(SUBSCRIPTION.toLowerCase(), noInvalid));
+    const all = await Array.fromAsync(findings.all(noInvalid), ({ resourceId }) => resourceId);
+
+    expect(ofFirst).toMatchObject([finding('one', 'a-policy')]);
+    expect(all.toSorted()).toEqual([registry('one').id, registry('two', other).id].toSorted());
+  });
+
+  it('that somebody has damaged are refused for their resource, and reported in lists', async () => {
+    const table = create();
+    const findings = createTableFindings(table);
+    await findings.save(registry('one'), [finding('one', 'a-policy')]);
+    await findings.save(registry('two'), [finding('two', 'a-policy')]);
+    const rows = await Array.fromAsync(table.all());
+    const damaged = rows.find(({ columns }) => columns['resourceId'] === registry('one').id);
+    if (damaged === undefined) throw new Error('no row');
+    await table.putAll(damaged.partitionKey, [
+      { rowKey: damaged.rowKey, columns: { ...damaged.columns, attempts: 'two' } },
+    ]);
+    const reported: string[] = [];
+
+    const listed = await Array.fromAsync(findings.all(({ message }) => reported.push(message)));
+
+    expect(listed).toMatchObject([finding('two', 'a-policy')]);
+    expect(reported).toEqual([expect.stringContaining('check attempts')]);
+    await expect(findings.ofResource(registry('one'))).rejects.toMatchObject({ code: 'INPUT_INVALID_ROW' });
+  });
+
+  it('leave room for the record of the last sweep beside them', async () => {
+    const sweeps = createTableSweepRecords(create());
+    const record = { startedAt: 'a', finishedAt: 'b', complete: false, resources: 1, queued: 0 };
+
+    expect(await sweeps.last()).toBeUndefined();
+    await sweeps.save(record);
+    await sweeps.save({ ...record, complete: true });
+
+    expect(await sweeps.last()).toEqual({ ...record, complete: true });
+  });
+});

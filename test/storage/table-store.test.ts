@@ -1,0 +1,196 @@
+import { TableClient } from '@azure/data-tables';
+import { describe, expect, it } from 'vitest';
+import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
+import { MemoryTableStore } from '../support/memory-table-store.ts';
+import { claimStorageAccount } from '../support/storage.ts';
+
+const { table: endpoint, credential } = claimStorageAccount();
+let tables = 0;
+
+/** Each test has a table of its own, which does not exist yet. */
+const stores: Readonly<Record<string, () => TableStore>> = {
+  'in memory': () => new MemoryTableStore('test'),
+  'of Azurite': () => {
+    tables += 1;
+    return createTableStore(new TableClient(endpoint, `test${tables}`, credential));
+  },
+};
+
+const KEY = { partitionKey: 'p', rowKey: 'r1' };
+
+async function keysOf(rows: AsyncIterable<{ partitionKey: string; rowKey: string }>): Promise<readonly string[]> {
+  return await Array.fromAsync(rows, ({ partitionKey, rowKey }) => `${partitionKey}/${rowKey}`);
+}
+
+describe.each(Object.entries(stores))('a table %s', (_name, create) => {
+  it('that does not exist yet is empty, whoever asks first', async () => {
+    expect(await create().get(KEY)).toBeUndefined();
+    expect(await keysOf(create().all())).toEqual([]);
+    expect(await keysOf(create().range('p'))).toEqual([]);
+    expect(await keysOf(create().where("a ne ''"))).toEqual([]);
+    expect(await create().replace(KEY, { a: 1 }, 'W/"1"')).toBe(false);
+  });
+
+  it('comes into being with the first write of whatever kind', async () => {
+    const inserted = create();
+    const put = create();
+
+    expect(await inserted.insert(KEY, { a: 1 })).toEqual(expect.any(String));
+    await put.putAll('p', [{ rowKey: 'r1', columns: { a: 1 } }]);
+
+    expect((await inserted.get(KEY))?.columns).toEqual({ a: 1 });
+    expect((await put.get(KEY))?.columns).toEqual({ a: 1 });
+  });
+
+  it('gives back texts, numbers and truth values as they were, and leaves out what is undefined', async () => {
+    const store = create();
+    const columns = {
+      text: 'ü "quoted" \'single\' {"json":[1]}',
+      number: 12.5,
+      whole: 7,
+      yes: true,
+      no: false,
+      empty: '',
+    };
+
+    await store.insert(KEY, { ...columns, missing: undefined });
+
+    expect(await store.get(KEY)).toEqual({ ...KEY, columns, etag: expect.any(String) });
+  });
+
+  it('refuses a second row with the same key, and keeps the first', async () => {
+    const store = create();
+    await store.insert(KEY, { a: 1 });
+
+    expect(await store.insert(KEY, { a: 2 })).toBe(false);
+    expect((await store.get(KEY))?.columns).toEqual({ a: 1 });
+  });
+
+  it('replaces a whole row when its version is the present one, and hands out the next version', async () => {
+    const store = create();
+    const first = await store.insert(KEY, { a: 1, old: 'x' });
+
+    const second = await store.replace(KEY, { a: 2 }, String(first));
+
+    expect(second).toEqual(expect.any(String));
+    expect(second).not.toBe(first);
+    expect(await store.get(KEY)).toEqual({ ...KEY, etag: second, columns: { a: 2 } });
+  });
+
+  it('refuses to replace a row that somebody else has written since', async () => {
+    const store = create();
+    const first = await store.insert(KEY, { a: 1 });
+    await store.replace(KEY, { a: 2 }, String(first));
+
+    expect(await store.replace(KEY, { a: 3 }, String(first))).toBe(false);
+    expect((await store.get(KEY))?.columns).toEqual({ a: 2 });
+  });
+
+  it('refuses to replace a row that is not there', async () => {
+    const store = create();
+    const version = await store.insert(KEY, { a: 1 });
+
+    expect(await store.replace({ partitionKey: 'p', rowKey: 'other' }, { a: 3 }, String(version))).toBe(false);
+  });
+
+  it('lets exactly one of several replace the same version', async () => {
+    const store = create();
+    const version = String(await store.insert(KEY, { a: 0 }));
+
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(async (a) => await store.replace(KEY, { a }, version)));
+
+    expect(answers.filter((answer) => answer !== false)).toHaveLength(1);
+  });
+
+  it('puts rows whatever was there, replacing each of them whole', async () => {
+    const store = create();
+    await store.insert(KEY, { a: 1, old: 'x' });
+
+    await store.putAll('p', [
+      { rowKey: 'r1', columns: { a: 2 } },
+      { rowKey: 'r2', columns: { a: 3, gone: undefined } },
+    ]);
+    await store.putAll('p', []);
+
+    expect((await store.get(KEY))?.columns).toEqual({ a: 2 });
+    expect((await store.get({ partitionKey: 'p', rowKey: 'r2' }))?.columns).toEqual({ a: 3 });
+  });
+
+  it('puts and lists more rows than one transaction takes, in key order', async () => {
+    const store = create();
+    const rowKeys = Array.from({ length: 250 }, (_, index) => `r${String(index).padStart(4, '0')}`);
+
+    await store.putAll(
+      'p',
+      rowKeys.toReversed().map((rowKey) => ({ rowKey, columns: { a: 1 } })),
+    );
+
+    expect(await keysOf(store.range('p'))).toEqual(rowKeys.map((rowKey) => `p/${rowKey}`));
+    expect(await keysOf(store.all())).toHaveLength(250);
+  });
+
+  it('lists the rows of one partition between two keys, the first included and the last not', async () => {
+    const store = create();
+    await store.putAll(
+      'p',
+      ['a', 'b_1', 'b_2', 'b`', 'c'].map((rowKey) => ({ rowKey, columns: { a: 1 } })),
+    );
+    await store.putAll("it's", [{ rowKey: "b'_1", columns: { a: 1 } }]);
+
+    expect(await keysOf(store.range('p', 'b_', 'b`'))).toEqual(['p/b_1', 'p/b_2']);
+    expect(await keysOf(store.range('p', 'b`'))).toEqual(['p/b`', 'p/c']);
+    expect(await keysOf(store.range("it's", "b'", "b'`"))).toEqual(["it's/b'_1"]);
+    expect(await keysOf(store.range('nobody'))).toEqual([]);
+    expect(await keysOf(store.all())).toHaveLength(6);
+  });
+
+  it('selects by a column that differs from a text; a row without that column does not', async () => {
+    const store = create();
+    await store.putAll('p', [
+      { rowKey: '1', columns: { pending: '[]' } },
+      { rowKey: '2', columns: { pending: '[1]' } },
+      { rowKey: '3', columns: { pending: '[]', run: '{}' } },
+      { rowKey: '4', columns: { other: 'x' } },
+    ]);
+
+    expect(await keysOf(store.where("pending ne '[]' or run ne ''"))).toEqual(['p/2', 'p/3']);
+  });
+});
+
+function unreachable(): TableStore {
+  const retryOptions = { maxRetries: 0 };
+  return createTableStore(new TableClient('https://localhost:1/account', 'test', credential, { retryOptions }));
+}
+
+describe('Table Storage that cannot be used', () => {
+  const uses: Readonly<Record<string, (store: TableStore) => Promise<unknown>>> = {
+    get: async (store) => await store.get(KEY),
+    insert: async (store) => await store.insert(KEY, { a: 1 }),
+    replace: async (store) => await store.replace(KEY, { a: 1 }, 'W/"1"'),
+    putAll: async (store) => await store.putAll('p', [{ rowKey: 'r', columns: { a: 1 } }]),
+    range: async (store) => await keysOf(store.range('p')),
+    where: async (store) => await keysOf(store.where("a ne ''")),
+    all: async (store) => await keysOf(store.all()),
+  };
+
+  it.each(Object.entries(uses))('is one error, whatever was asked: %s', async (_name, use) => {
+    await expect(use(unreachable())).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/^table test cannot be used: no answer /),
+    });
+  });
+
+  it('is the same error when the service refuses, and names the status and the code', async () => {
+    const store = createTableStore(new TableClient(endpoint, 'refused', credential));
+
+    const invalid = store.insert({ partitionKey: 'a/b', rowKey: 'r' }, { a: 'x'.repeat(40_000) });
+
+    await expect(invalid).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE', details: { status: 400 } });
+  });
+
+  it('never takes a missing table for a missing row when it cannot be created', async () => {
+    const store = createTableStore(new TableClient(endpoint, 'a_name_that_is_not_allowed', credential));
+
+    await expect(store.get(KEY)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+});
