@@ -96,6 +96,9 @@ export const AuditRecord = z.object({
 });
 export type AuditRecord = Readonly<z.infer<typeof AuditRecord>>;
 
+/** Longest text that a table cell takes with certainty: 64 KiB of UTF-16 are 32,768. */
+export const MAX_CELL_CHARACTERS = 32_000;
+
 /** Where a row stands: fixed before it is written, so that a repeated insert finds itself. */
 export interface AuditKey {
   readonly partitionKey: string;

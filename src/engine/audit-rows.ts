@@ -1,4 +1,11 @@
-import { type AuditKey, type AuditRecord, type AuditStage, auditKey, type Outcome } from '../audit/audit-log.ts';
+import {
+  type AuditKey,
+  type AuditRecord,
+  type AuditStage,
+  auditKey,
+  MAX_CELL_CHARACTERS,
+  type Outcome,
+} from '../audit/audit-log.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { TouchedValues } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -48,7 +55,7 @@ export function decisionRow(
       ...common(context, subject, 'decision', now),
       decision: decision.decision,
       reason: decision.reason,
-      ...(plan.length > 0 && { operations: JSON.stringify(plan) }),
+      ...(plan.length > 0 && { operations: cellOf(plan) }),
       ...(decision.because !== undefined && { error: decision.because.slice(0, MAX_ERROR) }),
     },
   };
@@ -99,15 +106,55 @@ export function outcomeRow(context: EngineContext, subject: Subject, details: Ou
       outcome,
       reason,
       before: JSON.stringify(run.before),
-      ...(after !== undefined && { after: JSON.stringify(after) }),
-      operations: JSON.stringify(run.operations),
+      ...(after !== undefined && { after: cellOf(after) }),
+      operations: cellOf(run.operations),
       ...(requestIds.length > 0 && { armRequestIds: [...new Set(requestIds)].join(',').slice(0, MAX_ERROR) }),
-      ...(subject.cause !== undefined && { latencyMs: Math.max(0, now.getTime() - Date.parse(subject.cause.time)) }),
-      durationMs: Math.max(0, now.getTime() - Date.parse(run.startedAt)),
+      ...(subject.cause !== undefined && { latencyMs: elapsed(subject.cause.time, now) }),
+      durationMs: elapsed(run.startedAt, now),
       ...(error !== undefined && { error: error.slice(0, MAX_ERROR) }),
       ...(previousRunId !== undefined && { previousRunId }),
     },
   };
+}
+
+/** The outcome of a run that this version knows only from its own row. */
+export function forgottenRow(
+  { clock, settings, version }: EngineContext,
+  target: ResourceId,
+  run: OpenRun,
+  cause: PendingCause | undefined,
+): AuditRow {
+  const now = clock.now();
+  return {
+    key: runKey(run, 'outcome'),
+    record: {
+      time: now.toISOString(),
+      stage: 'outcome',
+      remediationRunId: run.runId,
+      ...resourceColumns(target),
+      policyId: run.policyId,
+      remediationId: run.remediationId,
+      outcome: 'abandoned',
+      reason: 'unknown-remediation',
+      ...(cause !== undefined && causeColumns(cause)),
+      before: cellOf(run.before),
+      operations: cellOf(run.operations),
+      durationMs: elapsed(run.startedAt, now),
+      configHash: settings.hash,
+      version,
+    },
+  };
+}
+
+/** Milliseconds, as many as a 32-bit column takes. */
+function elapsed(since: string, now: Date): number {
+  return Math.min(Math.max(0, now.getTime() - Date.parse(since)), 2 ** 31 - 1);
+}
+
+/** JSON that fits into a cell; what does not is said to be missing, never cut in the middle. */
+function cellOf(value: unknown): string {
+  const json = JSON.stringify(value);
+  return json.length <= MAX_CELL_CHARACTERS ? json : JSON.stringify({ tooLarge: json.length });
 }
 
 /** Keys of a run are fixed by its start and id, so a repeated insert meets its own row. */
@@ -151,7 +198,7 @@ function common(context: EngineContext, subject: Subject, stage: AuditStage, now
     ...(remediationId !== undefined && { remediationId, mode: context.settings.modeOf(remediationId) }),
     severity: policy.severity,
     verdict: verdict.verdict,
-    ...(verdict.verdict === 'violation' && { evidence: JSON.stringify(verdict.evidence) }),
+    ...(verdict.verdict === 'violation' && { evidence: cellOf(verdict.evidence) }),
     ...(cause !== undefined && causeColumns(cause)),
     timings: JSON.stringify(timings),
     configHash: context.settings.hash,

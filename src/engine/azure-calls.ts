@@ -29,8 +29,9 @@ export class AzureCalls {
     this.#target = target;
   }
 
-  get requestIds(): readonly string[] {
-    return this.#requestIds;
+  /** The request ids since the last time. */
+  takeRequestIds(): readonly string[] {
+    return this.#requestIds.splice(0);
   }
 
   /** Forgets calls and request ids: a new run begins. */

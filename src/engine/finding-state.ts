@@ -16,7 +16,7 @@ export interface Observation {
   readonly decision: Decision | undefined;
   readonly mode: string | undefined;
   readonly cause: PendingCause | undefined;
-  readonly yieldUntil: string | undefined;
+  readonly othersActedAt: string | undefined;
   readonly run: { readonly runId: string; readonly outcome: Outcome } | undefined;
   /** A run of this pass has just fixed it, or cured it by the way. */
   readonly fixedAt: Date | undefined;
@@ -35,9 +35,9 @@ const FAILED_FOR_GOOD = new Set<Outcome>([
 
 /** The finding after this observation; undefined when there is nothing to remember. */
 export function nextFinding(previous: Finding | undefined, observation: Observation): Finding | undefined {
-  const { target, policy, verdict, yieldUntil, run, fixedAt, now } = observation;
+  const { target, policy, verdict, othersActedAt: actedAt, run, fixedAt, now } = observation;
   const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
-  if (!isOpen && previous === undefined && yieldUntil === undefined && run === undefined && fixedAt === undefined)
+  if (!isOpen && previous === undefined && actedAt === undefined && run === undefined && fixedAt === undefined)
     return undefined;
   const lastFixedAt = fixedAt?.toISOString() ?? previous?.lastFixedAt;
   const base = {
@@ -48,7 +48,7 @@ export function nextFinding(previous: Finding | undefined, observation: Observat
     verdict: verdict.verdict,
     ...evidenceOf(verdict),
     updated: now.toISOString(),
-    ...(yieldUntil !== undefined && { yieldUntil }),
+    ...(actedAt !== undefined && { othersActedAt: actedAt }),
     ...(lastFixedAt !== undefined && { lastFixedAt }),
     ...lastRunOf(previous, run),
   };
@@ -71,9 +71,9 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
   const stillOpen = previous?.status === 'open' ? previous : undefined;
   const hasFailed = run !== undefined && FAILED_FOR_GOOD.has(run.outcome);
   const attempts = (stillOpen?.attempts ?? 0) + (hasFailed ? 1 : 0);
-  const notBefore = hasFailed
-    ? backoffUntil(attempts, now).toISOString()
-    : (decision?.until?.toISOString() ?? stillOpen?.notBefore);
+  const until = decision?.reason === 'backing-off' ? undefined : decision?.until?.toISOString();
+  const notBefore = hasFailed ? backoffUntil(attempts, now).toISOString() : (until ?? stillOpen?.notBefore);
+  const failedAt = hasFailed ? now.toISOString() : stillOpen?.failedAt;
   return {
     status: 'open' as const,
     since: stillOpen?.since ?? now.toISOString(),
@@ -82,6 +82,7 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
     ...(decision !== undefined && { decision: decision.decision, reason: decision.reason }),
     ...(decision?.because !== undefined && { because: decision.because.slice(0, 2000) }),
     ...(notBefore !== undefined && { notBefore }),
+    ...(failedAt !== undefined && { failedAt }),
     ...actorOf(stillOpen, cause),
   };
 }
@@ -126,22 +127,33 @@ export function isNewDecision(previous: Finding | undefined, next: Finding): boo
   return (['decision', 'reason', 'mode', 'evidence', 'because'] as const).some((name) => previous[name] !== next[name]);
 }
 
-/** Until when a remediation leaves the resource alone, because somebody else just performed the action that it yields to. */
-export function yieldUntilOf(
+/** When somebody else last performed the action that the remediation yields to. */
+export function othersActedAt(
   previous: Finding | undefined,
   remediation: Remediation | undefined,
   causes: readonly PendingCause[],
-  graceMs: number,
 ): string | undefined {
   const action = remediation?.yieldsTo?.action.toLowerCase();
   if (action === undefined) return undefined;
-  const ends = causes
+  const times = causes
     .filter(({ operation }) => operation?.toLowerCase() === action)
-    .map(({ time }) => new Date(Date.parse(time) + graceMs).toISOString());
-  return [previous?.yieldUntil, ...ends]
+    .map(({ time }) => new Date(time).toISOString());
+  return [previous?.othersActedAt, ...times]
     .filter((time) => time !== undefined)
     .toSorted()
     .at(-1);
+}
+
+/** Outcomes that another try soon after cannot change, whoever writes meanwhile. */
+const REFUSED = new Set<string | undefined>(['denied', 'denied-by-policy', 'locked']);
+/** How long a refused fix is not tried again because of an event, in milliseconds. */
+const REFUSED_WAIT = 15 * 60_000;
+
+/** Until when an open finding is left alone after a run that failed: long for sweeps, short for changes by others. */
+export function backoffOf(previous: Finding | undefined, isSweepOnly: boolean): Date | undefined {
+  if (previous?.status !== 'open' || previous.failedAt === undefined) return undefined;
+  if (isSweepOnly) return previous.notBefore === undefined ? undefined : new Date(previous.notBefore);
+  return REFUSED.has(previous.lastOutcome) ? new Date(Date.parse(previous.failedAt) + REFUSED_WAIT) : undefined;
 }
 
 /** The cause that a person would name: the newest event, else the newest of all. */

@@ -2,7 +2,7 @@ import type { Outcome } from '../audit/audit-log.ts';
 import { DockwardenError, type ErrorCode, isDockwardenError } from '../errors.ts';
 import type { Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
-import type { OpenRun, PendingCause } from '../work/work-items.ts';
+import { joinOperations, type OpenRun, type PendingCause } from '../work/work-items.ts';
 import { intentRow, outcomeRow, type Subject, type Timings } from './audit-rows.ts';
 import type { AzureCalls } from './azure-calls.ts';
 import type { Decision } from './decide.ts';
@@ -33,6 +33,8 @@ export interface RunOutcome {
   readonly runId: string;
   /** The resource as read back, where the outcome rests on it. */
   readonly snapshot?: Snapshot;
+  /** When its writes were done, if it fixed the violation by them. */
+  readonly fixedAt?: Date;
   /** Only for `retry`: how long to wait. */
   readonly delayMs?: number;
 }
@@ -55,7 +57,10 @@ const FINAL_OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
 const PASSING_ERRORS = new Set<ErrorCode>(['AZURE_TRANSIENT', 'AZURE_BUSY', 'AZURE_CONFLICT']);
 
 /** Largest before-state that is stored, in characters of JSON; it stands in two table rows beside other columns. */
-const MAX_BEFORE = 16_000;
+const MAX_BEFORE = 8000;
+
+/** Most request ids that a run keeps. */
+const MAX_REQUEST_IDS = 40;
 
 /** The paths that a fix may change and their present values; undefined when they are too large to be stored exactly. */
 export function touchedBefore(
@@ -83,6 +88,7 @@ export async function startRun(
     remediationId: subject.remediationId,
     startedAt: context.clock.now().toISOString(),
     ...touched,
+    timings: { ...timings },
     operations: [],
     resumed: 0,
   };
@@ -127,7 +133,7 @@ async function perform(
       await lease.ensure();
     },
     async afterWrite() {
-      current = { ...current, operations: [...current.operations, ...calls.takeOperations()] };
+      current = withCalls(current, calls);
       // What cannot be taken back is noted at once, so that no later worker repeats it.
       if (remediation.irreversible !== undefined) await noteProgress(context, lease, current);
     },
@@ -140,9 +146,18 @@ async function perform(
     failure = error;
     hasFailed = true;
   }
-  current = { ...current, operations: [...current.operations, ...calls.takeOperations()] };
+  current = withCalls(current, calls);
   if (hasFailed) return await endAfterError(context, input, current, failure, 'fix');
   return await verifyRun(context, input, { ...current, verifyingSince: context.clock.now().toISOString() });
+}
+
+/** The run with what this worker has called so far. */
+function withCalls(run: OpenRun, calls: AzureCalls): OpenRun {
+  return {
+    ...run,
+    operations: joinOperations(run.operations, calls.takeOperations()),
+    requestIds: [...(run.requestIds ?? []), ...calls.takeRequestIds()].slice(-MAX_REQUEST_IDS),
+  };
 }
 
 /** Without the note a later worker might repeat the write; stopping here for want of it would make sure that one does. */
@@ -182,7 +197,7 @@ export async function judgeRun(
   // Somebody wrote after us: waiting for our own change to show would only keep the new one waiting.
   const isNews = ({ kind, queuedAt }: PendingCause) => kind === 'event' && new Date(queuedAt) > since;
   if (input.lease.causes.some(isNews)) {
-    return await endRun(context, input, run, { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 0 });
+    return await endRun(context, input, run, { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 1000 });
   }
   const waitedMs = context.clock.now().getTime() - since.getTime();
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
@@ -197,8 +212,15 @@ export async function endVerified(
   run: OpenRun,
   snapshot: Snapshot,
 ): Promise<RunOutcome> {
-  const hasWritten = run.operations.some(({ effect, result }) => effect === 'write' && result !== 'failed');
-  const outcome = hasWritten || run.resumed > 0 ? 'fixed' : 'already-compliant';
+  const { verdict } = input.evaluate(
+    snapshot,
+    run.verifyingSince === undefined ? undefined : new Date(run.verifyingSince),
+  );
+  const writes = run.operations.filter(({ effect }) => effect === 'write');
+  const hasWritten = writes.some(({ result }) => result === 'done');
+  // A worker that died may have written without a trace; only a state that shows the fix speaks for it.
+  const mayHaveWritten = run.resumed > 0 || writes.some(({ result }) => result === 'unknown');
+  const outcome = hasWritten || (mayHaveWritten && verdict === 'compliant') ? 'fixed' : 'already-compliant';
   const reason = run.resumed > 0 ? 'verified-after-restart' : 'verified';
   return await endRun(context, input, run, { outcome, reason, snapshot });
 }
@@ -222,7 +244,9 @@ async function endAfterError(
   if (!isPassing && thrown.code !== 'AZURE_UNKNOWN_RESULT') {
     return await endRun(context, input, run, { outcome: FINAL_OUTCOMES[thrown.code] ?? 'failed', ...ending });
   }
-  const { attempt, waitingSince } = input.lease.item;
+  const { attempt } = input.lease.item;
+  // The read-back has a day of its own: what came before it has waited for something else.
+  const waitingSince = phase === 'verify' ? run.verifyingSince : input.lease.item.waitingSince;
   const waitedMs = waitingSince === undefined ? 0 : context.clock.now().getTime() - Date.parse(waitingSince);
   if (waitedMs >= LIMITS.givingUp) return await endRun(context, input, run, { outcome: 'gave-up', ...ending });
   const delayMs = retryDelay(attempt, thrown);
@@ -253,13 +277,13 @@ export async function endRun(
   const fixed = run.verifyingSince === undefined ? {} : { fixed: run.verifyingSince };
   const row = outcomeRow(
     context,
-    { ...input.subject, verdict, timings: { ...input.timings, ...fixed, ...verified } },
+    { ...input.subject, verdict, timings: { ...(run.timings ?? input.timings), ...fixed, ...verified } },
     {
       run,
       outcome,
       reason,
       after: snapshot === undefined ? undefined : readPointers(snapshot.raw, run.touches),
-      requestIds: input.calls.requestIds,
+      requestIds: [...(run.requestIds ?? []), ...input.calls.takeRequestIds()],
       error,
       previousRunId: input.previousRunId,
     },
@@ -270,8 +294,15 @@ export async function endRun(
     outcome,
     runId: run.runId,
     ...(snapshot !== undefined && { snapshot }),
+    ...fixedAtOf(run, outcome),
     ...(delayMs !== undefined && { delayMs }),
   };
+}
+
+/** A fix counts from the moment when its writes were known to be done. */
+function fixedAtOf(run: OpenRun, outcome: Outcome): { readonly fixedAt?: Date } {
+  const hasWritten = run.operations.some(({ effect, result }) => effect === 'write' && result === 'done');
+  return outcome === 'fixed' && hasWritten ? { fixedAt: new Date(run.verifyingSince ?? run.startedAt) } : {};
 }
 
 /** The violation that a remediation is given; a verdict that is none cannot be fixed. */

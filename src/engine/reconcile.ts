@@ -14,6 +14,10 @@ import { WorkLease } from './work-lease.ts';
 
 /** How long to stay away from storage that does not answer. */
 const STORAGE_WAIT = 30_000;
+/** Passes of one invocation over a resource that others keep changing; then the queue takes over, long before the host's time limit. */
+const MAX_PASSES = 5;
+/** How long a resource that is changed all the time has to wait for its next pass. */
+const CHANGED_WAIT = 5000;
 
 /**
  * Brings one resource to the decided state. Returns when the message may be deleted: an outcome or a decision is stored, or a new
@@ -46,13 +50,28 @@ async function reconcileOnce(context: EngineContext, message: WorkMessage, owner
       await context.queue.send(formatWorkMessage(message), acquired.until.getTime() - context.clock.now().getTime());
       return;
     case 'leased':
-      await workOn(context, target, acquired.lease);
+      try {
+        await workOn(context, target, acquired.lease);
+      } catch (error) {
+        await abandon(context, acquired.lease);
+        throw error;
+      }
+  }
+}
+
+/** A worker that fails gives the lease back, so that the host's redeliveries meet the work again and count – up to the poison queue. */
+async function abandon(context: EngineContext, lease: WorkLease): Promise<void> {
+  try {
+    await lease.abandon();
+  } catch (error) {
+    if (!isDockwardenError(error, 'STORAGE_UNAVAILABLE')) throw error;
+    context.log.warn('the lease has to run out', { error: error.message });
   }
 }
 
 async function workOn(context: EngineContext, target: ResourceId, lease: WorkLease): Promise<void> {
   let openRun = lease.item.run;
-  for (;;) {
+  for (let passes = 1; ; passes += 1) {
     const pass = await ResourcePass.begin(context, target, lease);
     const wait = await lookAt(pass, openRun);
     await pass.save();
@@ -61,7 +80,12 @@ async function workOn(context: EngineContext, target: ResourceId, lease: WorkLea
       return;
     }
     if ((await lease.finish()) === 'released') return;
+    lease.forgetWaiting();
     openRun = undefined;
+    if (passes >= MAX_PASSES) {
+      await suspend(context, target, lease, { delayMs: CHANGED_WAIT });
+      return;
+    }
   }
 }
 
@@ -70,7 +94,7 @@ async function hasWaitedTooLong(pass: ResourcePass, wait: PassWait): Promise<boo
   const { waitingSince } = pass.lease.item;
   if (wait.run !== undefined || waitingSince === undefined) return false;
   if (pass.context.clock.now().getTime() - Date.parse(waitingSince) < LIMITS.givingUp) return false;
-  await noteWaiting(pass, 'gave-up', 'it could not be decided or fixed for a day');
+  if (wait.isCompliant !== true) await noteWaiting(pass, 'gave-up', 'it could not be decided or fixed for a day');
   return true;
 }
 
@@ -96,7 +120,7 @@ async function suspend(context: EngineContext, target: ResourceId, lease: WorkLe
   await context.queue.send(formatWorkMessage({ resourceId: target, notBefore }), wait.delayMs);
   const { attempt, waitingSince } = lease.item;
   const { previousRunId, previousPolicyId } = wait.previousRunId === undefined ? lease.item : wait;
-  await lease.suspend({
+  const state = {
     attempt: attempt + 1,
     waitingSince: waitingSince ?? now.toISOString(),
     notBefore,
@@ -104,7 +128,14 @@ async function suspend(context: EngineContext, target: ResourceId, lease: WorkLe
     ...(wait.missingSince !== undefined && { missingSince: wait.missingSince }),
     ...(previousRunId !== undefined && { previousRunId }),
     ...(previousPolicyId !== undefined && { previousPolicyId }),
-  });
+  };
+  try {
+    await lease.suspend(state);
+  } catch (error) {
+    // The wake-up is on its way and finds the lease as it is; a second message would only be one more, for ever.
+    if (!isDockwardenError(error, 'STORAGE_UNAVAILABLE')) throw error;
+    context.log.warn('the state of the wait is not stored', { resourceId: target.id, error: error.message });
+  }
 }
 
 async function afterFailedRead(
@@ -118,8 +149,8 @@ async function afterFailedRead(
     return await afterOutage(pass, openRun, error);
   }
   // Not allowed to read: that says nothing about the resource, and trying again helps nobody.
-  await noteUnreadable(pass, error);
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'denied', error.message);
+  await noteUnreadable(pass, error);
   return undefined;
 }
 
@@ -143,6 +174,7 @@ async function afterOutage(
   if (openRun === undefined) return { delayMs };
   if (waitedMs < LIMITS.givingUp) return { delayMs, run: openRun };
   await endUnreadable(pass, openRun, 'gave-up', error.message);
+  await noteUnreadable(pass, error);
   return undefined;
 }
 
@@ -168,24 +200,27 @@ async function afterMissing(
   openRun: OpenRun | undefined,
   error: DockwardenError,
 ): Promise<PassWait | undefined> {
-  if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
-  const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
-  if (!hasOpenFindings) return undefined;
   const now = pass.context.clock.now();
   const missingSince = pass.lease.item.missingSince ?? now.toISOString();
   const isBelievable =
     now.getTime() - Date.parse(missingSince) >= LIMITS.missing || pass.causes.some(({ deleted }) => deleted === true);
-  if (!isBelievable) return { delayMs: LIMITS.missing, missingSince };
+  // A new resource may answer 404 for seconds, too.
+  const run = openRun === undefined ? {} : { run: openRun };
+  if (!isBelievable) return { delayMs: LIMITS.missing, missingSince, ...run };
+  const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
+  if (!hasOpenFindings && openRun === undefined) return undefined;
   try {
     await pass.calls.read(probeSubscription, pass.target);
   } catch (probeError) {
     if (!isDockwardenError(probeError)) throw probeError;
     if (probeError.code !== 'AZURE_TRANSIENT') {
+      if (openRun !== undefined) await endUnreadable(pass, openRun, 'denied', probeError.message);
       await noteUnreadable(pass, probeError);
       return undefined;
     }
-    return { delayMs: retryDelay(pass.lease.item.attempt, probeError), missingSince };
+    return { delayMs: retryDelay(pass.lease.item.attempt, probeError), missingSince, ...run };
   }
+  if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
   pass.noteGone();
   return undefined;
 }

@@ -1,14 +1,15 @@
-import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { DockwardenError } from '../errors.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
-import type { Preflight, Remediation } from '../remediations/define-remediation.ts';
+import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
 import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
 import { type Decision, type DecisionInput, decide } from './decide.ts';
-import { isChanged, isNewDecision, nextFinding, principalCause, yieldUntilOf } from './finding-state.ts';
+import { askPreflight, planFix } from './dry-run.ts';
+import { backoffOf, isChanged, isNewDecision, nextFinding, othersActedAt, principalCause } from './finding-state.ts';
 import { type RunEnd, type RunInput, type RunOutcome, startRun, touchedBefore, violationOf } from './fix-run.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { busyState, evaluatePolicy, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
@@ -26,6 +27,8 @@ export interface Wait {
   /** The run that ended with `retry`, and its policy. */
   readonly previousRunId?: string;
   readonly previousPolicyId?: string;
+  /** Nothing is wrong: Azure is only still changing it. */
+  readonly isCompliant?: true;
 }
 
 /** One policy judged on one snapshot, with what was decided and done about it. */
@@ -47,7 +50,11 @@ export class ResourcePass {
   readonly previous: ReadonlyMap<string, Finding>;
   readonly #runs = new Map<string, RunOutcome>();
   readonly #fixedAt = new Map<string, Date>();
-  readonly #changed: Finding[] = [];
+  /** Policies whose fix has been tried in this pass: a second try is for the next one. */
+  readonly #tried = new Set<string>();
+  readonly #changed = new Map<string, Finding>();
+  /** What the last pre-flight that could not be had asked us to wait for. */
+  #preflightError: DockwardenError | undefined;
   #timings: Timings;
 
   private constructor(context: EngineContext, target: ResourceId, lease: WorkLease, findings: readonly Finding[]) {
@@ -93,7 +100,7 @@ export class ResourcePass {
     for (const policy of this.policies) {
       const judged = await this.#judge(policy, current);
       let verdict = judged.verdict;
-      if (judged.decision?.decision === 'fix' && !this.#runs.has(policy.id)) {
+      if (judged.decision?.decision === 'fix' && !this.#tried.has(policy.id)) {
         const end = await this.#fix(policy, current, judged.decision, verdict);
         if (end.end === 'open') {
           await this.note(judged, current);
@@ -103,21 +110,32 @@ export class ResourcePass {
         current = end.snapshot ?? current;
         verdict = this.evaluate(policy, current);
       } else if (judged.decision !== undefined) {
-        wait = waitFor(judged.decision, this.lease.item.attempt) ?? wait;
+        wait = waitFor(judged.decision, this.lease.item.attempt, this.#preflightError) ?? wait;
       }
       await this.note({ ...judged, verdict }, current);
       if (wait !== undefined) return wait;
     }
     // Even a compliant resource is looked at again when Azure has finished changing it.
-    return busyState(current)?.reason === 'resource-busy' ? busyWait(this.lease.item.attempt) : undefined;
+    if (busyState(current)?.reason !== 'resource-busy') return undefined;
+    return { delayMs: retryDelay(this.lease.item.attempt), isCompliant: true };
   }
 
-  /** Takes in how a run ended; a `retry` has to wait. */
+  /** Takes in how a run ended that this worker performed or judged; a `retry` has to wait. */
   noteRun(policy: Policy, end: RunOutcome): Wait | undefined {
+    this.#tried.add(policy.id);
+    return this.#takeIn(policy, end);
+  }
+
+  /** Takes in a run that had ended before this worker came; what happened since is judged on its own. */
+  noteEarlierRun(policy: Policy, end: RunOutcome): Wait | undefined {
+    return this.previous.get(policy.id)?.lastRunId === end.runId ? undefined : this.#takeIn(policy, end);
+  }
+
+  #takeIn(policy: Policy, end: RunOutcome): Wait | undefined {
     this.#runs.set(policy.id, end);
-    if (end.outcome === 'fixed') {
+    if (end.fixedAt !== undefined) {
       const renewed = this.remediationOf(policy)?.renews ?? [];
-      for (const { id } of [policy, ...renewed]) this.#fixedAt.set(id, this.context.clock.now());
+      for (const { id } of [policy, ...renewed]) this.#fixedAt.set(id, end.fixedAt);
     }
     const { outcome, runId } = end;
     this.context.log.info('run ended', { resourceId: this.target.id, policyId: policy.id, outcome, runId });
@@ -138,12 +156,14 @@ export class ResourcePass {
       decision,
       mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
       cause: this.cause,
-      yieldUntil: this.#yieldUntil(policy),
+      othersActedAt: this.#othersActedAt(policy),
       run: run === undefined || run.outcome === 'retry' ? undefined : run,
       fixedAt,
       now: this.context.clock.now(),
     });
-    if (next === undefined || !isChanged(previous, next)) return;
+    if (next === undefined) return;
+    if (decision !== undefined) await this.#scheduleLook(policy, decision);
+    if (!isChanged(previous, next)) return;
     if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
       const plan = snapshot === undefined ? [] : await this.#plan(policy, snapshot, verdict, decision);
       const row = decisionRow(this.context, this.subject(policy, verdict), decision, plan);
@@ -154,9 +174,8 @@ export class ResourcePass {
         decision: decision.decision,
         reason: decision.reason,
       });
-      await this.#scheduleLook(policy, decision);
     }
-    this.#changed.push(next);
+    this.#changed.set(policy.id, next);
   }
 
   /** Stores every finding that says something new, together. */
@@ -164,19 +183,22 @@ export class ResourcePass {
     const active = new Set(this.policies.map(({ id }) => id));
     const updated = this.context.clock.now().toISOString();
     for (const finding of this.previous.values()) {
-      if (finding.status === 'closed' || active.has(finding.policyId)) continue;
-      this.#changed.push({ ...finding, status: 'closed', closedBecause: 'policy-off', updated });
+      if (finding.status === 'closed' || active.has(finding.policyId) || this.#changed.has(finding.policyId)) continue;
+      this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause: 'policy-off', updated });
     }
-    if (this.#changed.length > 0) await this.context.findings.save(this.target, this.#changed);
+    if (this.#changed.size === 0) return;
+    // A worker whose lease has run out would overwrite what its successor has found.
+    await this.lease.ensure();
+    await this.context.findings.save(this.target, [...this.#changed.values()]);
   }
 
   /** Closes every open finding: the resource is gone. */
   noteGone(): void {
     const updated = this.context.clock.now().toISOString();
-    const open = [...this.previous.values()].filter(({ status }) => status === 'open');
-    this.#changed.push(
-      ...open.map((finding) => ({ ...finding, status: 'closed' as const, closedBecause: 'gone' as const, updated })),
-    );
+    for (const finding of this.previous.values()) {
+      if (finding.status === 'closed') continue;
+      this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause: 'gone', updated });
+    }
   }
 
   remediationOf(policy: Policy): Remediation | undefined {
@@ -218,14 +240,12 @@ export class ResourcePass {
   async decideAbout(policy: Policy, snapshot: Snapshot, verdict: DecisionInput['verdict']): Promise<Decision> {
     const remediation = this.remediationOf(policy);
     const previous = this.previous.get(policy.id);
-    const yieldUntil = this.#yieldUntil(policy);
     const isSweepOnly = this.causes.every(({ kind }) => kind === 'sweep');
-    const hasBackoff = isSweepOnly && (previous?.attempts ?? 0) > 0 && previous?.notBefore !== undefined;
     const input = {
       verdict,
       busy: busyState(snapshot),
-      yieldUntil: yieldUntil === undefined ? undefined : new Date(yieldUntil),
-      backoffUntil: hasBackoff ? new Date(previous.notBefore) : undefined,
+      yieldUntil: this.#yieldUntil(policy),
+      backoffUntil: backoffOf(previous, isSweepOnly),
       now: this.context.clock.now(),
     };
     // Without a remediation there is nothing that a pre-flight could ask about.
@@ -233,7 +253,9 @@ export class ResourcePass {
     const mode = this.context.settings.modeOf(remediation.id);
     const decision = decide({ ...input, mode, preflight: 'not-run' });
     if (decision !== 'needs-preflight') return decision;
-    const preflight = await this.#preflight(policy, remediation, snapshot, verdict);
+    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
+    const { preflight, error } = await askPreflight(this.calls, remediation, violation, snapshot);
+    this.#preflightError = error;
     return decide({ ...input, mode, preflight });
   }
 
@@ -254,35 +276,7 @@ export class ResourcePass {
     return await startRun(this.context, this.runInput(policy, remediation), violation, decision, touched);
   }
 
-  async #preflight(
-    policy: Policy,
-    remediation: Remediation,
-    snapshot: Snapshot,
-    verdict: Verdict,
-  ): Promise<Preflight | 'unavailable'> {
-    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
-    if (touchedBefore(remediation, violation, snapshot) === undefined) {
-      return {
-        go: false,
-        reason: 'before-too-large',
-        because: 'the present values are too large to be recorded, so they could not be put back',
-      };
-    }
-    if (remediation.preflight === undefined) return { go: true };
-    try {
-      // A pre-flight only reads; bound like this it could not write if it tried.
-      return await remediation.preflight({ ...violation, ops: this.calls.bind(remediation.uses, { writes: 'plan' }) });
-    } catch (error) {
-      if (!isDockwardenError(error)) throw error;
-      const isPassing =
-        error.code === 'AZURE_TRANSIENT' || error.code === 'AZURE_BUSY' || error.code === 'AZURE_CONFLICT';
-      return isPassing ? 'unavailable' : { go: false, reason: 'dependants-unreadable', because: error.message };
-    } finally {
-      this.calls.takeOperations();
-    }
-  }
-
-  /** What the fix would call, without sending any write. */
+  /** The plan belongs to the decisions that leave the fix to somebody else. */
   async #plan(
     policy: Policy,
     snapshot: Snapshot,
@@ -293,44 +287,41 @@ export class ResourcePass {
     if (remediation === undefined || verdict.verdict !== 'violation') return [];
     if (decision.decision !== 'await-approval' && decision.reason !== 'mode-observe') return [];
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
-    try {
-      await remediation.fix({ ...violation, ops: this.calls.bind(remediation.uses, { writes: 'plan' }) });
-    } catch (error) {
-      if (!isDockwardenError(error)) throw error;
-      this.context.log.warn('the plan is incomplete', {
-        resourceId: this.target.id,
-        policyId: policy.id,
-        error: error.message,
-      });
-    }
-    return this.calls.takeOperations();
+    return await planFix(this.context, this.calls, remediation, violation);
   }
 
-  #yieldUntil(policy: Policy): string | undefined {
+  #othersActedAt(policy: Policy): string | undefined {
+    return othersActedAt(this.previous.get(policy.id), this.remediationOf(policy), this.causes);
+  }
+
+  #yieldUntil(policy: Policy): Date | undefined {
+    const actedAt = this.#othersActedAt(policy);
     const remediation = this.remediationOf(policy);
-    const grace = remediation === undefined ? 0 : this.context.settings.graceOf(remediation.id);
-    return yieldUntilOf(this.previous.get(policy.id), remediation, this.causes, grace);
+    if (actedAt === undefined || remediation === undefined) return undefined;
+    return new Date(Date.parse(actedAt) + this.context.settings.graceOf(remediation.id));
   }
 
-  /** A decision that waits for a known moment gets a look of its own then; a later moment is found by the sweep. */
-  async #scheduleLook(policy: Policy, { until }: Decision): Promise<void> {
+  /**
+   * A decision that waits for a known moment gets a look of its own then, once: this one may have come a moment early. A moment more than
+   * a day away is found by the sweep, and so is the end of a back-off.
+   */
+  async #scheduleLook(policy: Policy, { until, reason }: Decision): Promise<void> {
+    if (until === undefined || reason === 'backing-off') return;
     const now = this.context.clock.now();
-    const delayMs = (until ?? now).getTime() - now.getTime();
-    if (until === undefined || delayMs > LIMITS.message) return;
-    const time = until.toISOString();
-    const cause = { kind: 'sweep', id: `look-${policy.id}-${time}`, time } as const;
-    await this.context.queue.send(formatWorkMessage({ resourceId: this.target, cause }), Math.max(0, delayMs));
+    const delayMs = until.getTime() - now.getTime();
+    const prefix = `look-${policy.id}-`;
+    const isAskedFor = this.previous.get(policy.id)?.notBefore === until.toISOString();
+    const isUsedUp = this.causes.some(({ id }) => id.startsWith(prefix));
+    if (delayMs > LIMITS.message || (isAskedFor && !isUsedUp)) return;
+    const cause = { kind: 'sweep', id: `${prefix}${this.context.newRunId()}`, time: until.toISOString() } as const;
+    await this.context.queue.send(formatWorkMessage({ resourceId: this.target, cause }), delayMs);
   }
-}
-
-function busyWait(attempt: number): Wait {
-  return { delayMs: Math.min(retryDelay(attempt), BUSY_WAIT) };
 }
 
 /** Short waits that only a wake-up ends. */
-function waitFor(decision: Decision, attempt: number): Wait | undefined {
-  if (decision.reason === 'resource-busy') return busyWait(attempt);
-  if (decision.reason === 'preflight-unavailable') return { delayMs: retryDelay(attempt) };
+function waitFor(decision: Decision, attempt: number, error: DockwardenError | undefined): Wait | undefined {
+  if (decision.reason === 'resource-busy') return { delayMs: Math.min(retryDelay(attempt), BUSY_WAIT) };
+  if (decision.reason === 'preflight-unavailable') return { delayMs: retryDelay(attempt, error) };
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Policy } from '../policy/define-policy.ts';
 import type { OpenRun } from '../work/work-items.ts';
-import { runKey } from './audit-rows.ts';
+import { forgottenRow, runKey } from './audit-rows.ts';
 import { endRun, endVerified, judgeRun, type RunEnd, type RunOutcome, resumeRun, violationOf } from './fix-run.ts';
 import { LIMITS } from './ports.ts';
 import type { ResourcePass, Wait } from './resource-pass.ts';
@@ -21,10 +21,12 @@ async function lookUp(pass: ResourcePass, run: OpenRun): Promise<RunRecord> {
   const { audit } = pass.context;
   const intent = await audit.find(runKey(run, 'intent'));
   if (intent?.remediationRunId !== run.runId) return { state: 'void' };
-  const outcome = (await audit.find(runKey(run, 'outcome')))?.outcome;
-  return outcome === undefined
-    ? { state: 'open' }
-    : { state: 'ended', end: { end: 'outcome', outcome, runId: run.runId } };
+  const ended = await audit.find(runKey(run, 'outcome'));
+  if (ended?.outcome === undefined) return { state: 'open' };
+  const { outcome, time } = ended;
+  const end: RunOutcome = { end: 'outcome', outcome, runId: run.runId };
+  const isByWrites = outcome === 'fixed' && ended.operations?.includes('"result":"done"') === true;
+  return { state: 'ended', end: isByWrites ? { ...end, fixedAt: new Date(run.verifyingSince ?? time) } : end };
 }
 
 /** What a run that was taken up leaves. */
@@ -38,10 +40,22 @@ export interface TakenUp {
 export async function takeUpRun(pass: ResourcePass, run: OpenRun, snapshot: Snapshot): Promise<TakenUp> {
   const policy = policyOf(pass, run);
   const record = await lookUp(pass, run);
-  if (record.state === 'void' || policy === undefined) return { wait: undefined, snapshot };
-  const end = record.state === 'ended' ? record.end : await goOn(pass, policy, run, snapshot);
+  if (record.state === 'void') return { wait: undefined, snapshot };
+  if (policy === undefined) {
+    if (record.state === 'open') await endForgotten(pass, run);
+    return { wait: undefined, snapshot };
+  }
+  if (record.state === 'ended') return { wait: pass.noteEarlierRun(policy, record.end), snapshot };
+  const end = await goOn(pass, policy, run, snapshot);
   if (end.end === 'open') return { wait: { delayMs: end.delayMs, run: end.run }, snapshot };
   return { wait: pass.noteRun(policy, end), snapshot: end.snapshot ?? snapshot };
+}
+
+/** Ends a run whose policy or remediation this version does not know: every intent has an outcome. */
+async function endForgotten({ context, target, cause }: ResourcePass, run: OpenRun): Promise<RunOutcome> {
+  const row = forgottenRow(context, target, run, cause);
+  await context.audit.append(row.key, row.record);
+  return { end: 'outcome', outcome: 'abandoned', runId: run.runId };
 }
 
 /** Ends an open run whose resource cannot be read; void and ended runs stay as they are. */
@@ -65,7 +79,7 @@ export async function endUnreadable(
 async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: Snapshot): Promise<RunEnd> {
   const { context, target, lease } = pass;
   const remediation = context.remediations.find(({ id }) => id === run.remediationId);
-  if (remediation === undefined) return { end: 'outcome', outcome: 'abandoned', runId: run.runId };
+  if (remediation === undefined) return await endForgotten(pass, run);
   const input = pass.runInput(policy, remediation);
   const resumed = { ...run, resumed: run.resumed + 1 };
   if (!context.settings.isPolicyOn(policy.id)) {

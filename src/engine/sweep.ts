@@ -1,7 +1,7 @@
 import { auditKey } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import { queryResources, type ResourcePage } from '../azure/resources.ts';
-import type { DockwardenError } from '../errors.ts';
+import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
@@ -81,10 +81,23 @@ async function readPages(sweep: Sweep): Promise<DockwardenError | undefined> {
     } catch (error) {
       return classifyAzureError(error, 'read', context.clock.now());
     }
-    for (const raw of page.resources) await lookAt(sweep, raw);
+    for (const raw of page.resources) await lookAtOne(sweep, raw);
     skipToken = page.skipToken;
   } while (skipToken !== undefined);
   return undefined;
+}
+
+/** A defect that one resource brings to light must not hide all that come after it. */
+async function lookAtOne(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Promise<void> {
+  try {
+    await lookAt(sweep, raw);
+  } catch (error) {
+    if (isDockwardenError(error)) throw error;
+    sweep.context.log.error('sweep: a resource cannot be judged', {
+      id: String(raw['id']).slice(0, 200),
+      error: String(error),
+    });
+  }
 }
 
 async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Promise<void> {
@@ -97,11 +110,16 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
   sweep.seen.add(target.key);
   const findings = sweep.findings.get(target.key) ?? [];
   const snapshot: Snapshot = { raw, resource: parseResource(target.type, raw), related: {}, readAt: sweep.startedAt };
-  const isDueForAny = policiesFor(context.policies, context.settings, target.type).some((policy) => {
+  const active = policiesFor(context.policies, context.settings, target.type);
+  const isDueForAny = active.some((policy) => {
     const finding = findings.find(({ policyId }) => policyId === policy.id);
     return isDue(context, policy, finding, judge(context, policy, snapshot, finding));
   });
-  if (isDueForAny) await queueLook(sweep, target);
+  // A finding whose policy is off, or gone, is to be closed.
+  const isStale = findings.some(
+    ({ status, policyId }) => status === 'open' && !active.some(({ id }) => id === policyId),
+  );
+  if (isDueForAny || isStale) await queueLook(sweep, target);
 }
 
 function judge(context: EngineContext, policy: Policy, snapshot: Snapshot, finding: Finding | undefined): Verdict {
@@ -126,14 +144,16 @@ async function queueVanished(sweep: Sweep): Promise<void> {
   for (const [key, findings] of sweep.findings) {
     const open = findings.find(({ status }) => status === 'open');
     if (open === undefined || sweep.seen.has(key)) continue;
-    await queueLook(sweep, parseResourceId(open.resourceId));
+    const target = readStoredId(sweep, open.resourceId);
+    if (target !== undefined) await queueLook(sweep, target);
   }
 }
 
 /** Rows whose worker died and whose message is lost (it went to the poison queue, or was never sent). */
 async function queueLeftovers(sweep: Sweep): Promise<void> {
   const { context, startedAt } = sweep;
-  for await (const item of context.work.leftovers(reportInvalid(context))) {
+  // Listed first: sending takes time, and a list may not take for ever.
+  for (const item of await Array.fromAsync(context.work.leftovers(reportInvalid(context)))) {
     const times = [
       item.leaseUntil,
       item.notBefore,
@@ -142,9 +162,18 @@ async function queueLeftovers(sweep: Sweep): Promise<void> {
     ];
     const newest = Math.max(...times.map((time) => (time === undefined ? 0 : Date.parse(time))));
     if (startedAt.getTime() - newest < LEFTOVER_AGE) continue;
-    await context.queue.send(formatWorkMessage({ resourceId: parseResourceId(item.resourceId) }), 0);
+    const resourceId = readStoredId(sweep, item.resourceId);
+    if (resourceId === undefined) continue;
+    await context.queue.send(formatWorkMessage({ resourceId }), 0);
     sweep.queued += 1;
   }
+}
+
+/** A stored id that this version cannot read (edited, or of a type that it does not cover) is reported and passed over. */
+function readStoredId({ context }: Sweep, id: string): ResourceId | undefined {
+  const target = readId({ id });
+  if (target === undefined) context.log.error('a stored row has no usable resource id', { id: id.slice(0, 200) });
+  return target;
 }
 
 async function queueLook(sweep: Sweep, resourceId: ResourceId): Promise<void> {

@@ -126,6 +126,18 @@ export class WorkLease {
     await this.#release(({ pending }) => ({ pending, ...state }));
   }
 
+  /** Gives the resource back as it is, because this worker has failed: whoever comes next need not wait for the lease to run out. */
+  async abandon(): Promise<void> {
+    await this.#release(({ leaseOwner: _owner, leaseUntil: _until, notBefore: _due, ...state }) => state);
+  }
+
+  /** What came in while this worker was busy is a matter of its own: it has not waited yet. */
+  forgetWaiting(): void {
+    const { attempt: _attempt, waitingSince: _since, missingSince: _missing, ...rest } = this.#row.item;
+    const { previousRunId: _run, previousPolicyId: _policy, ...item } = rest;
+    this.#row = { item: { ...item, attempt: 0 }, etag: this.#row.etag };
+  }
+
   async #release(
     next: (item: WorkItem) => (WaitState & Pick<WorkItem, 'pending'>) | undefined,
   ): Promise<'released' | 'dirty'> {

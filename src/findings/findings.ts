@@ -30,10 +30,12 @@ export const Finding = z.object({
   because: text(),
   /** A deferred decision is looked at again from here on. */
   notBefore: text(),
-  /** Somebody else performed the action that the remediation yields to: leave it alone until then. */
-  yieldUntil: text(),
+  /** When somebody else last performed the action that the remediation yields to. */
+  othersActedAt: text(),
   lastOutcome: z.exactOptional(z.enum(outcomes)),
   lastRunId: text(),
+  /** When the last unsuccessful run ended. */
+  failedAt: text(),
   /** Unsuccessful runs since the finding was opened. */
   attempts: z.number(),
   /** When Dockwarden itself last fixed this violation (verified). */

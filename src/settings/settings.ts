@@ -135,8 +135,10 @@ function readGlobals(read: Read) {
   const identityClientId = clientId ?? storageClientId;
   // A misspelt endpoint names a cloud that we cannot guess: nothing is changed in the one that is used instead.
   const isCloudUnclear = armEndpoint.isMalformed || tokenScope.isMalformed;
+  // Whoever does not know its own writes takes them for somebody else's, and may answer them for ever.
+  const isIdentityUnknown = ownPrincipalId === undefined && identityClientId === undefined;
   return {
-    cap: isCloudUnclear ? lowerMode(mode, 'observe') : mode,
+    cap: isCloudUnclear || isIdentityUnknown ? lowerMode(mode, 'observe') : mode,
     scopes,
     actorNames: read(globalSettings.actorNames).value,
     armEndpoint: armEndpoint.value,

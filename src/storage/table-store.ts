@@ -34,9 +34,6 @@ export interface TableStore {
   all(): AsyncIterable<StoredRow>;
 }
 
-/** Longest text that a table cell takes: 64 KiB of UTF-16. */
-export const MAX_CELL_CHARACTERS = 32_000;
-
 /** Longest wait for one answer, and for one whole list, in milliseconds. */
 const CALL_TIMEOUT = 10_000;
 const LIST_TIMEOUT = 120_000;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { Cause } from '../events/cause.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -12,13 +13,15 @@ const PendingCause = z.object({
 export type PendingCause = Readonly<z.infer<typeof PendingCause>>;
 
 /** One call of a run, as the audit row shows it. */
-const RecordedOperation = z.object({
+export const RecordedOperation = z.object({
   operation: z.string(),
   effect: z.enum(['read', 'write']),
   /** Arguments besides the target; never a secret. */
   args: z.array(z.unknown()).readonly(),
   /** `planned`: not sent · `done` · `failed`: refused, nothing applied · `unknown`: the answer was lost · `earlier`: done before a restart. */
   result: z.enum(['planned', 'done', 'failed', 'unknown', 'earlier']),
+  /** How often the same call ended the same way; absent = once. */
+  times: z.exactOptional(z.number()),
 });
 export type RecordedOperation = Readonly<z.infer<typeof RecordedOperation>>;
 
@@ -38,6 +41,10 @@ export const OpenRun = z.object({
   operations: z.array(RecordedOperation).readonly(),
   /** All calls of the fix went through at this time; only the read-back is missing. */
   verifyingSince: z.exactOptional(z.iso.datetime()),
+  /** `x-ms-request-id` of Azure's answers to earlier workers. */
+  requestIds: z.exactOptional(z.array(z.string()).readonly()),
+  /** Moments of the pass that began it. */
+  timings: z.exactOptional(z.record(z.string(), z.string())),
   /** How often a worker had to take it up again. */
   resumed: z.number(),
 });
@@ -96,6 +103,23 @@ export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undef
     pending: bounded([...item.pending, cause]),
     knownCauses: [...item.knownCauses, cause.id].slice(-LIMITS.knownCauses),
   };
+}
+
+/** Calls one after the other; a call that is repeated with the same result counts up, so that a day of tries stays small. */
+export function joinOperations(
+  earlier: readonly RecordedOperation[],
+  fresh: readonly RecordedOperation[],
+): readonly RecordedOperation[] {
+  const joined = [...earlier];
+  for (const operation of fresh) {
+    const { times: _once, ...call } = operation;
+    const index = joined.findIndex(({ times: _times, ...other }) => isDeepStrictEqual(other, call));
+    const same = joined[index];
+    const isRepetition = same !== undefined && !(operation.effect === 'write' && operation.result === 'done');
+    if (isRepetition) joined[index] = { ...same, times: (same.times ?? 1) + 1 };
+    else joined.push(operation);
+  }
+  return joined;
 }
 
 /** Drops the oldest cause that only says "look": what says more – an action, a deletion – goes last. */

@@ -34,7 +34,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   audit: { from: ['storage', 'resources', 'errors'], packages: tables },
   findings: { from: ['storage', 'audit', 'resources', 'errors'], packages: tables },
-  work: { from: ['storage', 'events', 'resources', 'errors'], packages: [...tables, '@azure/storage-queue'] },
+  work: {
+    from: ['storage', 'events', 'resources', 'errors'],
+    packages: [...tables, '@azure/storage-queue', 'node:util'],
+  },
   guards: { from: ['storage', 'resources', 'errors'], packages: tables },
   poison: { from: ['storage', 'resources', 'errors'], packages: ['@azure/storage-blob'] },
   engine: {

@@ -153,11 +153,13 @@ describe('what operations return', () => {
     expect(azure.simulator.state.get(sampleId('aks-prod'))?.tags).toEqual({ env: 'prod' });
   });
 
-  it('a rotation returns nothing, and with the admin user off there is nothing to rotate', async () => {
+  it('a rotation returns nothing, and with the admin user off it says that the registry has changed', async () => {
     azure = await startAzure();
 
     expect(await regeneratePassword.run(azure.context(), target('contosobuild'), 'password')).toBeUndefined();
-    expect(await regeneratePassword.run(azure.context(), target('contosoacr'), 'password')).toBeUndefined();
+    await expect(regeneratePassword.run(azure.context(), target('contosoacr'), 'password')).rejects.toMatchObject({
+      code: 'AZURE_CONFLICT',
+    });
     expect(azure.simulator.requests.map(({ status }) => status)).toEqual([200, 400]);
   });
 

@@ -6,6 +6,8 @@ import { parseSettings } from '../../src/settings/settings.ts';
 
 const catalogue = { policies, remediations };
 const settings = listSettings(catalogue);
+/** Without its own identity everything is capped. */
+const identified = { DOCKWARDEN_PRINCIPAL_ID: 'aaaaaaaa-0000-4000-8000-000000000003' };
 
 test('there is a setting for every remediation, policy, parameter and grace', () => {
   const names = describeSettings(catalogue).map(({ name }) => name);
@@ -27,7 +29,9 @@ test('every setting has a name of its own', () => {
 
 describe.each(settings)('the setting $name', (setting) => {
   test('does something different for each of its two examples', () => {
-    const [one, other] = setting.examples.map((example) => parseSettings({ [setting.name]: example }, catalogue));
+    const [one, other] = setting.examples.map((example) =>
+      parseSettings({ ...identified, [setting.name]: example }, catalogue),
+    );
 
     expect(one?.findings.some(({ setting: name }) => name === setting.name)).toBe(false);
     expect(other?.findings.some(({ setting: name }) => name === setting.name)).toBe(false);

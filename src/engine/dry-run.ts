@@ -1,0 +1,57 @@
+import { type DockwardenError, isDockwardenError } from '../errors.ts';
+import type { Preflight, Remediation } from '../remediations/define-remediation.ts';
+import type { RecordedOperation } from '../work/work-items.ts';
+import type { AzureCalls } from './azure-calls.ts';
+import { touchedBefore } from './fix-run.ts';
+import type { EngineContext } from './ports.ts';
+import type { Snapshot } from './snapshot.ts';
+
+type Violation = Parameters<Remediation['touches']>[0];
+
+/** The answer of a pre-flight; `unavailable` with the error that says how long to wait. */
+export interface Asked {
+  readonly preflight: Preflight | 'unavailable';
+  readonly error?: DockwardenError;
+}
+
+/** Asks whether the fix may go ahead. Reads only: bound like this, a remediation could not write if it tried. */
+export async function askPreflight(
+  calls: AzureCalls,
+  remediation: Remediation,
+  violation: Violation,
+  snapshot: Snapshot,
+): Promise<Asked> {
+  if (touchedBefore(remediation, violation, snapshot) === undefined) {
+    const because = 'the present values are too large to be recorded, so they could not be put back';
+    return { preflight: { go: false, reason: 'before-too-large', because } };
+  }
+  if (remediation.preflight === undefined) return { preflight: { go: true } };
+  try {
+    const ops = calls.bind(remediation.uses, { writes: 'plan' });
+    return { preflight: await remediation.preflight({ ...violation, ops }) };
+  } catch (error) {
+    if (!isDockwardenError(error)) throw error;
+    const isPassing = ['AZURE_TRANSIENT', 'AZURE_BUSY', 'AZURE_CONFLICT'].includes(error.code);
+    if (isPassing) return { preflight: 'unavailable', error };
+    return { preflight: { go: false, reason: 'dependants-unreadable', because: error.message } };
+  } finally {
+    calls.takeOperations();
+  }
+}
+
+/** What the fix would call, without sending any write. */
+export async function planFix(
+  { log }: EngineContext,
+  calls: AzureCalls,
+  remediation: Remediation,
+  violation: Violation,
+): Promise<readonly RecordedOperation[]> {
+  try {
+    await remediation.fix({ ...violation, ops: calls.bind(remediation.uses, { writes: 'plan' }) });
+  } catch (error) {
+    if (!isDockwardenError(error)) throw error;
+    const resourceId = violation.target.id;
+    log.warn('the plan is incomplete', { resourceId, remediationId: remediation.id, error: error.message });
+  }
+  return calls.takeOperations();
+}
