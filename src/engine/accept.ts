@@ -5,6 +5,7 @@ import { parseEvents } from '../events/parse-events.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, withCause } from '../work/work-items.ts';
+import { keepBody } from './poison.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Writes of one row that may collide before the message is given back. */
@@ -39,7 +40,7 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
         context.log.debug('event ignored', { reason: event.reason, eventId: event.eventId });
         accepted.ignored += 1;
       } else {
-        await recordInvalid(context, event.reason, event.detail, event.eventId);
+        await recordInvalid(context, message, event);
         accepted.invalid += 1;
       }
     } catch (error) {
@@ -82,19 +83,22 @@ async function markDirty(context: EngineContext, resourceId: ResourceId, cause: 
   });
 }
 
+/** Reasons why an element cannot even be told from rubbish; the whole message is then kept, because nobody can ask for it again. */
+const UNREADABLE = new Set<string>(['not-json', 'unknown-envelope', 'too-large']);
+
 async function recordInvalid(
   context: EngineContext,
-  reason: string,
-  detail: string,
-  eventId: string | undefined,
+  message: unknown,
+  { reason, detail, eventId }: { readonly reason: string; readonly detail: string; readonly eventId?: string },
 ): Promise<void> {
   const now = context.clock.now();
   context.log.warn('event invalid', { reason, detail });
+  const causeId = UNREADABLE.has(reason) ? `poison/${await keepBody(context, 'resource-events', message)}` : eventId;
   await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
     time: now.toISOString(),
     stage: 'input',
     reason,
-    ...(eventId !== undefined && { causeId: eventId.slice(0, 200) }),
+    ...(causeId !== undefined && { causeId: causeId.slice(0, 200) }),
     causeKind: 'event',
     error: detail,
     configHash: context.settings.hash,

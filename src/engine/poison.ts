@@ -5,16 +5,20 @@ import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { resourceColumns } from './audit-rows.ts';
 import type { EngineContext } from './ports.ts';
 
-/** Keeps a message that was given up on as a blob, and says so in the audit. Idempotent: the blob's name comes from the body. */
+/** Keeps a message whole, as blob `<queue>/<hash of the body>` of container `poison`: the same message twice is one blob. */
+export async function keepBody(context: EngineContext, queue: string, message: unknown): Promise<string> {
+  const body = typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
+  return await context.poison.save(queue, createHash('sha256').update(body).digest('hex').slice(0, 32), body);
+}
+
+/** Keeps a message that was given up on as a blob, and says so in the audit. */
 export async function keepPoison(
   context: EngineContext,
   queue: string,
   message: unknown,
   why: string,
 ): Promise<string> {
-  const body = typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
-  const id = createHash('sha256').update(body).digest('hex').slice(0, 32);
-  const blob = await context.poison.save(queue, id, body);
+  const blob = await keepBody(context, queue, message);
   const now = context.clock.now();
   const resource = isPlainObject(message) ? readResource(message['resourceId']) : undefined;
   context.log.error('message given up', { queue, blob: `poison/${blob}`, why });

@@ -61,6 +61,8 @@ export interface EvaluationFacts {
 export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: EvaluationFacts): Verdict {
   if (!hasProperties(snapshot.raw)) return unknown('properties');
   if (snapshot.resource === undefined) return unknown('id and name');
+  const malformed = facts.settings.malformedParameterOf(policy.id);
+  if (malformed !== undefined) return unknown(`a valid ${malformed}`);
   const unread = policy.needs?.find((name) => snapshot.related[name] === undefined);
   if (unread !== undefined) return unknown(`related ${unread}`);
   const recorded = facts.finding?.lastFixedAt;

@@ -61,7 +61,8 @@ export const globalSettings = {
     examples: [SOME_ID, OTHER_ID],
     parse: parseGuid,
     consequence: NOT_SET,
-    ifMissing: 'own changes are not recognised when they come back as events, and each costs an evaluation',
+    ifMissing:
+      'own changes are not recognised when they come back as events; unless a client id is set, no remediation goes further than observe',
   }),
   clientId: defineSetting<string | undefined>({
     name: 'DOCKWARDEN_CLIENT_ID',

@@ -52,6 +52,8 @@ export interface Settings {
   /** The lower of the remediation's own mode and the cap; `observe` at most while anything that it depends on is malformed. */
   modeOf(remediationId: string): Mode;
   isPolicyOn(policyId: string): boolean;
+  /** The first setting of the policy's parameters that cannot be parsed: what the policy would say then is not what was meant. */
+  malformedParameterOf(policyId: string): string | undefined;
   /** The values of the policy's parameters, by the names that it declares. */
   parametersOf(policyId: string): Readonly<Record<string, unknown>>;
   /** Milliseconds to leave a resource alone after somebody else did the same as the remediation; 0 = do not wait. */
@@ -66,6 +68,7 @@ interface Reading<V> {
 interface PolicySettings {
   readonly isOn: boolean;
   readonly parameters: Readonly<Record<string, unknown>>;
+  readonly malformedParameter: string | undefined;
   readonly isMalformed: boolean;
 }
 
@@ -117,6 +120,7 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
     modeOf: (id) => lookUp(remediations, id).mode,
     graceOf: (id) => lookUp(remediations, id).grace,
     isPolicyOn: (id) => lookUp(policies, id).isOn,
+    malformedParameterOf: (id) => lookUp(policies, id).malformedParameter,
     parametersOf: (id) => lookUp(policies, id).parameters,
   };
 }
@@ -176,10 +180,13 @@ function readPolicy(policy: ConfigurablePolicy, read: Read): PolicySettings {
   const parameters = Object.entries(policy.parameters ?? {}).map(
     ([name, parameter]) => [name, read(parameterSetting(parameter))] as const,
   );
+  const malformed = parameters.find(([, { isMalformed }]) => isMalformed);
+  const malformedParameter = malformed && policy.parameters?.[malformed[0]]?.setting;
   return {
     isOn: isOn.value,
     parameters: Object.fromEntries(parameters.map(([name, { value }]) => [name, value])),
-    isMalformed: isOn.isMalformed || parameters.some(([, { isMalformed }]) => isMalformed),
+    malformedParameter,
+    isMalformed: isOn.isMalformed || malformedParameter !== undefined,
   };
 }
 

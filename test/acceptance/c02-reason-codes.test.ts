@@ -235,6 +235,19 @@ const outcomes: Readonly<Record<string, Scenario>> = {
       await runHost(run);
     },
   },
+  'unknown-remediation': {
+    scene: addRequiredTags,
+    options: {
+      wrapContext: (context) =>
+        context.settings.cap === 'approve' ? { ...context, policies: [], remediations: [] } : context,
+    },
+    async act(run) {
+      await leaveOpen(run, addRequiredTags);
+      // Stands for a version that has dropped both.
+      run.setEnvironment({ DOCKWARDEN_MODE: 'approve' });
+      await runHost(run);
+    },
+  },
   unreadable: {
     scene: addRequiredTags,
     async act(run) {
