@@ -1,4 +1,5 @@
 import { auditKey } from '../audit/audit-log.ts';
+import { classifyAzureError } from '../azure/azure-error.ts';
 import { probeSubscription } from '../azure/resources.ts';
 import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage, type WorkMessage } from '../events/work-message.ts';
@@ -211,8 +212,8 @@ async function afterMissing(
   if (!hasOpenFindings && openRun === undefined) return undefined;
   try {
     await pass.calls.read(probeSubscription, pass.target);
-  } catch (probeError) {
-    if (!isDockwardenError(probeError)) throw probeError;
+  } catch (thrown) {
+    const probeError = classifyAzureError(thrown, 'read', now, pass.target.id);
     if (probeError.code !== 'AZURE_TRANSIENT') {
       if (openRun !== undefined) await endUnreadable(pass, openRun, 'denied', probeError.message);
       await noteUnreadable(pass, probeError);

@@ -66,8 +66,12 @@ export async function endUnreadable(
   error: string,
 ): Promise<void> {
   const policy = policyOf(pass, run);
+  if ((await lookUp(pass, run)).state !== 'open') return;
   const remediation = policy === undefined ? undefined : pass.remediationOf(policy);
-  if (policy === undefined || remediation === undefined || (await lookUp(pass, run)).state !== 'open') return;
+  if (policy === undefined || remediation === undefined) {
+    await endForgotten(pass, run);
+    return;
+  }
   const end = await endRun(pass.context, pass.runInput(policy, remediation), run, {
     outcome,
     reason: 'unreadable',
