@@ -91,6 +91,8 @@ describe('an event queue that holds anything', () => {
     expect(engine.audit()).toMatchObject([{ stage: 'input', reason }]);
     expect(engine.audit()[0]?.error?.length).toBeLessThanOrEqual(200);
     expect(engine.calls()).toEqual([]);
+    const kept = ['not-json', 'unknown-envelope', 'too-large'].includes(reason) ? 1 : 0;
+    expect(engine.poison.splice(0)).toHaveLength(kept);
     expectGuarantees(engine);
   });
 
@@ -125,6 +127,7 @@ describe('an event queue that holds anything', () => {
 
     expect(accepted).toEqual({ marked: 1, ignored: 0, invalid: 3 });
     expect(outcomesOf(engine)).toEqual(['fixed']);
+    expect(new Set(engine.poison.splice(0).map(({ name }) => name)).size).toBe(1);
     expectGuarantees(engine);
   });
 });

@@ -28,6 +28,11 @@ function isOff(id: string): boolean {
   return typeof properties === 'object' && properties !== null && Reflect.get(properties, 'adminUserEnabled') === false;
 }
 
+function eventCause(id: string, operation: string) {
+  const time = '2026-11-23T10:00:00.000Z';
+  return { kind: 'event' as const, id, operation, time, queuedAt: time };
+}
+
 /** One table whose writes can be made to fail. */
 function fallible(name: string, method: 'insert' | 'replace' | 'putAll') {
   const state = { failures: 0 };
@@ -348,18 +353,12 @@ describe('a grace period', () => {
   });
 
   it('is not forgotten in a flood of other changes', () => {
-    const cause = (id: string, operation: string) => ({
-      kind: 'event' as const,
-      id,
-      operation,
-      time: '2026-11-23T10:00:00.000Z',
-      queuedAt: '2026-11-23T10:00:00.000Z',
-    });
     let item = newWorkItem(acr);
     item =
-      withCause(item, cause('rotation', 'Microsoft.ContainerRegistry/registries/regenerateCredential/action')) ?? item;
+      withCause(item, eventCause('rotation', 'Microsoft.ContainerRegistry/registries/regenerateCredential/action')) ??
+      item;
     for (let index = 0; index < 3 * LIMITS.pending; index += 1) {
-      item = withCause(item, cause(`e${index}`, 'Microsoft.ContainerRegistry/registries/write')) ?? item;
+      item = withCause(item, eventCause(`e${index}`, 'Microsoft.ContainerRegistry/registries/write')) ?? item;
     }
 
     expect(item.pending).toHaveLength(LIMITS.pending);
