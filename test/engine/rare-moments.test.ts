@@ -1,10 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSampleSubscription, sampleId } from '../../local/azure/sample-subscription.ts';
+import { forgottenRow } from '../../src/engine/audit-rows.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { DockwardenError } from '../../src/errors.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
 import type { Remediation } from '../../src/remediations/define-remediation.ts';
-import { addRequiredTags, disableAdminUser, startScene } from '../acceptance/remediation-scenes.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import {
+  addRequiredTags,
+  disableAdminUser,
+  rotateSecondPassword,
+  startScene,
+} from '../acceptance/remediation-scenes.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { Boundary } from '../support/boundary.ts';
 import { type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
@@ -99,6 +106,26 @@ describe('a run that a version leaves behind which knows more than the next one'
     await runHost(engine);
 
     expect(outcomes()).toEqual([['fixed', 'verified']]);
+    expectSettled(engine);
+  });
+
+  it.each([
+    ['ended', 17, ['fixed']],
+    ['never began', 11, []],
+  ])('is not ended a second time when it %s and its resource cannot be read any more', async (_how, at, expected) => {
+    const boundary = new Boundary();
+    engine = await startScene(disableAdminUser, { wrapContext: boundary.wrapContext });
+    boundary.watch(engine.simulator);
+    disableAdminUser.violate(engine);
+    boundary.arm([[at, 'dies before']]);
+    await runHost(engine, { hasDied: () => boundary.hasDied, untilMs: 60_000 });
+    expect(engine.work()[0]).toHaveProperty('run');
+    refuse('GET', REGISTRY, 403, Infinity, 'AuthorizationFailed');
+
+    await runHost(engine);
+
+    expect(engine.audit('outcome').map(({ outcome }) => outcome)).toEqual(expected);
+    expect(engine.audit('intent')).toHaveLength(expected.length);
     expectSettled(engine);
   });
 
@@ -265,6 +292,45 @@ describe('a defect of ours', () => {
 });
 
 describe('what is seldom', () => {
+  it('a look that is asked for already is not asked for again', async () => {
+    engine = await startScene(rotateSecondPassword);
+    rotateSecondPassword.violate(engine);
+    engine.simulator.as('automation').post(`${ACR}/regenerateCredential`, { name: 'password' });
+    await runHost(engine, { untilMs: 1000 });
+    expect(engine.queue).toHaveLength(1);
+
+    engine.simulator.as('operator').patch(ACR, { tags: { a: 'b' } });
+    await runHost(engine, { untilMs: 1000 });
+
+    expect(engine.queue).toHaveLength(1);
+    await runHost(engine, { untilMs: 26 * HOUR });
+    expect(outcomes()).toEqual([['fixed', 'verified']]);
+    expectSettled(engine);
+    expectRecordedMutations(engine);
+  });
+
+  it('a record that fits into no cell says so instead of being cut', async () => {
+    engine = await startEngine();
+    const run = {
+      runId: 'run',
+      policyId: 'p',
+      remediationId: 'r',
+      startedAt: '2026-11-23T10:00:00.000Z',
+      touches: [],
+      before: {},
+      operations: [{ operation: 'o', effect: 'write', args: ['x'.repeat(40_000)], result: 'done' }],
+      resumed: 0,
+    } as const;
+
+    const { record } = forgottenRow(engine.context(), parseResourceId(ACR), run, undefined);
+
+    expect(record).toMatchObject({
+      outcome: 'abandoned',
+      before: '{}',
+      operations: expect.stringMatching(/^{"tooLarge":\d+}$/),
+    });
+  });
+
   it('a plan that cannot be completed is recorded as far as it goes', async () => {
     engine = await startScene(addRequiredTags);
     engine.setEnvironment({ DOCKWARDEN_MODE: 'observe' });
