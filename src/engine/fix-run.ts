@@ -174,7 +174,7 @@ async function noteProgress(context: EngineContext, lease: WorkLease, run: OpenR
 type VerifiedRun = OpenRun & { readonly verifyingSince: string };
 
 /** Reads back; the outcome is what the resource says, never what the calls returned. */
-export async function verifyRun(context: EngineContext, input: RunInput, run: VerifiedRun): Promise<RunEnd> {
+async function verifyRun(context: EngineContext, input: RunInput, run: VerifiedRun): Promise<RunEnd> {
   let snapshot: Snapshot;
   try {
     snapshot = await input.read();

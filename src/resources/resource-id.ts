@@ -30,6 +30,8 @@ const NAMES: Readonly<Record<ResourceType, RegExp>> = {
   'Microsoft.ContainerService/managedClusters': /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i,
   'Microsoft.ContainerInstance/containerGroups': /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
 };
+/** `{namespace}/{type}`. */
+const TYPE = /^[a-z.]+\/[a-z]+$/i;
 /** A segment below the root is only dropped, so it may hold whatever some provider allows (`system:node`, blanks) but nothing that ends or hides a path. */
 const CHILD = /^[^\p{C}\p{Zl}\p{Zp}/\\?#%<>]+$/u;
 
@@ -50,7 +52,9 @@ export function parseResourceId(text: string): ResourceId {
     throw invalid(text, 'the resource group name is not valid');
   }
   if (name === undefined || segments.length % 2 !== 0) throw invalid(text, 'the number of segments is odd');
-  const type = coveredType(`${namespace}/${typeName}`);
+  const typeText = `${namespace}/${typeName}`;
+  // Policies forgive blanks around a type; an id becomes a URL and forgives nothing.
+  const type = TYPE.test(typeText) ? coveredType(typeText) : undefined;
   if (type === undefined) throw invalid(text, 'its type is not covered');
   if (!NAMES[type].test(name)) throw invalid(text, `the name is not valid for ${type}`);
   const id = `/${segments.slice(0, ROOT_SEGMENTS).join('/')}`;

@@ -173,6 +173,16 @@ describe('for any text', () => {
     );
   });
 
+  test('a blank around the type is no part of an id', () => {
+    const id =
+      '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers/Microsoft.ContainerService';
+
+    for (const type of ['managedClusters\t', ' managedClusters', 'managedClusters\u00a0', 'managedClusters\ufeff']) {
+      expect(typeof tryParse(`${id}/${type}/aks1`)).toBe('string');
+    }
+    expect(tryParse(`${id}/managedClusters/aks1`)).toMatchObject({ name: 'aks1' });
+  });
+
   test('the id that is kept has nothing in it that could change a URL', () => {
     fc.assert(
       fc.property(anyText, (text) => {
