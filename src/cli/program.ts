@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { readSettings } from '../app.ts';
+import { DockwardenError } from '../errors.ts';
 import { policies } from '../policy/catalogue.ts';
 import { remediations } from '../remediations/catalogue.ts';
+import type { Settings } from '../settings/settings.ts';
 import { version } from '../version.ts';
-import { evaluateResources, parseElements } from './evaluate.ts';
+import { evaluateResources, parseElements, reportInput } from './evaluate.ts';
 import { formatTable } from './format-table.ts';
 import { type Listing, listAudit, listFindings } from './list-records.ts';
 import { openStorage } from './storage-access.ts';
@@ -72,11 +74,19 @@ function createProgram(terminal: Terminal, setExitCode: (code: ExitCode) => void
     .argument('<file>', 'a file, or - for standard input; an element may carry "related": [ARM resources]')
     .addOption(formatOption())
     .action(async (file: string, { format }: FormatOptions) => {
-      const text = file === '-' ? await terminal.readInput() : readFileSync(file, 'utf8');
-      const records = evaluateResources(parseElements(text), readSettings(), new Date());
+      const elements = parseElements(file === '-' ? await terminal.readInput() : readText(file));
+      const settings = readSettings();
+      // What is missing decides about acting only, and nothing is done here.
+      printFindings(
+        terminal,
+        settings.findings.filter(({ problem }) => problem !== 'missing'),
+      );
+      const records = evaluateResources(elements, settings, new Date());
+      const { isUseless, notes } = reportInput(elements, records);
+      for (const note of notes) terminal.printError(`dockwarden: ${note}`);
       const rows = records.map((row) => [row.resourceId, row.policy, row.verdict, JSON.stringify(row.evidence)]);
       show(terminal, format, { records, headings: ['RESOURCE', 'POLICY', 'VERDICT', 'EVIDENCE'], rows });
-      if (records.some(({ verdict }) => verdict === 'violation')) setExitCode(1);
+      if (isUseless || records.some(({ verdict }) => verdict === 'violation')) setExitCode(1);
     });
 
   program
@@ -84,7 +94,11 @@ function createProgram(terminal: Terminal, setExitCode: (code: ExitCode) => void
     .description('list the policies, what fixes them, and the mode that the settings in the environment give')
     .addOption(formatOption())
     .action(({ format }: FormatOptions) => {
-      show(terminal, format, listPolicies());
+      const settings = readSettings();
+      printFindings(terminal, settings.findings);
+      if (format === 'table')
+        terminal.print('Modes as the settings in this environment give them, not those of a deployed app.\n');
+      show(terminal, format, listPolicies(settings));
     });
 
   program
@@ -119,6 +133,20 @@ function createProgram(terminal: Terminal, setExitCode: (code: ExitCode) => void
   return program;
 }
 
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new DockwardenError('INPUT_INVALID_MESSAGE', `no such file: ${file}`, { cause: error });
+    throw error;
+  }
+}
+
+function printFindings(terminal: Terminal, findings: Settings['findings']): void {
+  for (const { message } of findings) terminal.printError(`dockwarden: ${message}`);
+}
+
 function formatOption(): Option {
   return new Option('--format <format>', 'output format').choices(['table', 'json']).default('table');
 }
@@ -148,8 +176,7 @@ function parseSince(text: string): Date {
   return new Date(time);
 }
 
-function listPolicies(): Listing<unknown> {
-  const settings = readSettings();
+function listPolicies(settings: Settings): Listing<unknown> {
   const records = policies.map(({ id, title, severity, resource }) => {
     const remediation = remediations.find(({ fixes }) => fixes.id === id);
     const mode = remediation === undefined ? null : settings.modeOf(remediation.id);

@@ -91,7 +91,7 @@ describe('evaluate', () => {
     });
     expect(await run(['evaluate', join(folder, 'none.json')])).toMatchObject({
       exitCode: 1,
-      errors: expect.stringContaining('none.json'),
+      errors: `dockwarden: no such file: ${join(folder, 'none.json')}`,
     });
   });
 
@@ -108,6 +108,50 @@ describe('evaluate', () => {
       { verdict: 'unknown', evidence: { missing: 'properties' } },
       { verdict: 'unknown', evidence: { missing: 'properties' } },
     ]);
+  });
+
+  it('takes a list as ARM answers it, and the type from the id', async () => {
+    const { type: _type, ...untyped } = registry({ adminUserEnabled: true });
+
+    const { exitCode, out, errors } = await run(['evaluate', '-'], JSON.stringify({ value: [untyped] }));
+
+    expect({ exitCode, errors }).toEqual({ exitCode: 1, errors: '' });
+    expect(out).toContain('acr-admin-user-disabled');
+  });
+
+  it('names what is no resource, and exits 1 when nothing else is there', async () => {
+    const only = await run(['evaluate', '-'], '[7, {"name":"x"}, {"id":"x"}]');
+    const among = await run(['evaluate', '-'], JSON.stringify([{ ...registry(), id: undefined }, registry()]));
+
+    expect(only.exitCode).toBe(1);
+    for (const text of ['element 0', 'element 1', 'element 2']) expect(only.errors).toContain(text);
+    expect(among.exitCode).toBe(0);
+    expect(among.errors).toContain('element 0');
+    expect(among.out).not.toContain('undefined');
+  });
+
+  it('counts what no policy covers and exits 0', async () => {
+    const input = '[{"id":"x","type":"Microsoft.Storage/storageAccounts"}]';
+
+    expect(await run(['evaluate', '-'], input)).toMatchObject({
+      exitCode: 0,
+      errors: expect.stringContaining('1 of 1 elements'),
+    });
+  });
+
+  it('suspects resources that az flattened, and says when related is no array', async () => {
+    const flattened = { ...registry(), properties: undefined };
+
+    expect((await run(['evaluate', '-'], JSON.stringify(flattened))).errors).toContain('az resource show');
+    expect((await run(['evaluate', '-'], JSON.stringify({ ...cluster(), related: {} }))).errors).toContain('"related"');
+  });
+
+  it('places the error of an array that was cut short in the whole text', async () => {
+    const { exitCode, errors } = await run(['evaluate', '-'], '[\n  {"id": "a"},\n');
+
+    expect(exitCode).toBe(1);
+    expect(errors).toContain('not JSON');
+    expect(errors).not.toContain('line 1:');
   });
 
   it('judges whatever the modes and switches say', () => {
