@@ -26,7 +26,7 @@ export async function loginAz(environment: Readonly<Record<string, string>>, arm
     ['cloud', 'register', '--name', CLOUD, '--endpoint-resource-manager', arm],
     ['cloud', 'update', '--name', CLOUD, ...SUFFIXES],
     ['cloud', 'set', '--name', CLOUD],
-    ['login', '--identity', '--output', 'none'],
+    ['login', '--identity', '--output', 'none', '--only-show-errors'],
   ];
   for (const step of steps) {
     if (!(await runAz(step, environment, 'show'))) throw new Error(`az ${step.join(' ')} failed`);

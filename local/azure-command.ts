@@ -62,7 +62,7 @@ async function main(): Promise<number> {
   try {
     return request instanceof Error ? await printEnvironment(command) : await sendRequest(command, request);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(describeError(error));
     return EXIT.failed;
   }
 }
@@ -84,6 +84,14 @@ function fail(error: unknown): number {
   return EXIT.usage;
 }
 
+const ANY_ORIGIN = 'https://arm.invalid';
+
+/** "fetch failed" alone tells nothing: what stands behind it does. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
+}
+
 interface ArmRequest {
   readonly method: string;
   readonly path: string;
@@ -93,6 +101,8 @@ interface ArmRequest {
 function parseRequest([method = '', path = '', body, ...more]: readonly string[]): ArmRequest | Error {
   if (!METHODS.includes(method.toUpperCase())) return new Error(`'${method}' is neither a method nor env`);
   if (!path.startsWith('/')) return new Error('the path must start with /');
+  // `//host/x` and `/\\host/x` name another server, and the request carries a token.
+  if (new URL(path, ANY_ORIGIN).origin !== ANY_ORIGIN) return new Error('the path must not name another server');
   if (more.length > 0) return new Error(`too many arguments: put the JSON into quotes`);
   if (body !== undefined && !isJson(body)) return new Error('the body is not valid JSON: put it into single quotes');
   return { method: method.toUpperCase(), path, body };
@@ -112,6 +122,7 @@ async function printEnvironment({ directory, identity, run }: Command): Promise<
   const login = await loginAz(environment, run.arm);
   if (login === 'az-missing') console.error('az is not installed (Debian: apt-get install azure-cli): not signed in');
   if (login === 'signed-in') console.error(`az is signed in as ${identity}`);
+  console.log('# Ports and sign-ins change: repeat this after a restart of npm start.');
   console.log(formatExports(environment));
   return EXIT.ok;
 }

@@ -35,11 +35,14 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
       directory: { type: 'string' },
     },
   });
+  const port = parsePort('--port', values.port);
+  const armPort = parsePort('--arm-port', values['arm-port']);
+  if (port !== undefined && port === armPort) throw new Error('--port and --arm-port must differ');
   return {
     once: values.once,
     help: values.help,
-    port: parsePort('--port', values.port),
-    armPort: parsePort('--arm-port', values['arm-port']),
+    port,
+    armPort,
     directory: values.directory === undefined ? RUN_DIRECTORY : resolve(values.directory),
   };
 }

@@ -53,9 +53,16 @@ describe('options of npm start', () => {
     [['--port', '0'], "not '0'"],
     [['--arm-port', '65536'], "not '65536'"],
     [['--port'], '--port'],
+    [['--port', '8071', '--arm-port', '8071'], 'must differ'],
   ])('refuse %j', (args, message) => {
     expect(() => parseStartOptions(args)).toThrow(message);
   });
+});
+
+test.each(['//example.com/x', '/\\\\example.com/x'])('a raw request to another server is refused: %s', async (path) => {
+  const command = promisify(execFile)(process.execPath, ['local/azure-command.ts', 'GET', path]);
+
+  await expect(command).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('another server') });
 });
 
 describe('run.json', () => {
