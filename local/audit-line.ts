@@ -17,7 +17,9 @@ function describe(record: AuditRecord): string | undefined {
   const { decision, error, outcome, reason, stage } = record;
   switch (stage) {
     case 'outcome':
-      return outcome === 'fixed' ? `fixed in ${formatLatency(record)}` : `${outcome}: ${shorten(error ?? reason)}`;
+      if (outcome === 'fixed') return `fixed in ${formatLatency(record)}`;
+      if (outcome === 'locked') return `locked: a management lock forbids it: ${shortenFromEnd(error ?? reason)}`;
+      return `${outcome}: ${shorten(error ?? reason)}`;
     case 'decision':
       return `${decision}: ${describeReason(reason)}${error === undefined ? '' : `, ${shorten(error)}`}`;
     case 'intent':
@@ -26,9 +28,11 @@ function describe(record: AuditRecord): string | undefined {
     case 'approval':
     case 'operator':
     case 'ticket':
+      return `${stage}: ${shorten(error ?? reason)}`;
     case 'input':
     case 'configuration':
-      return `${stage}: ${shorten(error ?? reason)}`;
+      // The ids in them are what was wrong.
+      return `${stage}: ${cut(error ?? reason ?? '')}`;
   }
 }
 
@@ -51,10 +55,25 @@ function describeActor(type: string | undefined): string {
   return type?.toLowerCase() ?? 'unknown kind';
 }
 
+const LONGEST = 110;
+
 /** Errors of Azure are paragraphs, ids are lines: a person wants the last part of an id and the first sentence. */
 function shorten(text: string | undefined): string {
-  const names = (text ?? '').replaceAll(/\/subscriptions\/[^\s,'"]*\/([^/\s,'"]+)/gi, '$1');
-  return names.length > 110 ? `${names.slice(0, 107)}...` : names;
+  return cut(nameIds(text));
+}
+
+/** Azure's text about a lock begins with who asked for what, and ends with the locks. */
+function shortenFromEnd(text: string | undefined): string {
+  const names = nameIds(text);
+  return names.length > LONGEST ? `...${names.slice(-(LONGEST - 3))}` : names;
+}
+
+function nameIds(text: string | undefined): string {
+  return (text ?? '').replaceAll(/\/subscriptions\/[^\s,'"]*\/([^/\s,'"]+)/gi, '$1');
+}
+
+function cut(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 3)}...` : text;
 }
 
 function formatTime(time: string): string {

@@ -41,12 +41,28 @@ test.each([
     }),
     'ticket: dependants-found, used by batch',
   ],
+  [
+    'an id that could not be read, whole',
+    row({
+      stage: 'input',
+      error: "'/subscriptions/x/resourceGroups/g/providers/a/b/c': the subscription id is not a GUID",
+    }),
+    "input: '/subscriptions/x/resourceGroups/g/providers/a/b/c': the subscription id is not a GUID",
+  ],
   ['a message that could not be read', row({ stage: 'input', reason: 'poison' }), 'input: poison'],
 ])('%s', (_what, record, expected) => {
   const line = formatAuditLine(record);
 
   expect(line).toMatch(/^\d\d:\d\d:00 {2}contosoacr {5}acr-admin-user-disabled {5}/);
   expect(line?.endsWith(`  ${expected}`)).toBe(true);
+});
+
+test('a lock is called a lock, with the end of the text that names it', () => {
+  const error = `The scope cannot perform write operation because ${'x'.repeat(200)} scope(s) are locked: 'rg-lock'.`;
+  const line = formatAuditLine(row({ outcome: 'locked', error }));
+
+  expect(line).toContain('locked: a management lock forbids it');
+  expect(line).toContain("'rg-lock'");
 });
 
 test('an intent is told by its outcome', () => {
