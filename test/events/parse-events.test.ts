@@ -229,7 +229,9 @@ describe('the writer', () => {
   test('is named only when the operator asked for names', () => {
     const message = readFixture('arm-registry-write-by-user.eventgrid.json');
 
-    expect(causeOf(parseOne(message, { actorNames: true })).cause.actor?.name).toBe('ann@example.com');
+    expect(causeOf(parseOne(message, { actorNames: true })).cause.actor?.name).toBe(
+      'platform-operator@contoso.example',
+    );
     expect(causeOf(parseOne(message)).cause.actor).not.toHaveProperty('name');
   });
 

@@ -12,7 +12,12 @@ const cause: Cause = {
   id: 'e1',
   time: '2026-11-02T18:38:04.611Z',
   operation: 'Microsoft.ContainerRegistry/registries/write',
-  actor: { id: 'aaaaaaaa-0000-4000-8000-000000000001', type: 'User', application: 'a1', name: 'ann@example.com' },
+  actor: {
+    id: 'aaaaaaaa-0000-4000-8000-000000000001',
+    type: 'User',
+    application: 'a1',
+    name: 'platform-operator@contoso.example',
+  },
   correlationId: 'c1',
   deleted: true,
 };

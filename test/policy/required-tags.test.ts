@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { fillTemplate, requiredTags, TAG_LIMITS } from '../../src/policy/aks/required-tags.ts';
 
 const parse = (text: string) => requiredTags.parse(text);
-const values = { subscriptionId: 'sub', resourceGroup: 'rg1', creator: 'ada@contoso.com' };
+const values = { subscriptionId: 'sub', resourceGroup: 'rg1', creator: 'platform-operator@contoso.example' };
 
 describe('AKS_REQUIRED_TAGS', () => {
   test('takes a default, none, and a default among allowed values', () => {
@@ -72,7 +72,7 @@ describe('AKS_REQUIRED_TAGS', () => {
 describe('a template', () => {
   test('is filled', () => {
     expect(fillTemplate('{creator} in {resourceGroup} of {subscriptionId}', values)).toBe(
-      'ada@contoso.com in rg1 of sub',
+      'platform-operator@contoso.example in rg1 of sub',
     );
     expect(fillTemplate('4711', values)).toBe('4711');
   });
