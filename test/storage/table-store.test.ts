@@ -93,6 +93,19 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
     expect(await store.replace({ partitionKey: 'p', rowKey: 'other' }, { a: 3 }, String(version))).toBe(false);
   });
 
+  it('refuses a cell that is too long, and the same row twice in one transaction', async () => {
+    const store = create();
+    const twice = [
+      { rowKey: 'r', columns: {} },
+      { rowKey: 'r', columns: {} },
+    ];
+
+    await store.insert(KEY, { text: 'x'.repeat(32_000) });
+    const long = store.insert({ ...KEY, rowKey: 'long' }, { text: 'x'.repeat(32_769) });
+    await expect(long).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(store.putAll('p', twice)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+
   it('lets exactly one of several replace the same version', async () => {
     const store = create();
     const version = String(await store.insert(KEY, { a: 0 }));
