@@ -17,7 +17,10 @@ export interface Listing<T> {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Audit rows of a period, newest first. */
+/** Longest text of column DETAIL. */
+const MAX_DETAIL = 60;
+
+/** Audit rows of a period, newest first, also those of one run. */
 export async function listAudit(
   audit: AuditLog,
   filter: AuditFilter,
@@ -27,10 +30,12 @@ export async function listAudit(
   const records: (AuditRecord & AuditKey)[] = [];
   for await (const record of audit.list(filter.since, until, onInvalid))
     if (isWanted(record, filter)) records.push(record);
+  // Keys sort by the start of the run. Equal times keep the order of the table, reversed: it has the earlier stage first.
+  const sorted = records.toReversed().toSorted((one, other) => Date.parse(other.time) - Date.parse(one.time));
   return {
-    records,
-    headings: ['TIME', 'STAGE', 'RESOURCE', 'POLICY', 'RESULT', 'REASON', 'LAST CHANGED BY'],
-    rows: records.map((record) => [
+    records: sorted,
+    headings: ['TIME', 'STAGE', 'RESOURCE', 'POLICY', 'RESULT', 'REASON', 'LAST CHANGED BY', 'DETAIL'],
+    rows: sorted.map((record) => [
       record.time,
       record.stage,
       record.resourceName ?? '-',
@@ -38,8 +43,13 @@ export async function listAudit(
       record.outcome ?? record.decision ?? '-',
       record.reason ?? '-',
       record.actor ?? '-',
+      shorten(record.error ?? '-'),
     ]),
   };
+}
+
+function shorten(text: string): string {
+  return text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL - 3)}...` : text;
 }
 
 function isWanted(record: AuditRecord, { resource, policy, outcome }: AuditFilter): boolean {

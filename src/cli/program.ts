@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { readSettings } from '../app.ts';
+import { outcomes } from '../audit/audit-log.ts';
 import { DockwardenError } from '../errors.ts';
 import { policies } from '../policy/catalogue.ts';
 import { remediations } from '../remediations/catalogue.ts';
@@ -27,6 +28,7 @@ interface FormatOptions {
 
 interface StorageOptions extends FormatOptions {
   readonly storageAccount?: string;
+  readonly directory: string;
 }
 
 interface AuditOptions extends StorageOptions {
@@ -108,12 +110,13 @@ function createProgram(terminal: Terminal, setExitCode: (code: ExitCode) => void
     .description('list audit rows, newest first')
     .addOption(sinceOption())
     .option('--resource <text>', 'resource id or name')
-    .option('--policy <id>', 'policy id')
-    .option('--outcome <outcome>', 'outcome of a run, for example fixed or denied')
+    .addOption(new Option('--policy <id>', 'policy id').choices(policies.map(({ id }) => id)))
+    .addOption(new Option('--outcome <outcome>', 'outcome of a run').choices(outcomes))
     .addOption(accountOption())
+    .addOption(directoryOption())
     .addOption(formatOption())
-    .action(async ({ format, storageAccount, ...filter }: AuditOptions) => {
-      const { audit } = openStorage(storageAccount);
+    .action(async ({ format, storageAccount, directory, ...filter }: AuditOptions) => {
+      const { audit } = openStorage(storageAccount, directory);
       show(terminal, format, await listAudit(audit, filter, new Date(), warnAboutRow(terminal)));
     });
 
@@ -124,9 +127,10 @@ function createProgram(terminal: Terminal, setExitCode: (code: ExitCode) => void
     .description('list findings')
     .addOption(new Option('--status <status>', 'which findings').choices(['open', 'closed', 'all']).default('open'))
     .addOption(accountOption())
+    .addOption(directoryOption())
     .addOption(formatOption())
-    .action(async ({ format, storageAccount, status }: StorageOptions & { readonly status: string }) => {
-      const { findings } = openStorage(storageAccount);
+    .action(async ({ format, storageAccount, directory, status }: StorageOptions & { readonly status: string }) => {
+      const { findings } = openStorage(storageAccount, directory);
       show(terminal, format, await listFindings(findings, status, warnAboutRow(terminal)));
     });
 
@@ -156,6 +160,10 @@ function accountOption(): Option {
     '--storage-account <name>',
     'storage account of a deployed app (default: the settings in the environment, else the local run of "npm start")',
   );
+}
+
+function directoryOption(): Option {
+  return new Option('--directory <path>', 'where "npm start" keeps its run.json').default('.dockwarden');
 }
 
 function sinceOption(): Option {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import tls from 'node:tls';
 import { DefaultAzureCredential, ManagedIdentityCredential } from '@azure/identity';
 import * as z from 'zod';
@@ -8,6 +9,7 @@ import { DockwardenError } from '../errors.ts';
 
 /** What a running `npm start` tells about itself. */
 const RunFile = z.object({
+  pid: z.number(),
   arm: z.string(),
   caFile: z.string(),
   identities: z.record(z.string(), z.object({ endpoint: z.string(), header: z.string() })),
@@ -16,16 +18,22 @@ const RunFile = z.object({
 
 /**
  * The tables of the app that is asked about: a named storage account or the one in the environment, signed in as whoever runs the
- * command; else the local run that `npm start` describes in `.dockwarden/run.json`.
+ * command; else the local run that `npm start` describes in the `run.json` of its folder.
  */
-export function openStorage(account: string | undefined): Pick<EngineContext, 'audit' | 'findings'> {
+export function openStorage(account: string | undefined, directory: string): Pick<EngineContext, 'audit' | 'findings'> {
   const environment = readEnvironment();
   const settings = readSettings(account === undefined ? environment : { AzureWebJobsStorage__accountName: account });
   if (settings.storage.table !== undefined) return createConnections(new DefaultAzureCredential(), settings);
-  const run = readRunFile('.dockwarden/run.json');
+  const file = join(directory, 'run.json');
+  const run = readRunFile(file);
+  if (!isAlive(run.pid)) {
+    throw new DockwardenError(
+      'CONFIG_MISSING',
+      `${file} was left behind by an "npm start" that is gone: start it again, or give --storage-account`,
+    );
+  }
   const operator = run.identities['operator'];
-  if (operator === undefined)
-    throw new DockwardenError('CONFIG_MISSING', '.dockwarden/run.json names no identity "operator"');
+  if (operator === undefined) throw new DockwardenError('CONFIG_MISSING', `${file} names no identity "operator"`);
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(run.caFile, 'utf8')]);
   process.env['IDENTITY_ENDPOINT'] = operator.endpoint;
   process.env['IDENTITY_HEADER'] = operator.header;
@@ -34,6 +42,16 @@ export function openStorage(account: string | undefined): Pick<EngineContext, 'a
     armEndpoint: run.arm,
     storage: run.storage,
   });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process may not be signalled, but is there.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 function readRunFile(file: string): z.infer<typeof RunFile> {

@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { evaluateResources, parseElements } from '../../src/cli/evaluate.ts';
 import { formatTable } from '../../src/cli/format-table.ts';
+import { listAudit } from '../../src/cli/list-records.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { registry } from '../../src/policy/acr/registry-example.ts';
 import { cluster } from '../../src/policy/aks/cluster-example.ts';
@@ -203,6 +204,8 @@ describe('the command line', () => {
       ['evaluate', '--format', 'xml', '-'],
       ['audit', 'list', '--since', 'yesterday'],
       ['findings', 'list', '--status', 'lost'],
+      ['audit', 'list', '--outcome', 'fixt'],
+      ['audit', 'list', '--policy', 'acr-admin'],
       [],
     ]) {
       const { exitCode, errors } = await run(args);
@@ -226,6 +229,37 @@ describe('the command line', () => {
     expect(exitCode).toBe(0);
     for (const { id } of policies) expect(out).toContain(id);
     expect(JSON.parse((await run(['policies', '--format', 'json'])).out)).toHaveLength(policies.length);
+  });
+
+  it('says that a run file was left behind by a process that is gone', async () => {
+    const left = { pid: 2 ** 30, arm: '', caFile: '', identities: {}, storage: { blob: '', queue: '', table: '' } };
+    await writeFile(join(folder, 'run.json'), JSON.stringify(left));
+
+    expect(await run(['audit', 'list', '--directory', folder])).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringContaining('left behind'),
+    });
+  });
+
+  it('lists audit rows newest first, also within a run, with what stands behind them', async () => {
+    const row = { stage: 'outcome', partitionKey: 'p', rowKey: 'r' } as const;
+    const rows = [
+      { ...row, time: '2026-11-23T10:00:00.000Z', stage: 'intent' as const },
+      { ...row, time: '2026-11-23T10:00:02.000Z', error: 'x'.repeat(200) },
+      { ...row, time: '2026-11-23T10:00:01.000Z', error: 'no role' },
+    ];
+    const audit = {
+      append: async () => await Promise.resolve(),
+      find: async () => await Promise.resolve(undefined),
+      list: async function* list() {
+        yield* await Promise.resolve(rows);
+      },
+    };
+
+    const listing = await listAudit(audit, { since: new Date(0) }, now, () => undefined);
+
+    expect(listing.rows.map(([time]) => time?.slice(17, 19))).toEqual(['02', '01', '00']);
+    expect(listing.rows.map((cells) => cells.at(-1)?.length)).toEqual([60, 7, 1]);
   });
 
   it('shows control characters of a name as question marks', () => {
