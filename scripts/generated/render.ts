@@ -2,7 +2,7 @@ import { engineReads } from '../../src/azure/resources.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
-import { describeSettings } from '../../src/settings/catalogue.ts';
+import { describeSettings, listSettings } from '../../src/settings/catalogue.ts';
 import { loadPolicyCases } from '../load-cases.ts';
 import { code, table } from './markdown.ts';
 import { renderPolicyPage } from './policy-page.ts';
@@ -15,6 +15,7 @@ export const generatedFolders = ['docs/policies', 'docs/remediations', 'infra/ge
 
 /** Every generated file: path relative to the project → content. */
 export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
+  const catalogue = { policies, remediations };
   const cases = new Map((await loadPolicyCases()).map(({ content }) => [content.policy.id, content.cases]));
   return new Map([
     ...policies.map((policy): [string, string] => [
@@ -25,7 +26,7 @@ export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
       `docs/remediations/${remediation.id}.md`,
       renderRemediationPage(remediation),
     ]),
-    ['docs/settings.md', renderSettingsPage(describeSettings({ policies, remediations }))],
+    ['docs/settings.md', renderSettingsPage(describeSettings(catalogue), listSettings(catalogue))],
     ['infra/generated/roles.json', `${JSON.stringify(deriveRoles(engineReads, remediations), undefined, 2)}\n`],
   ]);
 }
