@@ -9,7 +9,7 @@ import { keepBody } from './poison.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Writes of one row that may collide before the message is given back. */
-const MAX_COLLISIONS = 10;
+const MAX_COLLISIONS = 50;
 
 /** What became of the events in one message. */
 export interface Accepted {
@@ -73,10 +73,9 @@ async function markDirty(context: EngineContext, resourceId: ResourceId, cause: 
       row === undefined
         ? await context.work.insert(resourceId, marked)
         : await context.work.replace(resourceId, marked, row.etag);
-    if (written !== undefined) {
-      await context.queue.send(formatWorkMessage({ resourceId }), 0);
-      return;
-    }
+    if (written === undefined) continue;
+    await context.queue.send(formatWorkMessage({ resourceId }), 0);
+    return;
   }
   throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', {
     resourceId: resourceId.id,

@@ -77,8 +77,8 @@ export class WorkLease {
       const leased = { ...marked, leaseOwner: owner, leaseUntil: after(now, LIMITS.lease) };
       const written =
         row === undefined ? await work.insert(resource, leased) : await work.replace(resource, leased, row.etag);
-      if (written !== undefined)
-        return { result: 'leased', lease: new WorkLease(work, clock, resource, owner, written) };
+      if (written === undefined) continue;
+      return { result: 'leased', lease: new WorkLease(work, clock, resource, owner, written) };
     }
     throw new DockwardenError('STORAGE_UNAVAILABLE', 'the work row is written by others all the time', {
       resourceId: resource.id,

@@ -449,7 +449,9 @@ describe('whatever arrives', () => {
     expect(names.length).toBeGreaterThan(20);
     for (const name of names) {
       const text = JSON.stringify(parseEvents(readFixture(name), { actorNames: false }));
-      expect(text).not.toMatch(/to-drop|platform-operator|Platform|203\.0\.113|S-1-5|user_impersonation|example|sts\.windows|claims/);
+      expect(text).not.toMatch(
+        /to-drop|platform-operator|Platform|203\.0\.113|S-1-5|user_impersonation|example|sts\.windows|claims/,
+      );
     }
   });
 
