@@ -74,7 +74,7 @@ export function parameterSetting<V>(parameter: Parameter<V>): Setting<V> {
     default: parameter.default,
     examples: parameter.examples,
     parse: (text) => parameter.parse(text),
-    consequence: 'the default is used, and what depends on it does not go further than observe',
+    consequence: 'a policy that needs it cannot judge, and no remediation that depends on it goes further than observe',
   };
 }
 
