@@ -11,6 +11,7 @@ export const auditStages = [
   'undo',
   'approval',
   'operator',
+  'notice',
   'ticket',
   'input',
   'configuration',
@@ -69,6 +70,8 @@ export const AuditRecord = z.object({
   /** Only with `AUDIT_ACTOR_NAMES=on`. */
   actorName: text(),
   correlationId: text(),
+  /** Who approved the run: object id of a person whom the platform verified, or `key:<fingerprint>` of the function key. */
+  approvedBy: text(),
   /** Evidence of the violation. */
   evidence: text(),
   /** Touched paths before the fix (JSON Pointer → value; absent paths are left out). */

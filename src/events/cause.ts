@@ -11,6 +11,13 @@ export interface Actor {
   readonly name?: string;
 }
 
+/** What an operator wants to be done with a resource, under its lease. */
+export type OperatorRequest =
+  /** Take back what this run changed. */
+  | { readonly action: 'undo'; readonly runId: string }
+  /** End the quarantine of this policy's finding. */
+  | { readonly action: 'release'; readonly policyId: string };
+
 /** Why a resource is looked at. Nothing downstream ever sees the raw event. */
 export interface Cause {
   readonly kind: 'event' | 'alert' | 'sweep' | 'operator';
@@ -25,6 +32,8 @@ export interface Cause {
   readonly correlationId?: string;
   /** The event says that the resource itself was deleted. */
   readonly deleted?: true;
+  /** Only with kind `operator`. */
+  readonly request?: OperatorRequest;
 }
 
 /** The same shapes for what comes back from a queue; fields that are not listed are dropped. */
@@ -35,6 +44,11 @@ const Actor = z.object({
   name: z.exactOptional(z.string()),
 });
 
+const OperatorRequest = z.discriminatedUnion('action', [
+  z.object({ action: z.literal('undo'), runId: z.string() }),
+  z.object({ action: z.literal('release'), policyId: z.string() }),
+]);
+
 /** Reads a cause that was stored or queued. */
 export const Cause = z.object({
   kind: z.enum(['event', 'alert', 'sweep', 'operator']),
@@ -44,4 +58,5 @@ export const Cause = z.object({
   actor: z.exactOptional(Actor),
   correlationId: z.exactOptional(z.string()),
   deleted: z.exactOptional(z.literal(true)),
+  request: z.exactOptional(OperatorRequest),
 }) satisfies z.ZodType<Cause>;
