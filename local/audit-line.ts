@@ -27,6 +27,7 @@ function describe(record: AuditRecord): string | undefined {
     case 'undo':
     case 'approval':
     case 'operator':
+    case 'notice':
     case 'ticket':
       return `${stage}: ${shorten(error ?? reason)}`;
     case 'input':

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,12 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type AppSettings, createAppSettings, ENFORCE_ALL, type StorageEndpoints } from './app-settings.ts';
 import type { IdentityDefinition } from './azure/identities.ts';
-import { createSampleIdentities, createSampleSubscription } from './azure/sample-subscription.ts';
+import { assignProductRole, createSampleIdentities, createSampleSubscription } from './azure/sample-subscription.ts';
 import { type AzureSimulator, startAzureSimulator } from './azure/simulator.ts';
 import { type Azurite, startAzurite } from './azurite.ts';
 import { type Certificates, createCertificates } from './certificates.ts';
 import { createQueueDestination, createWebhookDestination } from './event-grid/destinations.ts';
 import { createEventGrid, type EventGrid } from './event-grid/event-grid.ts';
+import type { HostKeys } from './host/keys.ts';
 import type { LogLine } from './host/log.ts';
 import { type HostProcess, startHost } from './host/process.ts';
 import { readProductActions } from './product-actions.ts';
@@ -46,6 +48,8 @@ export interface LocalEnvironment {
   readonly eventGrid: EventGrid;
   readonly storage: StorageEndpoints;
   readonly caFile: string;
+  /** Opens the app's functions of level `function`. */
+  readonly functionKey: string;
   /** The present one: `restartHost` makes another. */
   readonly host: () => HostProcess;
   /** Ends the host if it still runs, and starts it again with these changes to the settings: what a changed app setting does in Azure. */
@@ -106,7 +110,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
     const simulator = await startAzureSimulator({
       certificates,
       seed: createSampleSubscription(),
-      identities: [...createSampleIdentities(await readProductActions()), EVENT_GRID],
+      // The product gets its role with its settings, before the host starts.
+      identities: [...createSampleIdentities([]), EVENT_GRID],
       onEvent: (event) => eventGrid.publish(event),
       ...(armPort !== undefined && { port: armPort }),
       ...(recordTo !== undefined && { recordTo }),
@@ -114,11 +119,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
     stops.push(async () => await simulator.stop());
 
     onProgress('Functions host with the built app');
-    const hosts = await startHosts(options, { certificates, simulator, storage, reportCrash });
+    const keys = { master: createKey(), function: createKey(), eventgrid: createKey() };
+    const hosts = await startHosts(options, { certificates, simulator, storage, keys, reportCrash });
     stops.push(async () => await hosts.stop());
 
     onProgress('Event Grid subscription');
-    await subscribe(eventGrid, simulator, storage, options.delivery === 'webhook' ? hosts.current().url : undefined);
+    const webhook = `${hosts.current().url}/runtime/webhooks/eventgrid?functionName=resourceEventsWebhook&code=${keys.eventgrid}`;
+    await subscribe(eventGrid, simulator, storage, options.delivery === 'webhook' ? webhook : undefined);
     stops.push(async () => {
       eventGrid.close();
       await eventGrid.idle();
@@ -128,9 +135,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
       eventGrid,
       storage,
       caFile: certificates.caFile,
+      functionKey: keys.function,
       host: () => hosts.current(),
       restartHost: async (changes) => await hosts.restart(changes),
-      sweep: async () => await startSweep(hosts.current().url),
+      sweep: async () => await startSweep(hosts.current().url, keys.master),
       crashed: crash.promise,
       stop,
     };
@@ -162,11 +170,18 @@ interface HostParts {
   readonly certificates: Certificates;
   readonly simulator: AzureSimulator;
   readonly storage: StorageEndpoints;
+  readonly keys: HostKeys;
   readonly reportCrash: (what: string) => void;
 }
 
+/** As long as those that Azure makes. */
+function createKey(): string {
+  return randomBytes(40).toString('base64url');
+}
+
 /** The app in its host; one at a time. */
-async function startHosts(options: EnvironmentOptions, { certificates, simulator, storage, reportCrash }: HostParts) {
+async function startHosts(options: EnvironmentOptions, parts: HostParts) {
+  const { certificates, simulator, storage, keys, reportCrash } = parts;
   const { directory, functionsPort = 0, receiveVisibilitySeconds } = options;
   const queues = new QueueServiceClient(storage.queue, simulator.credential('dockwarden'));
   for (const name of QUEUES) await queues.getQueueClient(name).createIfNotExists();
@@ -184,11 +199,13 @@ async function startHosts(options: EnvironmentOptions, { certificates, simulator
   let expected: HostProcess | undefined;
 
   async function start(port: number): Promise<HostProcess> {
+    simulator.identity('dockwarden').roleAssignments = assignProductRole(await readProductActions(settings));
     const host = await startHost({
       app: deployFolder,
       env: settings,
       port,
       caFile: certificates.caFile,
+      keys,
       onLog: log,
       ...(receiveVisibilitySeconds !== undefined && { receiveVisibilitySeconds }),
     });
@@ -230,21 +247,23 @@ async function subscribe(
   eventGrid: EventGrid,
   simulator: AzureSimulator,
   storage: StorageEndpoints,
-  functionsUrl: string | undefined,
+  webhook: string | undefined,
 ): Promise<void> {
   const queue = new QueueServiceClient(storage.queue, simulator.credential(EVENT_GRID.name)).getQueueClient(
     EVENT_QUEUE,
   );
   const destination =
-    functionsUrl === undefined
+    webhook === undefined
       ? createQueueDestination({ queue, messageTimeToLiveSeconds: -1 })
-      : createWebhookDestination({
-          url: `${functionsUrl}/runtime/webhooks/eventgrid?functionName=resourceEventsWebhook`,
-        });
+      : createWebhookDestination({ url: webhook });
   await eventGrid.subscribe({ name: EVENT_SUBSCRIPTION, destination, filter: { includedEventTypes: EVENT_TYPES } });
 }
 
-async function startSweep(functionsUrl: string): Promise<void> {
-  const response = await fetch(`${functionsUrl}/admin/functions/sweep`, { method: 'POST', body: '{"input":""}' });
+async function startSweep(functionsUrl: string, masterKey: string): Promise<void> {
+  const response = await fetch(`${functionsUrl}/admin/functions/sweep`, {
+    method: 'POST',
+    headers: { 'x-functions-key': masterKey },
+    body: '{"input":""}',
+  });
   if (response.status !== 202) throw new Error(`the sweep was not started: ${response.status}`);
 }

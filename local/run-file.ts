@@ -14,6 +14,8 @@ export const RunFile = z.object({
   identities: z.record(z.string(), z.object({ endpoint: z.string(), header: z.string() })),
   /** Base address of the Functions host. */
   functions: z.string(),
+  /** Opens its functions of level `function`; absent = they are open. */
+  functionKey: z.exactOptional(z.string()),
   storage: z.object({ blob: z.string(), queue: z.string(), table: z.string(), account: z.string() }),
   subscriptionId: z.string(),
 });
@@ -37,7 +39,7 @@ export async function findRun(directory: string): Promise<RunFile | undefined> {
 /** Readers see either the whole file or none. */
 export async function writeRunFile(directory: string, run: RunFile): Promise<void> {
   const draft = join(directory, `run.json.${run.pid}`);
-  // It holds the headers that stand for sign-ins.
+  // It holds a key, and the headers that stand for sign-ins.
   await writeFile(draft, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   await rename(draft, fileIn(directory));
 }

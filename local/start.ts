@@ -133,6 +133,7 @@ async function announce(environment: LocalEnvironment, directory: string): Promi
     caFile,
     identities: Object.fromEntries(IDENTITIES.map((name) => [name, simulator.identityEndpoint(name)])),
     functions,
+    functionKey: environment.functionKey,
     storage: { ...storage, account: new URL(storage.blob).pathname.slice(1) },
     subscriptionId: SAMPLE_SUBSCRIPTION_ID,
   });

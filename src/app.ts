@@ -9,7 +9,9 @@ import { recordConfigurationFindings } from './engine/configuration.ts';
 import type { Clock, EngineContext, Log } from './engine/ports.ts';
 import { DockwardenError, isDockwardenError } from './errors.ts';
 import { createTableFindings } from './findings/table-findings.ts';
+import { createTableApprovals } from './guards/approvals.ts';
 import { createTableSweepRecords } from './guards/sweep-record.ts';
+import { createTableBreakers } from './guards/table-breakers.ts';
 import { createPoisonStore } from './poison/poison-store.ts';
 import { policies } from './policy/catalogue.ts';
 import { remediations } from './remediations/catalogue.ts';
@@ -20,7 +22,10 @@ import { createTableWorkItems } from './work/table-work-items.ts';
 import { createWorkQueue } from './work/work-queue.ts';
 
 /** Clients and stores; they keep tokens and connections, and nothing that a second instance would need. */
-type Connections = Pick<EngineContext, 'clients' | 'audit' | 'findings' | 'work' | 'queue' | 'sweeps' | 'poison'>;
+type Connections = Pick<
+  EngineContext,
+  'clients' | 'audit' | 'findings' | 'work' | 'queue' | 'sweeps' | 'breakers' | 'approvals' | 'poison'
+>;
 
 const systemClock: Clock = { now: () => new Date() };
 
@@ -49,7 +54,7 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     policies,
     remediations,
     version,
-    newRunId: () => ulid(),
+    newRunId: (start) => ulid(start.getTime()),
     get clients() {
       return connect(settings).clients;
     },
@@ -67,6 +72,12 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     },
     get sweeps() {
       return connect(settings).sweeps;
+    },
+    get breakers() {
+      return connect(settings).breakers;
+    },
+    get approvals() {
+      return connect(settings).approvals;
     },
     get poison() {
       return connect(settings).poison;
@@ -117,13 +128,16 @@ export function createConnections(
         retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
       }),
     );
+  const guards = table('guards');
   const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
   return {
     clients: createAzureClients({ credential, endpoint: armEndpoint, scope: tokenScope }),
     audit: createTableAuditLog(table('audit')),
     findings: createTableFindings(table('findings')),
     work: createTableWorkItems(table('work')),
-    sweeps: createTableSweepRecords(table('guards')),
+    sweeps: createTableSweepRecords(guards),
+    breakers: createTableBreakers(guards),
+    approvals: createTableApprovals(guards),
     queue: createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/work`, credential, { retryOptions })),
     poison: createPoisonStore(
       new ContainerClient(`${required(storage.blob, 'blob')}/poison`, credential, { retryOptions }),

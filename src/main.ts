@@ -2,6 +2,7 @@ import { type FunctionName, registerHealth } from './functions/health.ts';
 import { registerReconcilePoison, registerResourceEventsPoison } from './functions/poison.ts';
 import { registerReconcile } from './functions/reconcile.ts';
 import { registerResourceEvents, registerResourceEventsWebhook } from './functions/resource-events.ts';
+import { registerReview } from './functions/review.ts';
 import { registerSweep } from './functions/sweep.ts';
 
 // Nothing may be read or built here: an exception at import leaves the app with no functions at all, and no crash.
@@ -13,6 +14,7 @@ const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
   reconcile: registerReconcile,
   reconcilePoison: registerReconcilePoison,
   sweep: registerSweep,
+  review: registerReview,
   health: (name) => {
     registerHealth(name, registered);
   },

@@ -1,4 +1,4 @@
-import type { IdentityDefinition } from './identities.ts';
+import type { IdentityDefinition, RoleAssignment } from './identities.ts';
 import { AZURE_CLI_CLIENT_ID } from './identities.ts';
 import { sampleClusters } from './sample-clusters.ts';
 import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID, sampleId } from './sample-ids.ts';
@@ -36,15 +36,19 @@ export function createSampleSubscription(): Seed {
   };
 }
 
-/** Who acts in the sample: the product, a person with the Azure CLI, and a pipeline that owns `contosoci`. */
-export function createSampleIdentities(
-  productActions: readonly string[] = [
-    '*/read',
-    'Microsoft.ContainerRegistry/registries/*',
-    'Microsoft.Resources/tags/*',
-  ],
-): IdentityDefinition[] {
-  const scope = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
+const SUBSCRIPTION_SCOPE = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
+
+/** What a deployment assigns to the product's identity. Refuses wildcards: whatever runs with one proves nothing about the generated roles. */
+export function assignProductRole(actions: readonly string[]): readonly RoleAssignment[] {
+  const wildcard = actions.find((action) => action.includes('*'));
+  if (wildcard !== undefined) throw new Error(`the role of the product may not hold a wildcard: ${wildcard}`);
+  return [{ scope: SUBSCRIPTION_SCOPE, actions, roleName: 'Dockwarden Remediator' }];
+}
+
+/**
+ * Who acts in the sample: the product with exactly these actions, a person with the Azure CLI, and a pipeline that owns `contosoci`.
+ */
+export function createSampleIdentities(productActions: readonly string[]): IdentityDefinition[] {
   return [
     {
       name: 'dockwarden',
@@ -52,7 +56,7 @@ export function createSampleIdentities(
       clientId: '00000000-0000-4000-8000-0000000000d2',
       principalType: 'ServicePrincipal',
       displayName: 'id-dockwarden',
-      roleAssignments: [{ scope, actions: productActions, roleName: 'Dockwarden Remediator' }],
+      roleAssignments: assignProductRole(productActions),
     },
     {
       name: 'operator',
@@ -61,7 +65,7 @@ export function createSampleIdentities(
       principalType: 'User',
       upn: 'platform-operator@contoso.example',
       displayName: 'Platform operator',
-      roleAssignments: [{ scope, actions: ['*'], roleName: 'Owner' }],
+      roleAssignments: [{ scope: SUBSCRIPTION_SCOPE, actions: ['*'], roleName: 'Owner' }],
     },
     {
       name: 'automation',
@@ -69,7 +73,7 @@ export function createSampleIdentities(
       clientId: '00000000-0000-4000-8000-0000000000f2',
       principalType: 'ServicePrincipal',
       displayName: 'sp-platform-pipeline',
-      roleAssignments: [{ scope, actions: ['*'], roleName: 'Contributor' }],
+      roleAssignments: [{ scope: SUBSCRIPTION_SCOPE, actions: ['*'], roleName: 'Contributor' }],
     },
   ];
 }

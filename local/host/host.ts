@@ -76,6 +76,7 @@ export async function runHost(options: HostOptions): Promise<Host> {
     },
     triggers: listHttpTriggers(functions.filter(isRunning), configuration.extensions.http.routePrefix),
     keys: options.keys,
+    isAuthenticationOn: environment['WEBSITE_AUTH_ENABLED']?.toLowerCase() === 'true',
     invoke: async (hosted, input) => await invoker.invoke(hosted.registered, input),
     log,
   });

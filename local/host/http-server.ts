@@ -14,6 +14,8 @@ export interface HttpServerOptions {
   readonly admin: AdminTarget;
   readonly triggers: readonly HttpTrigger[];
   readonly keys: HostKeys | undefined;
+  /** As behind the platform's authentication: its own headers are not taken from outside. */
+  readonly isAuthenticationOn: boolean;
   readonly invoke: (hosted: HostedFunction, input: TriggerInput) => Promise<InvocationResponse>;
   readonly log: Log;
 }
@@ -30,7 +32,7 @@ export function createHttpServer(options: HttpServerOptions): Server {
 async function handle(options: HttpServerOptions, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   let answer: HostAnswer;
   try {
-    answer = await route(options, await readRequest(incoming));
+    answer = await route(options, await readRequest(options, incoming));
   } catch (error) {
     options.log('Error', 'Host.Http', describeError(error));
     answer = { status: error instanceof SyntaxError || error instanceof URIError ? 400 : 500 };
@@ -40,9 +42,14 @@ async function handle(options: HttpServerOptions, incoming: IncomingMessage, out
   outgoing.end(answer.body);
 }
 
-async function readRequest(incoming: IncomingMessage): Promise<HostRequest> {
+async function readRequest({ isAuthenticationOn }: HttpServerOptions, incoming: IncomingMessage): Promise<HostRequest> {
   const url = new URL(incoming.url ?? '/', `http://${incoming.headers.host ?? 'localhost'}`);
-  return { method: incoming.method ?? 'GET', url, headers: incoming.headers, body: await buffer(incoming) };
+  const headers = isAuthenticationOn ? withoutPrincipal(incoming.headers) : incoming.headers;
+  return { method: incoming.method ?? 'GET', url, headers, body: await buffer(incoming) };
+}
+
+function withoutPrincipal(headers: HostRequest['headers']): HostRequest['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-ms-client-principal')));
 }
 
 async function route(options: HttpServerOptions, request: HostRequest): Promise<HostAnswer> {
@@ -66,7 +73,8 @@ async function route(options: HttpServerOptions, request: HostRequest): Promise<
 }
 
 function opens(options: HttpServerOptions, level: AccessLevel, request: HostRequest): boolean {
-  const sent = readHeader(request, 'x-functions-key') ?? request.url.searchParams.get('code') ?? undefined;
+  const codes = [...request.url.searchParams].filter(([name]) => name.toLowerCase() === 'code').map(([, code]) => code);
+  const sent = readHeader(request, 'x-functions-key') ?? codes[0];
   return isAllowed(options.keys, level, sent);
 }
 

@@ -45,7 +45,7 @@ export function createHttpInput(request: HostRequest, parameters: Readonly<Recor
     method: request.method,
     url: request.url.href,
     nullableHeaders: toNullable(headers),
-    nullableQuery: toNullable(request.url.searchParams),
+    nullableQuery: toNullable(joinRepeated(request.url.searchParams)),
     nullableParams: toNullable(Object.entries(parameters)),
     ...(request.body.length > 0 && { body: { bytes: request.body } }),
   };
@@ -63,6 +63,16 @@ export function readHttpAnswer(response: InvocationResponse): HostAnswer {
     headers: { ...http.headers, ...(cookies.length > 0 && { 'set-cookie': cookies }) },
     ...(body !== undefined && { body: typeof body === 'string' ? body : Buffer.from(body) }),
   };
+}
+
+/** A parameter that is sent more than once, in whatever casing, arrives once: under its first spelling, with all values as `a,b`. */
+function joinRepeated(parameters: URLSearchParams): Iterable<[string, string]> {
+  const joined = new Map<string, [string, string]>();
+  for (const [name, value] of parameters) {
+    const [first, values] = joined.get(name.toLowerCase()) ?? [];
+    joined.set(name.toLowerCase(), [first ?? name, values === undefined ? value : `${values},${value}`]);
+  }
+  return joined.values();
 }
 
 function toNullable(entries: Iterable<[string, string]>): Record<string, { value: string }> {

@@ -1,4 +1,3 @@
-import { engineReads } from '../../src/azure/resources.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
@@ -7,7 +6,7 @@ import { loadPolicyCases } from '../load-cases.ts';
 import { code, table } from './markdown.ts';
 import { renderPolicyPage } from './policy-page.ts';
 import { renderRemediationPage } from './remediation-page.ts';
-import { deriveRoles } from './roles.ts';
+import { deriveRoles, listEngineReads } from './roles.ts';
 import { renderSettingsPage } from './settings-page.ts';
 
 /** Folders that hold generated files and nothing else: whatever else lies there is out of date. */
@@ -17,6 +16,7 @@ export const generatedFolders = ['docs/policies', 'docs/remediations', 'infra/ge
 export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
   const catalogue = { policies, remediations };
   const cases = new Map((await loadPolicyCases()).map(({ content }) => [content.policy.id, content.cases]));
+  const roles = deriveRoles(listEngineReads(policies), remediations);
   return new Map([
     ...policies.map((policy): [string, string] => [
       `docs/policies/${policy.id}.md`,
@@ -27,7 +27,7 @@ export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
       renderRemediationPage(remediation),
     ]),
     ['docs/settings.md', renderSettingsPage(describeSettings(catalogue), listSettings(catalogue))],
-    ['infra/generated/roles.json', `${JSON.stringify(deriveRoles(engineReads, remediations), undefined, 2)}\n`],
+    ['infra/generated/roles.json', `${JSON.stringify(roles, undefined, 2)}\n`],
   ]);
 }
 

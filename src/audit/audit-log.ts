@@ -1,3 +1,4 @@
+import { decodeTime, ulidToUUID } from 'ulid';
 import * as z from 'zod';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 
@@ -125,4 +126,14 @@ export function auditKey(start: Date, id: string, stage: AuditStage): AuditKey {
   const ticks = BigInt(start.getTime()) * 10_000n + TICKS_AT_EPOCH;
   const inverted = (MAX_TICKS - ticks).toString().padStart(19, '0');
   return { partitionKey: start.toISOString().slice(0, 10), rowKey: `${inverted}_${id}_${stage}` };
+}
+
+/** When a run began: its id holds the time that its keys are made of. Throws for text that is no ULID. */
+export function runStart(runId: string): Date {
+  return new Date(decodeTime(runId));
+}
+
+/** The run id as GUID: sent to Azure with every write (`x-ms-correlation-request-id`), so that the Activity Log names the run. */
+export function runCorrelationId(runId: string): string {
+  return ulidToUUID(runId).toLowerCase();
 }

@@ -8,4 +8,5 @@ export const apiVersions = {
   'Microsoft.ContainerInstance/containerGroups': '2023-05-01',
   'Microsoft.App/containerApps': '2024-03-01',
   'Microsoft.Resources/tags': '2022-09-01',
+  'Microsoft.Resources/resourceGroups': '2022-09-01',
 } as const;

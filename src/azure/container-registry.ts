@@ -4,7 +4,7 @@ import { ContainerApp, ContainerGroup, hasReadableSignIns } from '../resources/c
 import { isPlainObject } from '../resources/lenient.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { apiVersions } from './api-versions.ts';
-import { type CallContext, defineRead, defineWrite } from './operation.ts';
+import { type CallContext, defineRead, defineWrite, runHeaders } from './operation.ts';
 import { getJson, type JsonObject, listJson, type RawRequest } from './raw-arm.ts';
 
 /** ARM's answer to any credential call while the admin user is off (azure-apis §8.4). */
@@ -158,6 +158,7 @@ class Answers {
   options(abortSignal: AbortSignal) {
     return {
       abortSignal,
+      requestOptions: { headers: { ...runHeaders(this.#context) } },
       onResponse: (response: {
         readonly status: number;
         readonly headers: { get(name: string): string | undefined };

@@ -12,6 +12,13 @@ export interface CallContext {
   readonly operationSignal: AbortSignal;
   /** Takes the `x-ms-request-id` of every answer, for the audit row. */
   readonly noteRequestId: (requestId: string) => void;
+  /** GUID of the run that a write belongs to; Azure keeps it as the correlation id of the Activity Log. Absent outside a run. */
+  readonly correlationId?: string;
+}
+
+/** The headers that every write of a run carries. */
+export function runHeaders({ correlationId }: Pick<CallContext, 'correlationId'>): Readonly<Record<string, string>> {
+  return correlationId === undefined ? {} : { 'x-ms-correlation-request-id': correlationId };
 }
 
 // The top type of an argument tuple: `unknown[]` would refuse every operation with a typed argument (parameters are contravariant).

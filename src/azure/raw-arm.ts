@@ -1,7 +1,7 @@
 import { DockwardenError } from '../errors.ts';
 import { isPlainObject } from '../resources/lenient.ts';
 import { errorOfAnswer } from './azure-error.ts';
-import type { CallContext } from './operation.ts';
+import { type CallContext, runHeaders } from './operation.ts';
 
 /** One JSON object of an answer. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -48,6 +48,7 @@ export async function patchJson(context: CallContext, request: RawRequest & { re
     queryParameters: { 'api-version': request.apiVersion },
     contentType: 'application/json',
     body: request.body,
+    headers: runHeaders(context),
     abortSignal: context.signal,
   });
   noteRequestId(context, answer.headers);

@@ -6,6 +6,7 @@ import { type RelatedMap, type RelatedName, type ResourceType, resourceTypes } f
 import { apiVersions } from './api-versions.ts';
 import { type CallContext, defineRead, type RbacAction, type Read } from './operation.ts';
 import { getJson, listJson } from './raw-arm.ts';
+import { readGroupTags } from './tags.ts';
 
 type RawResource = Readonly<Record<string, unknown>>;
 
@@ -108,4 +109,5 @@ export const engineReads: readonly Read[] = [
   ...Object.values(relatedReads),
   probeSubscription,
   queryResources,
+  readGroupTags,
 ];

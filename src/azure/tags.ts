@@ -17,6 +17,20 @@ export const readTags = defineRead({
   },
 });
 
+/** The tags of the resource's group, raw: what is no map of texts has to be seen as such. */
+export const readGroupTags = defineRead({
+  id: 'resourceGroups.get',
+  actions: ['Microsoft.Resources/subscriptions/resourceGroups/read'],
+  async run(context: CallContext, target: ResourceId): Promise<unknown> {
+    const body = await getJson(context, {
+      path: `/subscriptions/${target.subscriptionId}/resourceGroups/${target.resourceGroup}`,
+      apiVersion: apiVersions['Microsoft.Resources/resourceGroups'],
+      resourceId: target.id,
+    });
+    return body['tags'];
+  },
+});
+
 /** Adds tags without touching others: a PATCH on the resource itself would replace the whole map. */
 export const mergeTags = defineWrite({
   id: 'tags.merge',

@@ -1,4 +1,5 @@
 import type { AuditKey, AuditLog, AuditRecord } from '../audit/audit-log.ts';
+import { findingId } from '../findings/finding-id.ts';
 import type { Finding, Findings } from '../findings/findings.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 
@@ -32,10 +33,15 @@ export async function listAudit(
     if (isWanted(record, filter)) records.push(record);
   // Keys sort by the start of the run. Equal times keep the order of the table, reversed: it has the earlier stage first.
   const sorted = records.toReversed().toSorted((one, other) => Date.parse(other.time) - Date.parse(one.time));
+  return tabulateAudit(sorted);
+}
+
+/** Audit rows as they stand. */
+export function tabulateAudit<T extends AuditRecord>(records: readonly T[]): Listing<T> {
   return {
-    records: sorted,
+    records,
     headings: ['TIME', 'STAGE', 'RESOURCE', 'POLICY', 'RESULT', 'REASON', 'LAST CHANGED BY', 'DETAIL'],
-    rows: sorted.map((record) => [
+    rows: records.map((record) => [
       record.time,
       record.stage,
       record.resourceName ?? '-',
@@ -60,19 +66,37 @@ function isWanted(record: AuditRecord, { resource, policy, outcome }: AuditFilte
   return record.resourceId?.toLowerCase() === wanted || record.resourceName?.toLowerCase() === wanted;
 }
 
+/** A finding with the short id that commands take. */
+export type IdentifiedFinding = Finding & { readonly id: string };
+
+/** Decisions that end by themselves at a known time. */
+const PLANNING = new Set<Finding['decision']>(['defer', 'exempt', 'quarantine']);
+
 /** Findings by status. */
 export async function listFindings(
   findings: Findings,
   status: string,
   onInvalid: OnInvalidRow,
-): Promise<Listing<Finding>> {
-  const records: Finding[] = [];
+): Promise<Listing<IdentifiedFinding>> {
+  const records: IdentifiedFinding[] = [];
   for await (const finding of findings.all(onInvalid))
-    if (status === 'all' || finding.status === status) records.push(finding);
+    if (status === 'all' || finding.status === status) records.push({ id: findingId(finding), ...finding });
   return {
     records,
-    headings: ['RESOURCE', 'POLICY', 'STATUS', 'VERDICT', 'DECISION', 'REASON', 'SINCE', 'LAST OUTCOME'],
+    headings: [
+      'ID',
+      'RESOURCE',
+      'POLICY',
+      'STATUS',
+      'VERDICT',
+      'DECISION',
+      'REASON',
+      'SINCE',
+      'PLANNED',
+      'LAST OUTCOME',
+    ],
     rows: records.map((finding) => [
+      finding.id,
       finding.resourceId.split('/').at(-1) ?? '-',
       finding.policyId,
       finding.status,
@@ -80,6 +104,7 @@ export async function listFindings(
       finding.decision ?? '-',
       finding.reason ?? finding.closedBecause ?? '-',
       finding.since,
+      (PLANNING.has(finding.decision) ? finding.notBefore : undefined) ?? '-',
       finding.lastOutcome ?? '-',
     ]),
   };

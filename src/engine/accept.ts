@@ -58,7 +58,7 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
  * Merges a cause into the resource's row and sends a wake-up. A cause that is known and still waits is sent for again (the worker before
  * may have died between the two steps); one that is known and done marks nothing.
  */
-async function markDirty(context: EngineContext, resourceId: ResourceId, cause: Cause): Promise<void> {
+export async function markDirty(context: EngineContext, resourceId: ResourceId, cause: Cause): Promise<void> {
   const pending = { ...cause, queuedAt: context.clock.now().toISOString() };
   for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
     const row = await context.work.get(resourceId);
@@ -93,7 +93,7 @@ async function recordInvalid(
   const now = context.clock.now();
   context.log.warn('event invalid', { reason, detail });
   const causeId = UNREADABLE.has(reason) ? `poison/${await keepBody(context, 'resource-events', message)}` : eventId;
-  await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
+  await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
     time: now.toISOString(),
     stage: 'input',
     reason,

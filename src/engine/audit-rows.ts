@@ -50,7 +50,7 @@ export function decisionRow(
 ): AuditRow {
   const now = context.clock.now();
   return {
-    key: auditKey(now, context.newRunId(), 'decision'),
+    key: auditKey(now, context.newRunId(now), 'decision'),
     record: {
       ...common(context, subject, 'decision', now),
       decision: decision.decision,
@@ -64,22 +64,23 @@ export function decisionRow(
 /** What an intent says: written before the first mutating call. */
 export interface IntentDetails {
   readonly run: OpenRun;
-  readonly decision: Decision;
-  readonly before: TouchedValues;
+  /** Absent for an undo, which an operator decides. */
+  readonly decision: Decision | undefined;
   readonly previousRunId: string | undefined;
+  readonly approvedBy: string | undefined;
 }
 
 export function intentRow(context: EngineContext, subject: Subject, intent: IntentDetails): AuditRow {
-  const { run, decision, before, previousRunId } = intent;
+  const { run, decision, previousRunId, approvedBy } = intent;
   return {
     key: runKey(run, 'intent'),
     record: {
       ...common(context, subject, 'intent', context.clock.now()),
       remediationRunId: run.runId,
-      decision: decision.decision,
-      reason: decision.reason,
-      before: JSON.stringify(before),
+      ...(decision === undefined ? { reason: 'undo' } : { decision: decision.decision, reason: decision.reason }),
+      before: JSON.stringify(run.before),
       ...(previousRunId !== undefined && { previousRunId }),
+      ...(approvedBy !== undefined && { approvedBy }),
     },
   };
 }
@@ -102,7 +103,7 @@ export function outcomeRow(context: EngineContext, subject: Subject, details: Ou
     record: {
       ...common(context, subject, 'outcome', now),
       remediationRunId: run.runId,
-      decision: 'fix',
+      ...(run.undo === undefined && { decision: 'fix' }),
       outcome,
       reason,
       before: JSON.stringify(run.before),

@@ -1,3 +1,4 @@
+import { runCorrelationId } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import type { Bound, CallContext, Operation, Read } from '../azure/operation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -8,6 +9,8 @@ import { type EngineContext, LIMITS } from './ports.ts';
 export interface Binding {
   /** `plan`: writes are recorded and not sent. */
   readonly writes: 'send' | 'plan';
+  /** The run that the writes belong to; Azure is told. */
+  readonly runId?: string;
   /** Writes that an earlier worker finished in the same run; they are not sent again. */
   readonly earlier?: readonly RecordedOperation[];
   /** Called before a write is sent; throws when the worker may not act any more. */
@@ -79,7 +82,7 @@ export class AzureCalls {
       effect: operation.effect,
       args: args.filter((arg) => arg !== this.#target),
     };
-    if (operation.effect === 'read') return await this.#send(operation, args, entry);
+    if (operation.effect === 'read') return await this.#send(operation, args, entry, binding.runId);
     if (binding.writes === 'plan') {
       this.#operations.push({ ...entry, result: 'planned' });
       return undefined;
@@ -91,7 +94,7 @@ export class AzureCalls {
       return undefined;
     }
     await binding.beforeWrite?.();
-    await this.#send(operation, args, entry);
+    await this.#send(operation, args, entry, binding.runId);
     await binding.afterWrite?.();
     return undefined;
   }
@@ -100,9 +103,10 @@ export class AzureCalls {
     operation: Operation,
     args: readonly unknown[],
     entry: Omit<RecordedOperation, 'result'>,
+    runId: string | undefined,
   ): Promise<unknown> {
     try {
-      const result = await operation.run(this.#callContext(), ...args);
+      const result = await operation.run(this.#callContext(runId), ...args);
       this.#operations.push({ ...entry, result: 'done' });
       return result;
     } catch (thrown) {
@@ -112,8 +116,9 @@ export class AzureCalls {
     }
   }
 
-  #callContext(): CallContext {
+  #callContext(runId?: string): CallContext {
     return {
+      ...(runId !== undefined && { correlationId: runCorrelationId(runId) }),
       clients: this.#context.clients,
       signal: AbortSignal.timeout(LIMITS.call),
       operationSignal: AbortSignal.timeout(LIMITS.operation),

@@ -2,11 +2,10 @@ import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import type { Preflight, Remediation } from '../remediations/define-remediation.ts';
 import type { RecordedOperation } from '../work/work-items.ts';
 import type { AzureCalls } from './azure-calls.ts';
-import { touchedBefore } from './fix-run.ts';
+import { isPassingError } from './decide.ts';
 import type { EngineContext } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
-
-type Violation = Parameters<Remediation['touches']>[0];
+import { touchedBefore, type Violation } from './violation.ts';
 
 /** The answer of a pre-flight; `unavailable` with the error that says how long to wait. */
 export interface Asked {
@@ -31,8 +30,7 @@ export async function askPreflight(
     return { preflight: await remediation.preflight({ ...violation, ops }) };
   } catch (error) {
     if (!isDockwardenError(error)) throw error;
-    const isPassing = ['AZURE_TRANSIENT', 'AZURE_BUSY', 'AZURE_CONFLICT'].includes(error.code);
-    if (isPassing) return { preflight: 'unavailable', error };
+    if (isPassingError(error)) return { preflight: 'unavailable', error };
     return { preflight: { go: false, reason: 'dependants-unreadable', because: error.message } };
   } finally {
     calls.takeOperations();

@@ -8,6 +8,46 @@ import type { PendingCause } from '../work/work-items.ts';
 import type { Decision } from './decide.ts';
 import { backoffUntil } from './waiting.ts';
 
+/** What a finding remembers for the safety devices. */
+export type SafetyMemory = Pick<
+  Finding,
+  | 'announcedAt'
+  | 'exemption'
+  | 'exemptionInvalidSince'
+  | 'undoneUntil'
+  | 'undoneRunId'
+  | 'undoneBy'
+  | 'reverts'
+  | 'quarantines'
+  | 'quarantinedUntil'
+>;
+
+/** The memory of a stored finding. What belongs to one violation is forgotten when that is over; fights and undone fixes are not. */
+export function memoryOf(finding: Finding | undefined): SafetyMemory {
+  if (finding === undefined) return {};
+  const { announcedAt, exemption, exemptionInvalidSince, status } = finding;
+  return {
+    ...(status === 'open' && {
+      ...(announcedAt !== undefined && { announcedAt }),
+      ...(exemption !== undefined && { exemption }),
+      ...(exemptionInvalidSince !== undefined && { exemptionInvalidSince }),
+    }),
+    ...lastingMemory(finding),
+  };
+}
+
+function lastingMemory(memory: SafetyMemory): SafetyMemory {
+  const { undoneUntil, undoneRunId, undoneBy, reverts, quarantines, quarantinedUntil } = memory;
+  return {
+    ...(undoneUntil !== undefined && { undoneUntil }),
+    ...(undoneRunId !== undefined && { undoneRunId }),
+    ...(undoneBy !== undefined && { undoneBy }),
+    ...(reverts !== undefined && { reverts }),
+    ...(quarantines !== undefined && { quarantines }),
+    ...(quarantinedUntil !== undefined && { quarantinedUntil }),
+  };
+}
+
 /** What a pass has found out about one (resource, policy). */
 export interface Observation {
   readonly target: ResourceId;
@@ -20,11 +60,13 @@ export interface Observation {
   readonly run: { readonly runId: string; readonly outcome: Outcome } | undefined;
   /** A run of this pass has just fixed it, or cured it by the way. */
   readonly fixedAt: Date | undefined;
+  readonly memory: SafetyMemory;
+  readonly configHash: string;
   readonly now: Date;
 }
 
-/** Outcomes after which a sweep waits before it tries again. */
-const FAILED_FOR_GOOD = new Set<Outcome>([
+/** Outcomes after which a sweep waits before it tries again; the breaker counts them as failures. */
+export const FAILED_FOR_GOOD = new Set<Outcome>([
   'denied',
   'denied-by-policy',
   'locked',
@@ -35,7 +77,7 @@ const FAILED_FOR_GOOD = new Set<Outcome>([
 
 /** The finding after this observation; undefined when there is nothing to remember. */
 export function nextFinding(previous: Finding | undefined, observation: Observation): Finding | undefined {
-  const { target, policy, verdict, othersActedAt: actedAt, run, fixedAt, now } = observation;
+  const { target, policy, verdict, othersActedAt: actedAt, run, fixedAt, memory, now } = observation;
   const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
   if (!isOpen && previous === undefined && actedAt === undefined && run === undefined && fixedAt === undefined)
     return undefined;
@@ -56,6 +98,7 @@ export function nextFinding(previous: Finding | undefined, observation: Observat
     const since = previous?.since ?? now.toISOString();
     return {
       ...base,
+      ...lastingMemory(memory),
       since,
       status: 'closed',
       closedBecause: verdict.verdict,
@@ -63,21 +106,24 @@ export function nextFinding(previous: Finding | undefined, observation: Observat
       ...actorOf(previous, undefined),
     };
   }
-  return { ...base, ...openColumns(previous, observation) };
+  return { ...base, ...memory, ...openColumns(previous, observation) };
 }
 
 function openColumns(previous: Finding | undefined, observation: Observation) {
-  const { decision, mode, cause, run, now } = observation;
+  const { decision, mode, cause, run, configHash, now } = observation;
   const stillOpen = previous?.status === 'open' ? previous : undefined;
   const hasFailed = run !== undefined && FAILED_FOR_GOOD.has(run.outcome);
   const attempts = (stillOpen?.attempts ?? 0) + (hasFailed ? 1 : 0);
   const until = decision?.reason === 'backing-off' ? undefined : decision?.until?.toISOString();
-  const notBefore = hasFailed ? backoffUntil(attempts, now).toISOString() : (until ?? stillOpen?.notBefore);
+  // A back-off outlasts what is decided meanwhile; any other moment belonged to the decision that named it.
+  const backoff = stillOpen?.failedAt === undefined ? undefined : stillOpen.notBefore;
+  const notBefore = hasFailed ? backoffUntil(attempts, now).toISOString() : (until ?? backoff);
   const failedAt = hasFailed ? now.toISOString() : stillOpen?.failedAt;
   return {
     status: 'open' as const,
     since: stillOpen?.since ?? now.toISOString(),
     attempts,
+    configHash,
     ...(mode !== undefined && { mode }),
     ...(decision !== undefined && { decision: decision.decision, reason: decision.reason }),
     ...(decision?.because !== undefined && { because: decision.because.slice(0, 2000) }),

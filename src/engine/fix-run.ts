@@ -1,14 +1,18 @@
-import type { Outcome } from '../audit/audit-log.ts';
-import { DockwardenError, type ErrorCode, isDockwardenError } from '../errors.ts';
+import { type Outcome, runStart } from '../audit/audit-log.ts';
+import { type ErrorCode, isDockwardenError } from '../errors.ts';
 import type { Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import { joinOperations, type OpenRun, type PendingCause } from '../work/work-items.ts';
 import { intentRow, outcomeRow, type Subject, type Timings } from './audit-rows.ts';
 import type { AzureCalls } from './azure-calls.ts';
-import type { Decision } from './decide.ts';
+import { countFailure } from './breaking.ts';
+import { isPassingError } from './decide.ts';
+import type { Decided } from './deciding.ts';
+import { FAILED_FOR_GOOD } from './finding-state.ts';
 import { readPointers } from './json-pointer.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Violation } from './violation.ts';
 import { retryDelay, verificationDelay } from './waiting.ts';
 import type { WorkLease } from './work-lease.ts';
 
@@ -37,6 +41,8 @@ export interface RunOutcome {
   readonly fixedAt?: Date;
   /** Only for `retry`: how long to wait. */
   readonly delayMs?: number;
+  /** Its writes were done, and somebody else undid them before they could be verified. */
+  readonly isReversed?: true;
 }
 
 /** How a run stands when this worker leaves it. */
@@ -53,40 +59,24 @@ const FINAL_OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   AZURE_NOT_FOUND: 'gone',
 };
 
-/** Errors after which nothing was applied, and another try may succeed. */
-const PASSING_ERRORS = new Set<ErrorCode>(['AZURE_TRANSIENT', 'AZURE_BUSY', 'AZURE_CONFLICT']);
-
-/** Largest before-state that is stored, in characters of JSON; it stands in two table rows beside other columns. */
-const MAX_BEFORE = 8000;
-
 /** Most request ids that a run keeps. */
 const MAX_REQUEST_IDS = 40;
-
-/** The paths that a fix may change and their present values; undefined when they are too large to be stored exactly. */
-export function touchedBefore(
-  remediation: Remediation,
-  violation: Parameters<Remediation['touches']>[0],
-  snapshot: Snapshot,
-): Pick<OpenRun, 'touches' | 'before'> | undefined {
-  const touches = remediation.touches(violation);
-  const before = readPointers(snapshot.raw, touches);
-  return JSON.stringify([touches, before]).length > MAX_BEFORE ? undefined : { touches, before };
-}
 
 /** Records the intent and fixes. Nothing in Azure is touched before the intent is stored. */
 export async function startRun(
   context: EngineContext,
   input: RunInput,
-  violation: Parameters<Remediation['touches']>[0],
-  decision: Decision,
+  violation: Violation,
+  decided: Decided,
   touched: Pick<OpenRun, 'touches' | 'before'>,
 ): Promise<RunEnd> {
   const { subject, timings, lease, previousRunId } = input;
+  const runId = decided.runId ?? context.newRunId(context.clock.now());
   const run: OpenRun = {
-    runId: context.newRunId(),
+    runId,
     policyId: subject.policy.id,
     remediationId: subject.remediationId,
-    startedAt: context.clock.now().toISOString(),
+    startedAt: runStart(runId).toISOString(),
     ...touched,
     timings: { ...timings },
     operations: [],
@@ -99,7 +89,7 @@ export async function startRun(
   const intent = intentRow(
     context,
     { ...subject, verdict, timings },
-    { run, decision, before: run.before, previousRunId },
+    { run, decision: decided.decision, previousRunId, approvedBy: decided.approvedBy },
   );
   await context.audit.append(intent.key, intent.record);
   return await perform(context, input, violation, run);
@@ -109,7 +99,7 @@ export async function startRun(
 export async function resumeRun(
   context: EngineContext,
   input: RunInput,
-  violation: Parameters<Remediation['touches']>[0],
+  violation: Violation,
   run: OpenRun,
 ): Promise<RunEnd> {
   input.calls.reset();
@@ -118,16 +108,31 @@ export async function resumeRun(
   return await perform(context, input, violation, resumed);
 }
 
-async function perform(
+async function perform(context: EngineContext, input: RunInput, violation: Violation, run: OpenRun): Promise<RunEnd> {
+  const called = await callAzure(context, input, run, async (ops) => {
+    await input.remediation.fix({ ...violation, ops });
+  });
+  if (called.failure !== undefined) return await endAfterError(context, input, called.run, called.failure.error, 'fix');
+  return await verifyRun(context, input, { ...called.run, verifyingSince: context.clock.now().toISOString() });
+}
+
+/** A run after its calls, and what one of them threw. */
+export interface Called {
+  readonly run: OpenRun;
+  readonly failure?: { readonly error: unknown };
+}
+
+/** Makes the calls of a run; what an earlier worker has done in it is not done again. */
+export async function callAzure(
   context: EngineContext,
-  input: RunInput,
-  violation: Parameters<Remediation['touches']>[0],
+  { remediation, calls, lease }: RunInput,
   run: OpenRun,
-): Promise<RunEnd> {
-  const { remediation, calls, lease } = input;
+  act: (ops: Parameters<Remediation['fix']>[0]['ops']) => Promise<void>,
+): Promise<Called> {
   let current = run;
   const ops = calls.bind(remediation.uses, {
     writes: 'send',
+    runId: run.runId,
     earlier: run.operations.filter(({ effect, result }) => effect === 'write' && result === 'done'),
     beforeWrite: async () => {
       await lease.ensure();
@@ -138,17 +143,12 @@ async function perform(
       if (remediation.irreversible !== undefined) await noteProgress(context, lease, current);
     },
   });
-  let failure: unknown;
-  let hasFailed = false;
   try {
-    await remediation.fix({ ...violation, ops });
+    await act(ops);
+    return { run: withCalls(current, calls) };
   } catch (error) {
-    failure = error;
-    hasFailed = true;
+    return { run: withCalls(current, calls), failure: { error } };
   }
-  current = withCalls(current, calls);
-  if (hasFailed) return await endAfterError(context, input, current, failure, 'fix');
-  return await verifyRun(context, input, { ...current, verifyingSince: context.clock.now().toISOString() });
 }
 
 /** The run with what this worker has called so far. */
@@ -197,7 +197,9 @@ export async function judgeRun(
   // Somebody wrote after us: waiting for our own change to show would only keep the new one waiting.
   const isNews = ({ kind, queuedAt }: PendingCause) => kind === 'event' && new Date(queuedAt) > since;
   if (input.lease.causes.some(isNews)) {
-    return await endRun(context, input, run, { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 1000 });
+    const ending = { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 1000 } as const;
+    const end = await endRun(context, input, run, ending);
+    return hasWritten(run) ? { ...end, isReversed: true } : end;
   }
   const waitedMs = context.clock.now().getTime() - since.getTime();
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
@@ -217,16 +219,15 @@ export async function endVerified(
     run.verifyingSince === undefined ? undefined : new Date(run.verifyingSince),
   );
   const writes = run.operations.filter(({ effect }) => effect === 'write');
-  const hasWritten = writes.some(({ result }) => result === 'done');
   // A worker that died may have written without a trace; only a state that shows the fix speaks for it.
   const mayHaveWritten = run.resumed > 0 || writes.some(({ result }) => result === 'unknown');
-  const outcome = hasWritten || (mayHaveWritten && verdict === 'compliant') ? 'fixed' : 'already-compliant';
+  const outcome = hasWritten(run) || (mayHaveWritten && verdict === 'compliant') ? 'fixed' : 'already-compliant';
   const reason = run.resumed > 0 ? 'verified-after-restart' : 'verified';
   return await endRun(context, input, run, { outcome, reason, snapshot });
 }
 
 /** What an error means for the run: another try, a later look, or the end. */
-async function endAfterError(
+export async function endAfterError(
   context: EngineContext,
   input: RunInput,
   run: OpenRun,
@@ -239,7 +240,7 @@ async function endAfterError(
     return await endRun(context, input, run, { outcome: 'failed', reason: 'internal-error', error });
   }
   if (thrown.code === 'LEASE_LOST' || thrown.code === 'STORAGE_UNAVAILABLE') throw thrown;
-  const isPassing = PASSING_ERRORS.has(thrown.code);
+  const isPassing = isPassingError(thrown);
   const ending = { reason: thrown.details.serviceCode ?? thrown.code, error: thrown.message };
   if (!isPassing && thrown.code !== 'AZURE_UNKNOWN_RESULT') {
     return await endRun(context, input, run, { outcome: FINAL_OUTCOMES[thrown.code] ?? 'failed', ...ending });
@@ -288,6 +289,9 @@ export async function endRun(
       previousRunId: input.previousRunId,
     },
   );
+  // Before the outcome: a worker that dies in between leaves an open run, and its next end counts again.
+  if (FAILED_FOR_GOOD.has(outcome) && run.undo === undefined)
+    await countFailure(context, input.subject.target, input.subject.remediationId);
   await context.audit.append(row.key, row.record);
   return {
     end: 'outcome',
@@ -299,22 +303,11 @@ export async function endRun(
   };
 }
 
-/** A fix counts from the moment when its writes were known to be done. */
-function fixedAtOf(run: OpenRun, outcome: Outcome): { readonly fixedAt?: Date } {
-  const hasWritten = run.operations.some(({ effect, result }) => effect === 'write' && result === 'done');
-  return outcome === 'fixed' && hasWritten ? { fixedAt: new Date(run.verifyingSince ?? run.startedAt) } : {};
+function hasWritten({ operations }: OpenRun): boolean {
+  return operations.some(({ effect, result }) => effect === 'write' && result === 'done');
 }
 
-/** The violation that a remediation is given; a verdict that is none cannot be fixed. */
-export function violationOf(
-  context: EngineContext,
-  subject: Pick<Subject, 'target' | 'policy'>,
-  snapshot: Snapshot,
-  verdict: Verdict,
-): Parameters<Remediation['touches']>[0] {
-  if (snapshot.resource === undefined || verdict.verdict !== 'violation') {
-    throw new DockwardenError('INTERNAL_INVARIANT', 'only a violation of a readable resource can be fixed');
-  }
-  const parameters = context.settings.parametersOf(subject.policy.id);
-  return { target: subject.target, resource: snapshot.resource, evidence: verdict.evidence, parameters };
+/** A fix counts from the moment when its writes were known to be done. */
+function fixedAtOf(run: OpenRun, outcome: Outcome): { readonly fixedAt?: Date } {
+  return outcome === 'fixed' && hasWritten(run) ? { fixedAt: new Date(run.verifyingSince ?? run.startedAt) } : {};
 }

@@ -22,7 +22,7 @@ export async function keepPoison(
   const now = context.clock.now();
   const resource = isPlainObject(message) ? readResource(message['resourceId']) : undefined;
   context.log.error('message given up', { queue, blob: `poison/${blob}`, why });
-  await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
+  await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
     time: now.toISOString(),
     stage: 'input',
     reason: 'poison',

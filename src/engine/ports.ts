@@ -1,6 +1,8 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AzureClients } from '../azure/clients.ts';
 import type { Findings } from '../findings/findings.ts';
+import type { Approvals } from '../guards/approvals.ts';
+import type { Breakers } from '../guards/breaker.ts';
 import type { SweepRecords } from '../guards/sweep-record.ts';
 import type { PoisonStore } from '../poison/poison-store.ts';
 import type { Policy } from '../policy/define-policy.ts';
@@ -57,11 +59,13 @@ export interface EngineContext {
   readonly work: WorkItems;
   readonly queue: WorkQueue;
   readonly sweeps: SweepRecords;
+  readonly breakers: Breakers;
+  readonly approvals: Approvals;
   readonly poison: PoisonStore;
   readonly policies: readonly Policy[];
   readonly remediations: readonly Remediation[];
   /** Version of the product, for the audit. */
   readonly version: string;
-  /** A new unique id (ULID) for a run or a row that starts now. */
-  newRunId(): string;
+  /** A new unique id (ULID) that holds this time: the run or row begins then. */
+  newRunId(start: Date): string;
 }

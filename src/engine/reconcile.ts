@@ -7,10 +7,12 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
-import { ResourcePass, unreadable, type Wait } from './resource-pass.ts';
+import { handleRequests, refuseRequests } from './requests.ts';
+import { ResourcePass, unreadable } from './resource-pass.ts';
 import { endUnreadable, takeUpRun } from './resume.ts';
 import type { Snapshot } from './snapshot.ts';
 import { retryDelay } from './waiting.ts';
+import type { Wait } from './waits.ts';
 import { WorkLease } from './work-lease.ts';
 
 /** How long to stay away from storage that does not answer. */
@@ -95,7 +97,9 @@ async function hasWaitedTooLong(pass: ResourcePass, wait: PassWait): Promise<boo
   const { waitingSince } = pass.lease.item;
   if (wait.run !== undefined || waitingSince === undefined) return false;
   if (pass.context.clock.now().getTime() - Date.parse(waitingSince) < LIMITS.givingUp) return false;
-  if (wait.isCompliant !== true) await noteWaiting(pass, 'gave-up', 'it could not be decided or fixed for a day');
+  const because = 'it could not be decided or fixed for a day';
+  await refuseRequests(pass, 'gave-up', because);
+  if (wait.isCompliant !== true) await noteWaiting(pass, 'gave-up', because);
   return true;
 }
 
@@ -110,9 +114,10 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
   } catch (error) {
     return await afterFailedRead(pass, openRun, error);
   }
-  if (openRun === undefined) return await pass.treat(snapshot);
-  const taken = await takeUpRun(pass, openRun, snapshot);
-  return taken.wait ?? (await pass.treat(taken.snapshot));
+  const taken = openRun === undefined ? { wait: undefined, snapshot } : await takeUpRun(pass, openRun, snapshot);
+  if (taken.wait !== undefined) return taken.wait;
+  const done = await handleRequests(pass, taken.snapshot);
+  return done.wait ?? (await pass.treat(done.snapshot));
 }
 
 async function suspend(context: EngineContext, target: ResourceId, lease: WorkLease, wait: PassWait): Promise<void> {
@@ -155,11 +160,14 @@ async function afterFailedRead(
   return undefined;
 }
 
+/** Every policy's verdict is unknown, and what operators asked for cannot be done. */
 async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promise<void> {
   const because = `cannot be judged: ${error.message}`;
+  await refuseRequests(pass, 'unreadable', error.message);
   for (const policy of pass.policies) {
     const verdict = unreadable(error);
-    await pass.note({ policy, verdict, decision: { decision: 'observe', reason: 'verdict-unknown', because } });
+    const decision = { decision: 'observe', reason: 'verdict-unknown', because } as const;
+    await pass.note({ policy, verdict, decided: { decision, memory: pass.memoryOf(policy) } });
   }
 }
 
@@ -182,7 +190,7 @@ async function afterOutage(
 /** A decision about the resource as a whole, without a run and without a policy. */
 async function noteWaiting({ context, target, cause }: ResourcePass, reason: string, error: string): Promise<void> {
   const now = context.clock.now();
-  await context.audit.append(auditKey(now, context.newRunId(), 'decision'), {
+  await context.audit.append(auditKey(now, context.newRunId(now), 'decision'), {
     time: now.toISOString(),
     stage: 'decision',
     ...resourceColumns(target),
@@ -209,7 +217,10 @@ async function afterMissing(
   const run = openRun === undefined ? {} : { run: openRun };
   if (!isBelievable) return { delayMs: LIMITS.missing, missingSince, ...run };
   const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
-  if (!hasOpenFindings && openRun === undefined) return undefined;
+  if (!hasOpenFindings && openRun === undefined) {
+    await refuseRequests(pass, 'gone', error.message);
+    return undefined;
+  }
   try {
     await pass.calls.read(probeSubscription, pass.target);
   } catch (thrown) {
@@ -222,6 +233,7 @@ async function afterMissing(
     return { delayMs: retryDelay(pass.lease.item.attempt, probeError), missingSince, ...run };
   }
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
+  await refuseRequests(pass, 'gone', error.message);
   pass.noteGone();
   return undefined;
 }

@@ -1,5 +1,4 @@
 import { DockwardenError } from '../errors.ts';
-import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
@@ -7,36 +6,36 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
 import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
-import { type Decision, type DecisionInput, decide } from './decide.ts';
-import { askPreflight, planFix } from './dry-run.ts';
-import { backoffOf, isChanged, isNewDecision, nextFinding, othersActedAt, principalCause } from './finding-state.ts';
-import { type RunEnd, type RunInput, type RunOutcome, startRun, touchedBefore, violationOf } from './fix-run.ts';
-import { type EngineContext, LIMITS } from './ports.ts';
+import type { Decision, DecisionInput } from './decide.ts';
+import { type Decided, decideAbout } from './deciding.ts';
+import { planFix } from './dry-run.ts';
+import {
+  isChanged,
+  isNewDecision,
+  memoryOf,
+  nextFinding,
+  othersActedAt,
+  principalCause,
+  type SafetyMemory,
+} from './finding-state.ts';
+import { type RunEnd, type RunInput, type RunOutcome, startRun } from './fix-run.ts';
+import type { EngineContext } from './ports.ts';
 import { busyState, evaluatePolicy, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
+import { touchedBefore, violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
+import { scheduleLook, type Wait, waitFor } from './waits.ts';
+import { countReversal, isReversal } from './war.ts';
 import type { WorkLease } from './work-lease.ts';
-
-/** Longest wait for a resource that Azure is changing, in milliseconds: the end of the change tells nobody else. */
-const BUSY_WAIT = 60_000;
-
-/** Something that has to happen later. */
-export interface Wait {
-  readonly delayMs: number;
-  /** A run without an outcome. */
-  readonly run?: OpenRun;
-  /** The run that ended with `retry`, and its policy. */
-  readonly previousRunId?: string;
-  readonly previousPolicyId?: string;
-  /** Nothing is wrong: Azure is only still changing it. */
-  readonly isCompliant?: true;
-}
 
 /** One policy judged on one snapshot, with what was decided and done about it. */
 interface Judged {
   readonly policy: Policy;
   readonly verdict: Verdict;
-  readonly decision?: Decision;
+  readonly decided?: Decided;
 }
+
+/** Decisions that leave the fix for later or to somebody else: their rows hold the plan. */
+const WITH_PLAN = new Set(['mode-observe', 'out-of-scope', 'notice', 'outside-window', 'frozen']);
 
 /** One look at one resource: judges every policy in catalogue order, fixes what is decided, remembers the rest. */
 export class ResourcePass {
@@ -53,8 +52,10 @@ export class ResourcePass {
   /** Policies whose fix has been tried in this pass: a second try is for the next one. */
   readonly #tried = new Set<string>();
   readonly #changed = new Map<string, Finding>();
-  /** What the last pre-flight that could not be had asked us to wait for. */
-  #preflightError: DockwardenError | undefined;
+  /** What the safety devices know of each policy's violation by now. */
+  readonly #memories = new Map<string, SafetyMemory>();
+  /** Policies whose violation was counted as a reversal in this pass. */
+  readonly #reversed = new Set<string>();
   #timings: Timings;
 
   private constructor(context: EngineContext, target: ResourceId, lease: WorkLease, findings: readonly Finding[]) {
@@ -100,8 +101,9 @@ export class ResourcePass {
     for (const policy of this.policies) {
       const judged = await this.#judge(policy, current);
       let verdict = judged.verdict;
-      if (judged.decision?.decision === 'fix' && !this.#tried.has(policy.id)) {
-        const end = await this.#fix(policy, current, judged.decision, verdict);
+      const { decided } = judged;
+      if (decided?.decision.decision === 'fix' && !this.#tried.has(policy.id)) {
+        const end = await this.#fix(policy, current, decided, verdict);
         if (end.end === 'open') {
           await this.note(judged, current);
           return { delayMs: end.delayMs, run: end.run };
@@ -109,8 +111,8 @@ export class ResourcePass {
         wait = this.noteRun(policy, end);
         current = end.snapshot ?? current;
         verdict = this.evaluate(policy, current);
-      } else if (judged.decision !== undefined) {
-        wait = waitFor(judged.decision, this.lease.item.attempt, this.#preflightError) ?? wait;
+      } else if (decided !== undefined) {
+        wait = waitFor(decided, this.lease.item.attempt) ?? wait;
       }
       await this.note({ ...judged, verdict }, current);
       if (wait !== undefined) return wait;
@@ -137,6 +139,7 @@ export class ResourcePass {
       const renewed = this.remediationOf(policy)?.renews ?? [];
       for (const { id } of [policy, ...renewed]) this.#fixedAt.set(id, end.fixedAt);
     }
+    if (end.isReversed === true) this.#countReversal(policy);
     const { outcome, runId } = end;
     this.context.log.info('run ended', { resourceId: this.target.id, policyId: policy.id, outcome, runId });
     if (outcome !== 'retry') return undefined;
@@ -144,7 +147,8 @@ export class ResourcePass {
   }
 
   /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
-  async note({ policy, verdict, decision }: Judged, snapshot?: Snapshot): Promise<void> {
+  async note({ policy, verdict, decided }: Judged, snapshot?: Snapshot): Promise<void> {
+    const decision = decided?.decision;
     const previous = this.previous.get(policy.id);
     const remediation = this.remediationOf(policy);
     const fixedAt = this.#fixedAt.get(policy.id);
@@ -159,10 +163,12 @@ export class ResourcePass {
       othersActedAt: this.#othersActedAt(policy),
       run: run === undefined || run.outcome === 'retry' ? undefined : run,
       fixedAt,
+      memory: this.memoryOf(policy),
+      configHash: this.context.settings.hash,
       now: this.context.clock.now(),
     });
     if (next === undefined) return;
-    if (decision !== undefined) await this.#scheduleLook(policy, decision);
+    if (decision !== undefined) await scheduleLook(this, policy, decision);
     if (!isChanged(previous, next)) return;
     if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
       const plan = snapshot === undefined ? [] : await this.#plan(policy, snapshot, verdict, decision);
@@ -236,44 +242,68 @@ export class ResourcePass {
     };
   }
 
-  /** The decision about one violation, pre-flight included. */
-  async decideAbout(policy: Policy, snapshot: Snapshot, verdict: DecisionInput['verdict']): Promise<Decision> {
-    const remediation = this.remediationOf(policy);
-    const previous = this.previous.get(policy.id);
-    const isSweepOnly = this.causes.every(({ kind }) => kind === 'sweep');
-    const input = {
+  /** The decision about one violation, and all that the safety devices have to say about it. */
+  async decideAbout(
+    policy: Policy,
+    snapshot: Snapshot,
+    verdict: DecisionInput['verdict'],
+    run?: OpenRun,
+  ): Promise<Decided> {
+    const { now, previous } = { now: this.context.clock.now(), previous: this.previous.get(policy.id) };
+    const { previousPolicyId, previousRunId } = this.lease.item;
+    if (!this.#reversed.has(policy.id) && isReversal(previous, verdict, this.context.settings.safety.war, now))
+      this.#countReversal(policy);
+    const decided = await decideAbout(this, {
+      policy,
+      remediation: this.remediationOf(policy),
+      snapshot,
       verdict,
-      busy: busyState(snapshot),
+      previous,
+      memory: this.memoryOf(policy),
       yieldUntil: this.#yieldUntil(policy),
-      backoffUntil: backoffOf(previous, isSweepOnly),
-      now: this.context.clock.now(),
-    };
-    // Without a remediation there is nothing that a pre-flight could ask about.
-    if (remediation === undefined) return decide({ ...input, mode: undefined, preflight: { go: true } });
-    const mode = this.context.settings.modeOf(remediation.id);
-    const decision = decide({ ...input, mode, preflight: 'not-run' });
-    if (decision !== 'needs-preflight') return decision;
-    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
-    const { preflight, error } = await askPreflight(this.calls, remediation, violation, snapshot);
-    this.#preflightError = error;
-    return decide({ ...input, mode, preflight });
+      ...(run !== undefined && { run }),
+      previousRunId: previousPolicyId === policy.id ? previousRunId : undefined,
+    });
+    this.#memories.set(policy.id, decided.memory);
+    return decided;
+  }
+
+  memoryOf(policy: Pick<Policy, 'id'>): SafetyMemory {
+    return this.#memories.get(policy.id) ?? memoryOf(this.previous.get(policy.id));
+  }
+
+  /** What an operator or an undo has changed; the next decision goes by it. */
+  setMemory(policy: Pick<Policy, 'id'>, memory: SafetyMemory): void {
+    this.#memories.set(policy.id, memory);
+  }
+
+  /** The violation that an undo brings back is nobody's reversal. */
+  noteUndone(policy: Policy, memory: SafetyMemory): void {
+    this.#reversed.add(policy.id);
+    this.setMemory(policy, memory);
+  }
+
+  #countReversal(policy: Policy): void {
+    const { clock, settings } = this.context;
+    this.#reversed.add(policy.id);
+    this.setMemory(policy, countReversal(this.memoryOf(policy), this.cause, settings.safety.war, clock.now()));
   }
 
   async #judge(policy: Policy, snapshot: Snapshot): Promise<Judged> {
     const verdict = this.evaluate(policy, snapshot);
     const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
-    const decision = isOpen ? await this.decideAbout(policy, snapshot, verdict) : undefined;
+    const decided = isOpen ? await this.decideAbout(policy, snapshot, verdict) : undefined;
     this.#timings = { ...this.#timings, decided: this.context.clock.now().toISOString() };
-    return { policy, verdict, ...(decision !== undefined && { decision }) };
+    return { policy, verdict, ...(decided !== undefined && { decided }) };
   }
 
-  async #fix(policy: Policy, snapshot: Snapshot, decision: Decision, verdict: Verdict): Promise<RunEnd> {
+  async #fix(policy: Policy, snapshot: Snapshot, decided: Decided, verdict: Verdict): Promise<RunEnd> {
     const remediation = this.remediationOf(policy);
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
     const touched = remediation && touchedBefore(remediation, violation, snapshot);
     if (remediation === undefined || touched === undefined)
       throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
-    return await startRun(this.context, this.runInput(policy, remediation), violation, decision, touched);
+    return await startRun(this.context, this.runInput(policy, remediation), violation, decided, touched);
   }
 
   /** The plan belongs to the decisions that leave the fix to somebody else. */
@@ -285,7 +315,7 @@ export class ResourcePass {
   ): Promise<readonly RecordedOperation[]> {
     const remediation = this.remediationOf(policy);
     if (remediation === undefined || verdict.verdict !== 'violation') return [];
-    if (decision.decision !== 'await-approval' && decision.reason !== 'mode-observe') return [];
+    if (decision.decision !== 'await-approval' && !WITH_PLAN.has(decision.reason)) return [];
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
     return await planFix(this.context, this.calls, remediation, violation);
   }
@@ -300,29 +330,6 @@ export class ResourcePass {
     if (actedAt === undefined || remediation === undefined) return undefined;
     return new Date(Date.parse(actedAt) + this.context.settings.graceOf(remediation.id));
   }
-
-  /**
-   * A decision that waits for a known moment gets a look of its own then, once: this one may have come a moment early. A moment more than
-   * a day away is found by the sweep, and so is the end of a back-off.
-   */
-  async #scheduleLook(policy: Policy, { until, reason }: Decision): Promise<void> {
-    if (until === undefined || reason === 'backing-off') return;
-    const now = this.context.clock.now();
-    const delayMs = until.getTime() - now.getTime();
-    const prefix = `look-${policy.id}-`;
-    const isAskedFor = this.previous.get(policy.id)?.notBefore === until.toISOString();
-    const isUsedUp = this.causes.some(({ id }) => id.startsWith(prefix));
-    if (delayMs > LIMITS.message || (isAskedFor && !isUsedUp)) return;
-    const cause = { kind: 'sweep', id: `${prefix}${this.context.newRunId()}`, time: until.toISOString() } as const;
-    await this.context.queue.send(formatWorkMessage({ resourceId: this.target, cause }), delayMs);
-  }
-}
-
-/** Short waits that only a wake-up ends. */
-function waitFor(decision: Decision, attempt: number, error: DockwardenError | undefined): Wait | undefined {
-  if (decision.reason === 'resource-busy') return { delayMs: Math.min(retryDelay(attempt), BUSY_WAIT) };
-  if (decision.reason === 'preflight-unavailable') return { delayMs: retryDelay(attempt, error) };
-  return undefined;
 }
 
 /** The verdict of a resource that may not be read. */

@@ -1,11 +1,14 @@
 import type { Policy } from '../policy/define-policy.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { forgottenRow, runKey } from './audit-rows.ts';
-import { endRun, endVerified, judgeRun, type RunEnd, type RunOutcome, resumeRun, violationOf } from './fix-run.ts';
+import { endRun, endVerified, judgeRun, type RunEnd, type RunOutcome, resumeRun } from './fix-run.ts';
 import { LIMITS } from './ports.ts';
-import type { ResourcePass, Wait } from './resource-pass.ts';
+import type { ResourcePass } from './resource-pass.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
+import { settleUndo, takeUpUndo } from './undo.ts';
+import { violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
+import type { Wait } from './waits.ts';
 
 /** How an open run stands in the audit. */
 type RunRecord =
@@ -44,6 +47,10 @@ export async function takeUpRun(pass: ResourcePass, run: OpenRun, snapshot: Snap
   if (policy === undefined) {
     if (record.state === 'open') await endForgotten(pass, run);
     return { wait: undefined, snapshot };
+  }
+  if (run.undo !== undefined) {
+    if (record.state === 'open') return await takeUpUndo(pass, policy, run, snapshot);
+    return await settleUndo(pass, policy, run, record.end, snapshot);
   }
   if (record.state === 'ended') return { wait: pass.noteEarlierRun(policy, record.end), snapshot };
   const end = await goOn(pass, policy, run, snapshot);
@@ -98,9 +105,9 @@ async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: 
   const verdict = pass.evaluate(policy, snapshot);
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable')
     return await endVerified(context, input, resumed, snapshot);
-  const decision = await pass.decideAbout(policy, snapshot, verdict);
-  if (decision.decision === 'defer' && waitedMs < LIMITS.givingUp)
-    return { end: 'open', run, delayMs: retryDelay(lease.item.attempt) };
+  const { decision, error } = await pass.decideAbout(policy, snapshot, verdict, run);
+  if (decision.isPassing === true && waitedMs < LIMITS.givingUp)
+    return { end: 'open', run, delayMs: retryDelay(lease.item.attempt, error) };
   if (decision.decision !== 'fix') {
     return await endRun(context, input, resumed, {
       outcome: 'abandoned',

@@ -1,22 +1,27 @@
+import { type ParsedBody, type ReviewAction, reviewBodies } from '../events/review-body.ts';
 import type { EngineContext } from './ports.ts';
+import { answerFinding } from './review-approval.ts';
+import { release, reset, undo } from './review-operations.ts';
+import { type Operator, type ReviewAnswer, type ReviewRequest, record, refused } from './review-request.ts';
 
-/** Who asks: a person whom the platform has verified, or the function key that was used. */
-export interface Operator {
-  /** Object id, or `key:<fingerprint>`. */
-  readonly id: string;
-  readonly type: 'User' | 'ServicePrincipal' | 'Key';
-  /** Only with `AUDIT_ACTOR_NAMES=on`. */
-  readonly name?: string;
-}
+export { type ReviewAction, reviewActions } from '../events/review-body.ts';
+export type { Operator, ReviewAnswer } from './review-request.ts';
 
-export const reviewActions = ['approve', 'reject', 'undo', 'release', 'reset'] as const;
-export type ReviewAction = (typeof reviewActions)[number];
+type Handler = (request: ReviewRequest, body: unknown) => Promise<ReviewAnswer>;
 
-/** The answer to an operator's request. */
-export type ReviewAnswer =
-  /** Recorded and asked for; what comes of it is in the audit rows whose `causeId` is this id. */
-  | { readonly result: 'accepted'; readonly requestId: string; readonly message: string }
-  | { readonly result: 'refused'; readonly status: 400 | 404 | 409; readonly code: string; readonly message: string };
+const handlers: Readonly<Record<ReviewAction, Handler>> = {
+  approve: handler(
+    reviewBodies.approve,
+    async (request, body) => await answerFinding(request, 'approve', body, body.comment),
+  ),
+  reject: handler(
+    reviewBodies.reject,
+    async (request, body) => await answerFinding(request, 'reject', body, body.reason),
+  ),
+  undo: handler(reviewBodies.undo, undo),
+  release: handler(reviewBodies.release, release),
+  reset: handler(reviewBodies.reset, reset),
+};
 
 /** Takes an operator's request; every one of them, refused or not, is on record before anything happens. */
 export async function review(
@@ -25,9 +30,22 @@ export async function review(
   action: ReviewAction,
   body: unknown,
 ): Promise<ReviewAnswer> {
-  void context;
-  void operator;
-  void body;
-  await Promise.resolve();
-  return { result: 'refused', status: 404, code: 'not-implemented', message: action };
+  const now = context.clock.now();
+  const request: ReviewRequest = { context, operator, requestId: context.newRunId(now), now };
+  const answer = await handlers[action](request, body);
+  if (answer.result === 'refused') {
+    const reason = `refused-${answer.code}`;
+    await record(request, 'operator', { reason, error: `${action}: ${answer.message}` }, 'refused');
+  }
+  return answer;
+}
+
+function handler<T>(
+  read: (body: unknown) => ParsedBody<T>,
+  handle: (request: ReviewRequest, body: T) => Promise<ReviewAnswer>,
+): Handler {
+  return async (request, body) => {
+    const parsed = read(body);
+    return parsed.ok ? await handle(request, parsed.body) : refused(400, 'invalid-request', parsed.problem);
+  };
 }

@@ -4,10 +4,12 @@ import { queryResources, type ResourcePage } from '../azure/resources.ts';
 import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
+import { remediationGuard, subscriptionGuard } from '../guards/breaker.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { AzureCalls } from './azure-calls.ts';
+import { readExemption } from './exemptions.ts';
 import type { EngineContext } from './ports.ts';
 import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
 
@@ -22,6 +24,8 @@ interface Sweep {
   /** Findings by lower-case resource id. */
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
   readonly seen: Set<string>;
+  /** Known resources by guard of the breaker. */
+  readonly fleets: Map<string, number>;
   queued: number;
 }
 
@@ -38,11 +42,15 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
     startedAt,
     findings: await loadFindings(context),
     seen: new Set(),
+    fleets: new Map(),
     queued: 0,
   };
   const failure = await readPages(sweep);
-  if (failure === undefined) await queueVanished(sweep);
-  else await recordIncomplete(sweep, failure);
+  if (failure === undefined) {
+    await queueVanished(sweep);
+    await context.breakers.setFleet(sweep.fleets, reportInvalid(context));
+  }
+  if (failure !== undefined) await recordIncomplete(sweep, failure);
   await queueLeftovers(sweep);
   const record: SweepRecord = {
     startedAt: startedAt.toISOString(),
@@ -107,19 +115,30 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
     context.log.warn('sweep: a listed resource has no usable id', { id: String(raw['id']).slice(0, 200) });
     return;
   }
+  if (!sweep.seen.has(target.key)) countFleet(sweep, target);
   sweep.seen.add(target.key);
   const findings = sweep.findings.get(target.key) ?? [];
   const snapshot: Snapshot = { raw, resource: parseResource(target.type, raw), related: {}, readAt: sweep.startedAt };
   const active = policiesFor(context.policies, context.settings, target.type);
   const isDueForAny = active.some((policy) => {
     const finding = findings.find(({ policyId }) => policyId === policy.id);
-    return isDue(context, policy, finding, judge(context, policy, snapshot, finding));
+    return (
+      isDue(context, policy, finding, judge(context, policy, snapshot, finding)) ||
+      hasLostExemption(context, raw['tags'], finding)
+    );
   });
   // A finding whose policy is off, or gone, is to be closed.
   const isStale = findings.some(
     ({ status, policyId }) => status === 'open' && !active.some(({ id }) => id === policyId),
   );
   if (isDueForAny || isStale) await queueLook(sweep, target);
+}
+
+/** What the breaker takes its share of: all resources of the subscription, and all that a remediation could be about. */
+function countFleet({ context, fleets }: Sweep, target: ResourceId): void {
+  const remediations = context.remediations.filter(({ fixes }) => fixes.resource === target.type);
+  const guards = [subscriptionGuard(target.subscriptionId), ...remediations.map(({ id }) => remediationGuard(id))];
+  for (const guard of guards) fleets.set(guard, (fleets.get(guard) ?? 0) + 1);
 }
 
 function judge(context: EngineContext, policy: Policy, snapshot: Snapshot, finding: Finding | undefined): Verdict {
@@ -135,8 +154,18 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
   const remediation = context.remediations.find(({ fixes }) => fixes.id === policy.id);
   const mode = remediation === undefined ? undefined : context.settings.modeOf(remediation.id);
   if (open.mode !== mode || open.evidence !== JSON.stringify(verdict.evidence)) return true;
+  // A scope, a window or a limit may have been changed: what was put off may be due.
+  if (open.configHash !== context.settings.hash && remediation !== undefined) return true;
   if (open.decision === 'observe' || open.decision === 'await-approval') return false;
   return open.notBefore === undefined || new Date(open.notBefore) <= context.clock.now();
+}
+
+/** Is the tag gone that exempts it? Nobody may have told: tags are changed without an event of the resource. */
+function hasLostExemption({ settings, clock }: EngineContext, tags: unknown, finding: Finding | undefined): boolean {
+  if (finding?.status !== 'open' || finding.reason !== 'exempt-resource') return false;
+  const { maxDays } = settings.safety.exemptions;
+  const exemption = readExemption(tags, finding.policyId, maxDays, clock.now());
+  return exemption.state !== 'valid' || exemption.expires.toISOString() !== finding.exemption?.expires;
 }
 
 /** Findings whose resource the complete list did not hold; the live read decides whether it is gone. */
@@ -185,7 +214,7 @@ async function queueLook(sweep: Sweep, resourceId: ResourceId): Promise<void> {
 async function recordIncomplete({ context, id }: Sweep, failure: DockwardenError): Promise<void> {
   const now = context.clock.now();
   context.log.error('sweep incomplete', { error: failure.message });
-  await context.audit.append(auditKey(now, context.newRunId(), 'input'), {
+  await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
     time: now.toISOString(),
     stage: 'input',
     reason: 'sweep-incomplete',

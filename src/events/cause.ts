@@ -44,8 +44,11 @@ const Actor = z.object({
   name: z.exactOptional(z.string()),
 });
 
+/** A ULID in capital letters, as runs have them. */
+export const RUN_ID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
 const OperatorRequest = z.discriminatedUnion('action', [
-  z.object({ action: z.literal('undo'), runId: z.string() }),
+  z.object({ action: z.literal('undo'), runId: z.string().regex(RUN_ID) }),
   z.object({ action: z.literal('release'), policyId: z.string() }),
 ]);
 

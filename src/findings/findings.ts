@@ -9,6 +9,37 @@ const text = () => z.exactOptional(z.string());
 export const decisionNames = ['fix', 'observe', 'exempt', 'await-approval', 'defer', 'quarantine', 'ticket'] as const;
 export type DecisionName = (typeof decisionNames)[number];
 
+/** A tag that keeps a remediation away. */
+export const ExemptionRecord = z.object({
+  source: z.enum(['resource', 'resource-group']),
+  /** End of its last day in UTC, ISO 8601. */
+  expires: z.iso.datetime(),
+  reason: z.string(),
+  ticket: z.string(),
+  /** When it was first seen like this, ISO 8601. */
+  seenAt: z.iso.datetime(),
+  /** Object id of the last writer of the resource when it was first seen, if an event told. */
+  by: text(),
+  /** The same principal changed the resource before: whoever broke it may have exempted it. */
+  isOwnViolation: z.exactOptional(z.literal(true)),
+  /** How often its end was moved. */
+  renewals: z.number(),
+  /** Its end has been announced. */
+  isEndAnnounced: z.exactOptional(z.literal(true)),
+});
+export type ExemptionRecord = Readonly<z.infer<typeof ExemptionRecord>>;
+
+/** Somebody brought a violation back that had been fixed. */
+export const Revert = z.object({
+  /** When it was seen, ISO 8601. */
+  at: z.iso.datetime(),
+  /** Object id and client application of the last writer; absent when no event told. */
+  actor: text(),
+  application: text(),
+  correlationId: text(),
+});
+export type Revert = Readonly<z.infer<typeof Revert>>;
+
 /** Current state of one (resource, policy). Rows exist only for pairs that were not plainly compliant at some time. */
 export const Finding = z.object({
   resourceId: z.string(),
@@ -42,6 +73,23 @@ export const Finding = z.object({
   lastFixedAt: text(),
   /** Object id of whoever last changed the resource. */
   actor: text(),
+  /** Settings under which it was decided (`configHash` of the audit): after a change the next sweep decides anew. */
+  configHash: text(),
+  /** When the fix was first announced (`GRACE_<ID>`), ISO 8601; it acts that much later. */
+  announcedAt: text(),
+  /** The exemption that holds, or held when last looked at. */
+  exemption: z.exactOptional(ExemptionRecord),
+  /** An exemption tag has been there in a form that is not valid since then, ISO 8601. */
+  exemptionInvalidSince: text(),
+  /** Until when the policy leaves the resource alone because a fix was undone, the run that was undone, and who asked for it. */
+  undoneUntil: text(),
+  undoneRunId: text(),
+  undoneBy: text(),
+  /** Who reversed fixes of ours, newest last, bounded. */
+  reverts: z.exactOptional(z.array(Revert).readonly()),
+  /** Quarantines in a row; each is longer than the one before. */
+  quarantines: z.exactOptional(z.number()),
+  quarantinedUntil: text(),
 });
 export type Finding = Readonly<z.infer<typeof Finding>>;
 

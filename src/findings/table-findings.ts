@@ -1,7 +1,16 @@
-import { parseRow, parseRows } from '../storage/parse-row.ts';
+import * as z from 'zod';
+import { JsonCell, parseRow, parseRows } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
 import { Finding, type Findings } from './findings.ts';
+
+const { exemption, reverts } = Finding.shape;
+/** The row as it is stored: what has parts as JSON. */
+export const FindingRow = z.object({
+  ...Finding.shape,
+  exemption: z.exactOptional(JsonCell.pipe(exemption.unwrap())),
+  reverts: z.exactOptional(JsonCell.pipe(reverts.unwrap())),
+});
 
 /** Findings in Table Storage: partition = subscription, row = hash of the resource + policy id. */
 export function createTableFindings(table: TableStore): Findings {
@@ -10,15 +19,26 @@ export function createTableFindings(table: TableStore): Findings {
       const hash = hashOf(resource);
       // `_` sorts directly before a backtick, so this range holds exactly the rows of this resource.
       const rows = table.range(resource.subscriptionId.toLowerCase(), `${hash}_`, `${hash}\``);
-      return await Array.fromAsync(rows, (row) => parseRow(Finding, row));
+      return await Array.fromAsync(rows, (row) => parseRow(FindingRow, row));
     },
     async save(resource, findings) {
       const hash = hashOf(resource);
-      const rows = findings.map((finding) => ({ rowKey: `${hash}_${finding.policyId}`, columns: { ...finding } }));
+      const rows = findings.map((finding) => ({
+        rowKey: `${hash}_${finding.policyId}`,
+        columns: formatFinding(finding),
+      }));
       await table.putAll(resource.subscriptionId.toLowerCase(), rows);
     },
     ofSubscription: (subscriptionId, onInvalid) =>
-      parseRows(Finding, table.range(subscriptionId.toLowerCase()), onInvalid),
-    all: (onInvalid) => parseRows(Finding, table.all(), onInvalid),
+      parseRows(FindingRow, table.range(subscriptionId.toLowerCase()), onInvalid),
+    all: (onInvalid) => parseRows(FindingRow, table.all(), onInvalid),
+  };
+}
+
+function formatFinding(finding: Finding): Readonly<Record<string, unknown>> {
+  return {
+    ...finding,
+    exemption: finding.exemption === undefined ? undefined : JSON.stringify(finding.exemption),
+    reverts: finding.reverts === undefined ? undefined : JSON.stringify(finding.reverts),
   };
 }

@@ -12,6 +12,7 @@ export const functionNames = [
   'reconcile',
   'reconcilePoison',
   'sweep',
+  'review',
   'health',
 ] as const;
 export type FunctionName = (typeof functionNames)[number];

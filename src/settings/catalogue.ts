@@ -1,6 +1,9 @@
 import type { Parameter, Parameters } from '../policy/define-policy.ts';
-import { MODE_FORMAT, type Mode, parseMode, parseSwitch } from './formats.ts';
+import { MODE_FORMAT, type Mode, parseDuration, parseMode, parseSwitch } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
+import { type MaintenanceWindow, parseMaintenanceWindow } from './maintenance-window.ts';
+import { parseRemediationScope, type RemediationScope } from './remediation-scope.ts';
+import { safetySettings } from './safety-settings.ts';
 import type { Setting } from './setting.ts';
 
 /** What settings need to know of a policy. */
@@ -35,7 +38,7 @@ export interface SettingDescription {
 }
 
 /** Derives `REMEDIATE_ACR_DISABLE_ADMIN_USER` from `acr-disable-admin-user`. */
-export function toSettingName(prefix: 'REMEDIATE' | 'POLICY', id: string): string {
+export function toSettingName(prefix: 'REMEDIATE' | 'POLICY' | 'GRACE', id: string): string {
   return `${prefix}_${id.toUpperCase().replaceAll('-', '_')}`;
 }
 
@@ -51,6 +54,51 @@ export function modeSetting({ id, title }: ConfigurableRemediation): Setting<Mod
     consequence: 'this remediation only observes',
   };
 }
+
+/** `REMEDIATE_<ID>_SCOPE`: where one remediation may act. */
+export function scopeSetting(remediation: ConfigurableRemediation): Setting<RemediationScope | undefined> {
+  const name = modeSetting(remediation).name;
+  return {
+    name: `${name}_SCOPE`,
+    description: `Where ${name} holds; everywhere else the remediation only observes. Of several places any is enough, of several tags any is enough; where both are named, a resource needs one of each. A tag that is absent never matches.`,
+    format: 'subscription ids, `/subscriptions/<id>/resourceGroups/<name>`, and `<tag>=<value>`, separated by commas',
+    default: undefined,
+    examples: ['dockwarden-pilot=yes', '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-pilot'],
+    parse: parseRemediationScope,
+    consequence: 'this remediation only observes',
+  };
+}
+
+/** `REMEDIATE_<ID>_WINDOW`: when one remediation may act. */
+export function windowSetting(remediation: ConfigurableRemediation): Setting<MaintenanceWindow | undefined> {
+  const name = modeSetting(remediation).name;
+  return {
+    name: `${name}_WINDOW`,
+    description: `Maintenance window of the remediation: it acts only within it, and waits for its next opening otherwise. Not set: at any time.`,
+    format:
+      '<cron>;<duration>;<time zone>: cron with five fields (minute hour day month weekday) for the openings, duration as 90m, 4h or 2d, an IANA time zone',
+    default: undefined,
+    examples: ['0 22 * * 1-5;4h;Europe/Berlin', '0 2 * * 6;6h;UTC'],
+    parse: parseMaintenanceWindow,
+    consequence: 'this remediation only observes',
+  };
+}
+
+/** `GRACE_<ID>`: how long one remediation announces before it acts. */
+export function noticeSetting({ id, title }: ConfigurableRemediation): Setting<number> {
+  return {
+    name: toSettingName('GRACE', id),
+    description: `Notice before acting: the first detection announces the fix, which follows after this time if the violation is still there (${title}). Only in mode enforce; in mode approve the approval is the notice.`,
+    format: 'minutes, hours or days, for example 30m, 24h or 2d; at most 30d; 0h means at once',
+    default: 0,
+    examples: ['0h', '24h'],
+    parse: (text) => parseDuration(text, 0, MAX_NOTICE),
+    consequence: 'this remediation only observes',
+  };
+}
+
+/** Longest notice, in milliseconds. */
+const MAX_NOTICE = 30 * 86_400_000;
 
 /** `POLICY_<ID>`: is one policy evaluated at all? */
 export function switchSetting({ id, title }: ConfigurablePolicy): Setting<boolean> {
@@ -82,8 +130,12 @@ export function parameterSetting<V>(parameter: Parameter<V>): Setting<V> {
 export function listSettings({ policies, remediations }: SettingsCatalogue): readonly Setting[] {
   const all: readonly Setting[] = [
     ...Object.values(globalSettings),
+    ...Object.values(safetySettings),
     ...remediations.flatMap((remediation) => [
       modeSetting(remediation),
+      scopeSetting(remediation),
+      windowSetting(remediation),
+      noticeSetting(remediation),
       ...(remediation.yieldsTo === undefined ? [] : [parameterSetting(remediation.yieldsTo.grace)]),
     ]),
     ...policies.flatMap((policy) => [
@@ -110,9 +162,9 @@ function describeDefault(setting: Setting): string {
   const { default: value, examples } = setting;
   if (value === undefined) return '';
   const wanted = JSON.stringify(value);
-  const hours = typeof value === 'number' ? `${value / MILLISECONDS_PER_HOUR}h` : '';
+  const durations = typeof value === 'number' ? [`${value / MILLISECONDS_PER_HOUR}h`, `${value / 60_000}m`] : [];
   const plain = typeof value === 'string' ? value : wanted;
-  const candidates = [...examples, plain, hours, '', '{}', 'on', 'off'];
+  const candidates = [...examples, plain, ...durations, '', '{}', 'on', 'off'];
   return candidates.find((text) => JSON.stringify(setting.parse(text)) === wanted) ?? wanted;
 }
 

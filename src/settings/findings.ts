@@ -10,7 +10,8 @@ export interface ConfigurationFinding {
 }
 
 /** Names that start with one of these are meant for us, whatever their casing. */
-const PREFIX = /^(?:DOCKWARDEN|REMEDIATE|POLICY|ACR|AKS|AUDIT)_/i;
+const PREFIX =
+  /^(?:DOCKWARDEN|REMEDIATE|POLICY|ACR|AKS|AUDIT|EXEMPTION|UNDO|APPROVAL|BREAKER|WAR|FREEZE|GRACE|REVIEW)_/i;
 const MAX_NAME = 128;
 const MAX_VALUE = 60;
 
@@ -54,17 +55,31 @@ export function findUnknownNames(names: readonly string[], known: readonly strin
     });
 }
 
+/** Names that can only have been meant to hold Dockwarden back; which remediation, nobody can tell from a misspelt one. */
+const RESTRICTION = /^(?:REMEDIATE_.*_(?:SCOPE|WINDOW)|(?:EXEMPTION|APPROVAL|BREAKER|WAR|FREEZE|GRACE)_.*)$/i;
+
+/** Does an unknown name ask for more care than can be given? Then nothing is changed until it is corrected. */
+export function isLostRestriction(setting: string, known: readonly string[]): boolean {
+  return RESTRICTION.test(setting) && restrictedBy(setting, known).length === 0;
+}
+
 /**
  * `REMEDIATE_<ID>_SOMETHING` that does not exist was probably meant to restrict that remediation. As that cannot be honoured, the
  * remediation only observes.
  */
 export function restrictedBy(setting: string, known: readonly string[]): readonly string[] {
   const name = setting.toUpperCase();
-  return known.filter((candidate) => candidate.startsWith('REMEDIATE_') && name.startsWith(`${candidate}_`));
+  const restricted = known.filter(
+    (candidate) => candidate.startsWith('REMEDIATE_') && name.startsWith(`${candidate}_`),
+  );
+  // `REMEDIATE_<ID>_SCOPE_2` restricts the remediation, not its scope.
+  return restricted.filter((candidate) => !restricted.some((other) => candidate.startsWith(`${other}_`)));
 }
 
 function describeEffect(setting: string, known: readonly string[]): string {
   const restricted = restrictedBy(setting, known);
+  if (isLostRestriction(setting, known))
+    return 'It looks like a restriction that cannot be honoured, so no remediation goes further than observe until it is gone.';
   if (restricted.length === 0) return 'It has no effect.';
   return `What ${restricted.join(' and ')} switches only observes until it is gone.`;
 }

@@ -23,6 +23,35 @@ export function parseSwitch(text: string): boolean | undefined {
   return text === 'off' ? false : undefined;
 }
 
+const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A duration `<n>m`, `<n>h` or `<n>d` within two bounds, in milliseconds. */
+export function parseDuration(text: string, lowest: number, highest: number): number | undefined {
+  const [, digits, unit] = /^(0|[1-9]\d{0,4})([mhd])$/.exec(text) ?? [];
+  if (unit !== 'm' && unit !== 'h' && unit !== 'd') return undefined;
+  const milliseconds = Number(digits) * UNITS[unit];
+  return milliseconds >= lowest && milliseconds <= highest ? milliseconds : undefined;
+}
+
+/** A whole number in plain digits within two bounds. */
+export function parseNumber(text: string, lowest: number, highest: number): number | undefined {
+  if (!/^[1-9]\d{0,5}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= lowest && value <= highest ? value : undefined;
+}
+
+/** Names for function keys: `<first 8 hex digits of the key's SHA-256>=<name>`, separated by commas. */
+export function parseKeyNames(text: string): Readonly<Record<string, string>> | undefined {
+  const entries = text.split(',').map((entry) => /^([0-9a-f]{8})=([\w.-]{1,64})$/.exec(entry.trim()));
+  const names: Record<string, string> = {};
+  for (const entry of entries) {
+    const [, fingerprint, name] = entry ?? [];
+    if (fingerprint === undefined || name === undefined || Object.hasOwn(names, fingerprint)) return undefined;
+    names[fingerprint] = name;
+  }
+  return names;
+}
+
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** A GUID, in lower case. */

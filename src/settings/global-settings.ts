@@ -4,6 +4,7 @@ import {
   type Mode,
   parseAccountName,
   parseGuid,
+  parseKeyNames,
   parseMode,
   parseOrigin,
   parseSchedule,
@@ -12,7 +13,7 @@ import {
   parseSwitch,
   parseTokenScope,
 } from './formats.ts';
-import type { Setting } from './setting.ts';
+import { defineSetting, type Setting } from './setting.ts';
 
 const SOME_ID = '11111111-2222-3333-4444-555555555555';
 const OTHER_ID = '66666666-7777-8888-9999-000000000000';
@@ -83,6 +84,16 @@ export const globalSettings = {
     parse: parseSwitch,
     consequence: 'no names are kept',
   }),
+  reviewKeyNames: defineSetting<Readonly<Record<string, string>>>({
+    name: 'REVIEW_KEY_NAMES',
+    description:
+      'Names for the function keys that operators use, so that the audit says `key:<name>`: the platform does not tell the app which key was used, so a key is known by the first 8 hex digits of its SHA-256. Without a name the audit says `key:<those digits>`.',
+    format: '<8 hex digits>=<name>, separated by commas',
+    default: {},
+    examples: ['0a1b2c3d=ci-pipeline', '0a1b2c3d=ci-pipeline,4e5f6a7b=night-shift'],
+    parse: parseKeyNames,
+    consequence: 'keys have no names',
+  }),
   armEndpoint: defineSetting<string>({
     name: 'DOCKWARDEN_ARM_ENDPOINT',
     description: 'Azure Resource Manager to talk to; another one for a sovereign cloud or the simulator.',
@@ -137,9 +148,4 @@ function serviceUri(service: 'queue' | 'table' | 'blob'): Setting<string | undef
     parse: parseServiceUri,
     consequence: NOT_SET,
   };
-}
-
-/** Returns its argument; names the type of its value once. */
-function defineSetting<V>(setting: Setting<V>): Setting<V> {
-  return setting;
 }

@@ -18,3 +18,8 @@ export interface Setting<V = unknown> {
   /** What is lost while the setting is not there; absent = nothing, it may be left out. */
   readonly ifMissing?: string;
 }
+
+/** Returns its argument; names the type of its value once. */
+export function defineSetting<V>(setting: Setting<V>): Setting<V> {
+  return setting;
+}

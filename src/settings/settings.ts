@@ -5,20 +5,27 @@ import {
   type ConfigurableRemediation,
   listSettings,
   modeSetting,
+  noticeSetting,
   parameterSetting,
   type SettingsCatalogue,
+  scopeSetting,
   switchSetting,
+  windowSetting,
 } from './catalogue.ts';
 import {
   type ConfigurationFinding,
   findInvalidValue,
   findMissing,
   findUnknownNames,
+  isLostRestriction,
   isUnresolvedReference,
   restrictedBy,
 } from './findings.ts';
 import { lowerMode, type Mode } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
+import type { MaintenanceWindow } from './maintenance-window.ts';
+import type { RemediationScope } from './remediation-scope.ts';
+import { readSafety, type SafetySettings } from './safety-settings.ts';
 import type { Setting } from './setting.ts';
 
 export type { ConfigurationFinding } from './findings.ts';
@@ -35,6 +42,10 @@ export interface Settings {
   /** Undefined = missing or malformed; consumed by the Functions host. */
   readonly sweepSchedule?: string;
   readonly actorNames: boolean;
+  /** Names of function keys, by the first 8 hex digits of the key's SHA-256. */
+  readonly reviewKeyNames: Readonly<Record<string, string>>;
+  /** What holds Dockwarden back. */
+  readonly safety: SafetySettings;
   /** Object and client id of the identity that Dockwarden acts with. */
   readonly ownPrincipalId?: string;
   readonly ownClientId?: string;
@@ -58,6 +69,12 @@ export interface Settings {
   parametersOf(policyId: string): Readonly<Record<string, unknown>>;
   /** Milliseconds to leave a resource alone after somebody else did the same as the remediation; 0 = do not wait. */
   graceOf(remediationId: string): number;
+  /** Where the remediation may act; undefined = everywhere. */
+  scopeOf(remediationId: string): RemediationScope | undefined;
+  /** When it may act; undefined = at any time. */
+  windowOf(remediationId: string): MaintenanceWindow | undefined;
+  /** Milliseconds between the announcement of a fix and the fix; 0 = none. */
+  noticeOf(remediationId: string): number;
 }
 
 interface Reading<V> {
@@ -75,6 +92,9 @@ interface PolicySettings {
 interface RemediationSettings {
   readonly mode: Mode;
   readonly grace: number;
+  readonly scope: RemediationScope | undefined;
+  readonly window: MaintenanceWindow | undefined;
+  readonly notice: number;
 }
 
 /**
@@ -88,9 +108,12 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   const restricted = new Set(unknownNames.flatMap(({ setting }) => restrictedBy(setting, known)));
   const read = <V>(setting: Setting<V>): Reading<V> => readSetting(setting, environment, findings);
 
-  const { cap, ...others } = readGlobals(read);
+  const { cap: allowed, ...others } = readGlobals(read);
+  const { safety, isMalformed: isUnsafe } = readSafety(read);
+  const isUnclear = isUnsafe || unknownNames.some(({ setting }) => isLostRestriction(setting, known));
+  const cap = isUnclear ? lowerMode(allowed, 'observe') : allowed;
   const { storage, isAccountMissing } = readStorage(read);
-  const globals = { ...others, storage };
+  const globals = { ...others, safety, storage };
   const policies = new Map(catalogue.policies.map((policy) => [policy.id, readPolicy(policy, read)]));
   const remediations = new Map(
     catalogue.remediations.map((remediation) => {
@@ -119,6 +142,9 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
     hash: createHash('sha256').update(canonicalJson(effective)).digest('hex').slice(0, 12),
     modeOf: (id) => lookUp(remediations, id).mode,
     graceOf: (id) => lookUp(remediations, id).grace,
+    scopeOf: (id) => lookUp(remediations, id).scope,
+    windowOf: (id) => lookUp(remediations, id).window,
+    noticeOf: (id) => lookUp(remediations, id).notice,
     isPolicyOn: (id) => lookUp(policies, id).isOn,
     malformedParameterOf: (id) => lookUp(policies, id).malformedParameter,
     parametersOf: (id) => lookUp(policies, id).parameters,
@@ -145,6 +171,7 @@ function readGlobals(read: Read) {
     cap: isCloudUnclear || isIdentityUnknown ? lowerMode(mode, 'observe') : mode,
     scopes,
     actorNames: read(globalSettings.actorNames).value,
+    reviewKeyNames: read(globalSettings.reviewKeyNames).value,
     armEndpoint: armEndpoint.value,
     tokenScope: tokenScope.value,
     ...(sweepSchedule !== undefined && { sweepSchedule }),
@@ -197,8 +224,17 @@ function readRemediation(
 ): RemediationSettings {
   const mode = lowerMode(read(modeSetting(remediation)).value, cap);
   const grace = remediation.yieldsTo && read(parameterSetting(remediation.yieldsTo.grace));
-  const isObservedOnly = isDegraded || (grace?.isMalformed ?? false);
-  return { mode: isObservedOnly ? lowerMode(mode, 'observe') : mode, grace: grace?.value ?? 0 };
+  const scope = read(scopeSetting(remediation));
+  const window = read(windowSetting(remediation));
+  const notice = read(noticeSetting(remediation));
+  const isObservedOnly = isDegraded || [grace, scope, window, notice].some((part) => part?.isMalformed);
+  return {
+    mode: isObservedOnly ? lowerMode(mode, 'observe') : mode,
+    grace: grace?.value ?? 0,
+    scope: scope.value,
+    window: window.value,
+    notice: notice.value,
+  };
 }
 
 function readSetting<V>(

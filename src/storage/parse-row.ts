@@ -1,6 +1,16 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import { DockwardenError, isDockwardenError } from '../errors.ts';
 import type { StoredRow } from './table-store.ts';
+
+/** Text that holds JSON; text that does not is an issue of the row, not an exception. */
+export const JsonCell = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not JSON' });
+    return z.NEVER;
+  }
+});
 
 /** Told about a row that cannot be read, where a list goes on without it. */
 export type OnInvalidRow = (error: DockwardenError) => void;

@@ -17,6 +17,13 @@ export interface RowKey {
 
 type Columns = Readonly<Record<string, unknown>>;
 
+/** A row to be written, and the version that it replaces. */
+export interface VersionedRow {
+  readonly rowKey: string;
+  readonly columns: Columns;
+  readonly etag: string | undefined;
+}
+
 /** What the adapters need of Table Storage. A refused condition is an answer (`false`), everything else that fails is `STORAGE_UNAVAILABLE`. */
 export interface TableStore {
   get(key: RowKey): Promise<StoredRow | undefined>;
@@ -26,6 +33,11 @@ export interface TableStore {
   replace(key: RowKey, columns: Columns, etag: string): Promise<string | false>;
   /** Writes rows of one partition together, whatever was there. */
   putAll(partitionKey: string, rows: readonly { readonly rowKey: string; readonly columns: Columns }[]): Promise<void>;
+  /**
+   * Writes rows of one partition together (100 at most), all or none: each must still have the given version, `undefined` =
+   * must not exist yet. False when one of them does not.
+   */
+  replaceAll(partitionKey: string, rows: readonly VersionedRow[]): Promise<boolean>;
   /** Rows of one partition with `from <= rowKey < to`, in key order. */
   range(partitionKey: string, from?: string, to?: string): AsyncIterable<StoredRow>;
   /** Rows that an OData filter selects, in key order; a row without the named column is not selected by it. */
@@ -120,6 +132,19 @@ export function createTableStore(client: TableClient): TableStore {
           );
         await guarded(() => client.submitTransaction(actions, deadline()), [], undefined);
       }
+    },
+    async replaceAll(partitionKey, rows) {
+      if (rows.length === 0) return true;
+      const actions = rows.map(({ rowKey, columns, etag }): TransactionAction => {
+        const entity = toEntity({ partitionKey, rowKey }, columns);
+        return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
+      });
+      const answer = await guarded(
+        () => client.submitTransaction(actions, deadline()),
+        [404, 409, 412],
+        false as const,
+      );
+      return answer !== false;
     },
     range(partitionKey, from, to) {
       const conditions = [

@@ -1,27 +1,17 @@
 import * as z from 'zod';
 import type { ResourceId } from '../resources/resource-id.ts';
-import { parseRow, parseRows } from '../storage/parse-row.ts';
+import { JsonCell, parseRow, parseRows } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
 import { WorkItem, type WorkItems } from './work-items.ts';
-
-/** Text that holds JSON; text that does not is an issue of the row, not an exception. */
-const Json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'not JSON' });
-    return z.NEVER;
-  }
-});
 
 const { pending, knownCauses, run } = WorkItem.shape;
 /** The row as it is stored: lists and the run as JSON. */
 const WorkRow = z.object({
   ...WorkItem.shape,
-  pending: Json.pipe(pending),
-  knownCauses: Json.pipe(knownCauses),
-  run: z.exactOptional(Json.pipe(run.unwrap())),
+  pending: JsonCell.pipe(pending),
+  knownCauses: JsonCell.pipe(knownCauses),
+  run: z.exactOptional(JsonCell.pipe(run.unwrap())),
 });
 
 /** Work items in Table Storage: 256 partitions by the first two digits of the hash, one row per resource. */

@@ -45,6 +45,16 @@ export const OpenRun = z.object({
   requestIds: z.exactOptional(z.array(z.string()).readonly()),
   /** Moments of the pass that began it. */
   timings: z.exactOptional(z.record(z.string(), z.string())),
+  /** Only for an undo: the run that it takes back, the values to restore, and the request behind it. */
+  undo: z.exactOptional(
+    z.object({
+      of: z.string(),
+      before: z.record(JsonPointer, z.unknown()),
+      requestId: z.string(),
+      requestedAt: z.iso.datetime(),
+      by: z.string(),
+    }),
+  ),
   /** How often a worker had to take it up again. */
   resumed: z.number(),
 });
@@ -122,11 +132,12 @@ export function joinOperations(
   return joined;
 }
 
-/** Drops the oldest cause that only says "look": what says more – an action, a deletion – goes last. */
+/** Drops the oldest cause that only says "look": what says more – an action, a deletion, a request – goes last. */
 function bounded(causes: readonly PendingCause[]): readonly PendingCause[] {
   if (causes.length <= LIMITS.pending) return causes;
   const plain = causes.findIndex(
-    ({ operation, deleted }) => deleted !== true && operation?.toLowerCase().endsWith('/action') !== true,
+    ({ operation, deleted, request }) =>
+      deleted !== true && request === undefined && operation?.toLowerCase().endsWith('/action') !== true,
   );
   return causes.toSpliced(Math.max(plain, 0), 1);
 }

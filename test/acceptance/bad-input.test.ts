@@ -3,6 +3,7 @@ import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import { keepPoison } from '../../src/engine/poison.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
+import { sweepResources } from '../../src/engine/sweep.ts';
 import { DockwardenError } from '../../src/errors.ts';
 import { formatWorkMessage, parseWorkMessage } from '../../src/events/work-message.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
@@ -156,7 +157,6 @@ describe('a work message that nobody sent', () => {
 
 describe('answers that ARM should not give', () => {
   it.each([
-    ['tags that are a list', { tags: ['a'] }],
     ['a login server that is a number and a date that is none', { properties: { creationDate: 'long ago' } }],
     ['network rules that are text', { properties: { networkRuleSet: 'Allow' } }],
   ])('a registry with %s is still put right', async (_name, change) => {
@@ -167,6 +167,17 @@ describe('answers that ARM should not give', () => {
 
     expect(outcomesOf(engine)).toEqual(['fixed']);
     expect(engine.simulator.state.get(REGISTRY)?.properties?.['adminUserEnabled']).toBe(false);
+    expectGuarantees(engine);
+  });
+
+  it('a registry whose tags are a list may be exempt for all we know, so nothing is done', async () => {
+    engine = await startScene(disableAdminUser);
+    engine.simulator.state.patch(REGISTRY, { tags: ['a'] }, { by: 'operator' });
+
+    await engine.settle();
+
+    expect(engine.mutations()).toEqual([]);
+    expect(engine.audit('decision')).toMatchObject([{ decision: 'defer', reason: 'exemption-unreadable' }]);
     expectGuarantees(engine);
   });
 
@@ -214,7 +225,7 @@ describe('answers that ARM should not give', () => {
     expectGuarantees(engine);
   });
 
-  it('a cluster whose tags are no map of texts gets those that it lacks', async () => {
+  it('a cluster whose tags are no map of texts gets those that it lacks once they can be read', async () => {
     engine = await startScene(addRequiredTags);
     engine.simulator.faults.add({
       method: 'GET',
@@ -228,6 +239,10 @@ describe('answers that ARM should not give', () => {
     });
 
     addRequiredTags.violate(engine);
+    await engine.settle();
+    expect(engine.mutations()).toEqual([]);
+    expect(engine.audit('decision')).toMatchObject([{ decision: 'defer', reason: 'exemption-unreadable' }]);
+    await sweepResources(engine.context());
     await engine.settle();
 
     expect(addRequiredTags.isFixed(engine)).toBe(true);
@@ -350,6 +365,7 @@ describe('an audit table that cannot be written (R02)', () => {
           },
           replace: async (key, columns, etag) => await table.replace(key, columns, etag),
           putAll: async (partitionKey, rows) => await table.putAll(partitionKey, rows),
+          replaceAll: async (partitionKey, rows) => await table.replaceAll(partitionKey, rows),
           range: (partitionKey, from, to) => table.range(partitionKey, from, to),
           where: (filter) => table.where(filter),
           all: () => table.all(),

@@ -11,6 +11,7 @@ import { expectRecordedMutations, expectSettled } from '../support/audit-invaria
 import { Boundary, mishaps } from '../support/boundary.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
+import { READ_ACTIONS } from '../support/product-role.ts';
 import { type Scene, scenes, startScene } from './remediation-scenes.ts';
 
 /** Longer than a lease with its allowance for clocks that differ. */
@@ -322,7 +323,7 @@ describe('what peers lose', () => {
   it('R03: a refusal for want of permission is one outcome that names the action, and no storm of retries', async () => {
     engine = await startScene(disableAdmin, {
       seed: seedOf(disableAdmin),
-      actions: ['*/read', 'Microsoft.ContainerRegistry/registries/regenerateCredential/action'],
+      actions: [...READ_ACTIONS, 'Microsoft.ContainerRegistry/registries/regenerateCredential/action'],
     });
     const run = engine;
     disableAdmin.violate(run);

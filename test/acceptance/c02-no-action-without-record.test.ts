@@ -28,6 +28,7 @@ function withInsert(replaceInsert: (table: TableStore) => Insert) {
       putAll: async (partitionKey, rows) => {
         await table.putAll(partitionKey, rows);
       },
+      replaceAll: async (partitionKey, rows) => await table.replaceAll(partitionKey, rows),
       range: (partitionKey, from, to) => table.range(partitionKey, from, to),
       where: (filter) => table.where(filter),
       all: () => table.all(),

@@ -30,8 +30,13 @@ function bodies(): readonly unknown[] {
     .map(({ body }) => body);
 }
 
+/** The resource group, whose tags may exempt. */
+function groupOf(id: string): string {
+  return id.slice(0, id.indexOf('/providers/'));
+}
+
 describe('order of calls', () => {
-  it('looks for dependants, rotates both passwords, disables the admin user, and reads back', async () => {
+  it('looks for exemptions and dependants, rotates both passwords, disables the admin user, and reads back', async () => {
     engine = await startScene(disableAdminUser);
 
     await run(disableAdminUser);
@@ -40,6 +45,7 @@ describe('order of calls', () => {
     const subscription = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}/providers`;
     expect(engine.calls()).toEqual([
       `GET ${id}`,
+      `GET ${groupOf(id)}`,
       `GET ${subscription}/Microsoft.ContainerInstance/containerGroups`,
       `GET ${subscription}/Microsoft.App/containerApps`,
       `POST ${id}/regenerateCredential`,
@@ -65,7 +71,12 @@ describe('order of calls', () => {
     await engine.settle();
 
     const id = rotateSecondPassword.resourceId;
-    expect(engine.calls()).toEqual([`GET ${id}`, `POST ${id}/regenerateCredential`, `GET ${id}`]);
+    expect(engine.calls()).toEqual([
+      `GET ${id}`,
+      `GET ${groupOf(id)}`,
+      `POST ${id}/regenerateCredential`,
+      `GET ${id}`,
+    ]);
     expect(bodies()).toEqual([{ name: 'password2' }]);
     const after = engine.simulator.state.passwordsOf(id);
     expect(after?.['password']).toBe(before?.['password']);
@@ -80,7 +91,7 @@ describe('order of calls', () => {
 
     const id = addRequiredTags.resourceId;
     const tags = `${id}/providers/Microsoft.Resources/tags/default`;
-    expect(engine.calls()).toEqual([`GET ${id}`, `GET ${tags}`, `PATCH ${tags}`, `GET ${id}`]);
+    expect(engine.calls()).toEqual([`GET ${id}`, `GET ${groupOf(id)}`, `GET ${tags}`, `PATCH ${tags}`, `GET ${id}`]);
     expect(bodies()).toEqual([
       { operation: 'Merge', properties: { tags: { costCenter: '4711', owner: 'platform-team' } } },
     ]);

@@ -9,6 +9,7 @@ import type { Fault } from '../../local/azure/faults.ts';
 import { sweepResources } from '../../src/engine/sweep.ts';
 import { type AzureHarness, startAzure } from '../azure/azure-harness.ts';
 import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
+import { ALL_ACTIONS } from '../support/product-role.ts';
 import { outcomesOf } from './c10-guarantees.ts';
 import { scenes } from './remediation-scenes.ts';
 
@@ -31,7 +32,7 @@ const refusals: readonly (Fault['effect'] | undefined)[] = [
 /** The product's loop over a simulated Azure that writes everything down. */
 async function startRecording(file: string): Promise<{ engine: EngineHarness; azure: AzureHarness }> {
   const waiting: EngineHarness['events'] = [];
-  const azure = await startAzure({ recordTo: file, onEvent: (event) => waiting.push(event) });
+  const azure = await startAzure({ actions: ALL_ACTIONS, recordTo: file, onEvent: (event) => waiting.push(event) });
   azure.simulator.limits.enabled = false;
   const engine = await startEngine({
     environment: ENFORCING,

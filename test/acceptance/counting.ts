@@ -46,6 +46,10 @@ export function countStorage(): StorageCounter {
           note('putAll');
           await table.putAll(partitionKey, rows);
         },
+        async replaceAll(partitionKey, rows) {
+          note('replaceAll');
+          return await table.replaceAll(partitionKey, rows);
+        },
         range(partitionKey, from, to) {
           note('range');
           return table.range(partitionKey, from, to);

@@ -45,6 +45,7 @@ function fallible(name: string, method: 'insert' | 'replace' | 'putAll') {
       putAll: async (...args) => {
         await table.putAll(...args);
       },
+      replaceAll: async (...args) => await table.replaceAll(...args),
       range: (...args) => table.range(...args),
       where: (...args) => table.where(...args),
       all: () => table.all(),

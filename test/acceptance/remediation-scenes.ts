@@ -23,7 +23,7 @@ export interface SceneCall {
   readonly path: RegExp;
   /** Matching requests before this one. */
   readonly skip: number;
-  readonly kind: 'read' | 'preflight' | 'fix-read' | 'write' | 'verify';
+  readonly kind: 'read' | 'exemption' | 'preflight' | 'fix-read' | 'write' | 'verify';
 }
 
 export function sceneCall(scene: Scene, name: string): SceneCall {
@@ -38,6 +38,7 @@ export async function startScene(scene: Scene, options: EngineHarnessOptions = {
 }
 
 const REGISTRY = /\/registries\/\w+$/i;
+const GROUP = /\/resourceGroups\/[\w-]+$/i;
 const CLUSTER = /\/managedClusters\/[\w-]+$/i;
 const TAGS = /\/tags\/default$/;
 
@@ -49,6 +50,7 @@ export const disableAdminUser: Scene = {
   resourceId: sampleId('contosoacr'),
   calls: [
     { name: 'first read', method: 'GET', path: REGISTRY, skip: 0, kind: 'read' },
+    { name: 'tags of the group', method: 'GET', path: GROUP, skip: 0, kind: 'exemption' },
     { name: 'container groups', method: 'GET', path: /\/containerGroups$/, skip: 0, kind: 'preflight' },
     { name: 'container apps', method: 'GET', path: /\/containerApps$/, skip: 0, kind: 'preflight' },
     { name: 'rotate password', method: 'POST', path: /\/regenerateCredential$/, skip: 0, kind: 'write' },
@@ -71,6 +73,7 @@ export const rotateSecondPassword: Scene = {
   resourceId: sampleId('contosoacr'),
   calls: [
     { name: 'first read', method: 'GET', path: REGISTRY, skip: 0, kind: 'read' },
+    { name: 'tags of the group', method: 'GET', path: GROUP, skip: 0, kind: 'exemption' },
     { name: 'rotate password2', method: 'POST', path: /\/regenerateCredential$/, skip: 0, kind: 'write' },
     { name: 'read-back', method: 'GET', path: REGISTRY, skip: 1, kind: 'verify' },
   ],
@@ -89,6 +92,7 @@ export const addRequiredTags: Scene = {
   resourceId: sampleId('aks-prod'),
   calls: [
     { name: 'first read', method: 'GET', path: CLUSTER, skip: 0, kind: 'read' },
+    { name: 'tags of the group', method: 'GET', path: GROUP, skip: 0, kind: 'exemption' },
     { name: 'present tags', method: 'GET', path: TAGS, skip: 0, kind: 'fix-read' },
     { name: 'merge tags', method: 'PATCH', path: TAGS, skip: 0, kind: 'write' },
     { name: 'read-back', method: 'GET', path: CLUSTER, skip: 1, kind: 'verify' },

@@ -27,13 +27,13 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['@azure/arm-*', '@azure/core-*', '@azure-rest/core-client', '@azure/identity', '@azure/keyvault-*'],
   },
   remediations: { from: ['policy', 'azure', 'resources'], packages: [] },
-  settings: { from: ['policy', 'errors'], packages: ['node:crypto', 'fastest-levenshtein'] },
+  settings: { from: ['policy', 'errors'], packages: ['node:crypto', 'croner', 'fastest-levenshtein'] },
   storage: {
     from: ['resources', 'errors'],
     packages: ['node:crypto', ...tables, '@azure/storage-*', '@azure/core-*', '@azure/identity'],
   },
-  audit: { from: ['storage', 'resources', 'errors'], packages: tables },
-  findings: { from: ['storage', 'audit', 'resources', 'errors'], packages: tables },
+  audit: { from: ['storage', 'resources', 'errors'], packages: [...tables, 'ulid'] },
+  findings: { from: ['storage', 'audit', 'resources', 'errors'], packages: [...tables, 'node:crypto'] },
   work: {
     from: ['storage', 'events', 'resources', 'errors'],
     packages: [...tables, '@azure/storage-queue', 'node:util'],

@@ -1,9 +1,12 @@
 import { createSampleIdentities } from '../../local/azure/sample-subscription.ts';
 import type { AzureSimulatorOptions } from '../../local/azure/simulator.ts';
+import { deriveRoles, effectiveActions } from '../../scripts/generated/roles.ts';
 import { classifyAzureError } from '../../src/azure/azure-error.ts';
 import { type AzureClients, createAzureClients } from '../../src/azure/clients.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
+import { engineReads } from '../../src/azure/resources.ts';
 import type { DockwardenError } from '../../src/errors.ts';
+import { remediations } from '../../src/remediations/catalogue.ts';
 import { type Harness, startHarness } from '../simulator/harness.ts';
 
 /** The product's clients against a simulated Azure of their own. */
@@ -17,11 +20,14 @@ export interface AzureHarness extends Harness {
   checkedActions(): readonly string[];
 }
 
-/** Starts it; `actions` = all that the product's role holds (default: the sample's). */
+/** What all declared operations need together, asked for by a policy or not. */
+const DECLARED_ACTIONS = effectiveActions(deriveRoles(engineReads, remediations), () => 'enforce');
+
+/** Starts it; `actions` = all that the product's role holds (default: what its operations declare). */
 export async function startAzure(
   options: Omit<Partial<AzureSimulatorOptions>, 'identities'> & { readonly actions?: readonly string[] } = {},
 ): Promise<AzureHarness> {
-  const { actions, ...rest } = options;
+  const { actions = DECLARED_ACTIONS, ...rest } = options;
   const harness = await startHarness({ identities: createSampleIdentities(actions), ...rest });
   const { simulator, ca } = harness;
   const clients = createAzureClients({

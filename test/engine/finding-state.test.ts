@@ -33,6 +33,8 @@ function observation(change: Partial<Observation> = {}): Observation {
     othersActedAt: undefined,
     run: undefined,
     fixedAt: undefined,
+    memory: {},
+    configHash: 'hash',
     now: NOW,
     ...change,
   };
@@ -71,6 +73,7 @@ describe('the next state of a finding', () => {
       mode: 'observe',
       decision: 'observe',
       reason: 'mode-observe',
+      configHash: 'hash',
       actor: 'somebody',
     });
   });

@@ -16,6 +16,7 @@ import { expectRecordedMutations, expectSettled } from '../support/audit-invaria
 import { Boundary } from '../support/boundary.ts';
 import { type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
+import { ALL_ACTIONS } from '../support/product-role.ts';
 
 let engine: EngineHarness;
 
@@ -207,7 +208,7 @@ describe('a defect of ours', () => {
       withPolicies((policy) => Object.defineProperty({ ...policy }, 'needs', { get: defect })),
     ],
   ])('%s is seen by the host, and nothing is changed', async (_where, options) => {
-    engine = await startScene(disableAdminUser, options);
+    engine = await startScene(disableAdminUser, { actions: ALL_ACTIONS, ...options });
     disableAdminUser.violate(engine);
     await engine.deliverEvents();
 

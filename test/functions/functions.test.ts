@@ -5,6 +5,7 @@ import { QueueClient } from '@azure/storage-queue';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { ResourceEvent } from '../../local/azure/events.ts';
 import {
+  assignProductRole,
   createSampleIdentities,
   createSampleSubscription,
   SAMPLE_SUBSCRIPTION_ID,
@@ -15,6 +16,7 @@ import { findTrigger } from '../../local/host/core.ts';
 import type { TypedData } from '../../local/host/core-module.ts';
 import { createRegistry, provideCoreModule } from '../../local/host/core-module.ts';
 import { createInvoker } from '../../local/host/invocation.ts';
+import { readProductActions } from '../../local/product-actions.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { functionNames } from '../../src/functions/health.ts';
 import { claimStorageAccount, type TestStorage } from '../support/storage.ts';
@@ -79,7 +81,7 @@ beforeAll(async () => {
   simulator = await startAzureSimulator({
     certificates: { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') },
     seed: createSampleSubscription(),
-    identities: createSampleIdentities(),
+    identities: createSampleIdentities([]),
     onEvent: (event) => events.push(event),
   });
 });
@@ -88,9 +90,10 @@ afterAll(async () => {
   await simulator.stop();
 });
 
-beforeEach(() => {
+beforeEach(async () => {
   storage = claimStorageAccount();
   for (const [name, value] of Object.entries(settings())) vi.stubEnv(name, value);
+  simulator.identity('dockwarden').roleAssignments = assignProductRole(await readProductActions(settings()));
 });
 
 afterEach(() => {
@@ -113,6 +116,7 @@ describe('the functions', () => {
       ['reconcile', 'queueTrigger', 'work', 'AzureWebJobsStorage'],
       ['reconcilePoison', 'queueTrigger', 'work-poison', 'AzureWebJobsStorage'],
       ['sweep', 'timerTrigger', '%SWEEP_SCHEDULE%', undefined],
+      ['review', 'httpTrigger', 'review/{action}', 'function'],
       ['health', 'httpTrigger', 'health', 'anonymous'],
     ]);
     expect(table.map(([name]) => name)).toEqual(functionNames);

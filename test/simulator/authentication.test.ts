@@ -262,7 +262,7 @@ test.for([
 });
 
 test('a role at a resource group does not allow listing the subscription, but its own group', async () => {
-  const identities = createSampleIdentities();
+  const identities = createSampleIdentities([]);
   const scoped = identities.map((identity) =>
     identity.name === 'dockwarden'
       ? {

@@ -40,7 +40,7 @@ test('az cloud register reads the endpoints without a token, in every form', asy
 test('az login reads tenants and the subscriptions that the caller may see', async () => {
   await harness.stop();
   harness = await startHarness({
-    identities: createSampleIdentities().map((identity) =>
+    identities: createSampleIdentities([]).map((identity) =>
       identity.name === 'automation' ? { ...identity, roleAssignments: [] } : identity,
     ),
   });

@@ -12,6 +12,7 @@ import {
   SAMPLE_SUBSCRIPTION_ID,
 } from '../../local/azure/sample-subscription.ts';
 import { type AzureSimulator, type AzureSimulatorOptions, startAzureSimulator } from '../../local/azure/simulator.ts';
+import { ALL_ACTIONS } from '../support/product-role.ts';
 
 export interface Harness {
   readonly simulator: AzureSimulator;
@@ -69,7 +70,7 @@ export async function startHarness(
   const simulator = await startAzureSimulator({
     certificates: { cert, key },
     seed: createSampleSubscription(),
-    identities: createSampleIdentities(),
+    identities: createSampleIdentities(ALL_ACTIONS),
     ...options,
   });
   const { armEndpoint: endpoint } = simulator;

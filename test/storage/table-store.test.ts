@@ -29,16 +29,20 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
     expect(await keysOf(create().range('p'))).toEqual([]);
     expect(await keysOf(create().where("a ne ''"))).toEqual([]);
     expect(await create().replace(KEY, { a: 1 }, 'W/"1"')).toBe(false);
+    expect(await create().replaceAll('p', [{ rowKey: 'r1', columns: { a: 1 }, etag: 'W/"1"' }])).toBe(false);
   });
 
   it('comes into being with the first write of whatever kind', async () => {
     const inserted = create();
     const put = create();
+    const together = create();
 
     expect(await inserted.insert(KEY, { a: 1 })).toEqual(expect.any(String));
     await put.putAll('p', [{ rowKey: 'r1', columns: { a: 1 } }]);
+    expect(await together.replaceAll('p', [{ rowKey: 'r1', columns: { a: 1 }, etag: undefined }])).toBe(true);
 
     expect((await inserted.get(KEY))?.columns).toEqual({ a: 1 });
+    expect((await together.get(KEY))?.columns).toEqual({ a: 1 });
     expect((await put.get(KEY))?.columns).toEqual({ a: 1 });
   });
 
@@ -104,6 +108,8 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
     const long = store.insert({ ...KEY, rowKey: 'long' }, { text: 'x'.repeat(32_769) });
     await expect(long).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
     await expect(store.putAll('p', twice)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    const together = twice.map((row) => ({ ...row, etag: undefined }));
+    await expect(store.replaceAll('p', together)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   });
 
   it('lets exactly one of several replace the same version', async () => {
@@ -127,6 +133,77 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
 
     expect((await store.get(KEY))?.columns).toEqual({ a: 2 });
     expect((await store.get({ partitionKey: 'p', rowKey: 'r2' }))?.columns).toEqual({ a: 3 });
+  });
+
+  it('writes rows together when each has its version, a new one among them, each replaced whole', async () => {
+    const store = create();
+    const version = String(await store.insert(KEY, { a: 1, old: 'x' }));
+
+    const written = await store.replaceAll('p', [
+      { rowKey: 'r1', columns: { a: 2, gone: undefined }, etag: version },
+      { rowKey: 'r2', columns: { a: 3 }, etag: undefined },
+    ]);
+
+    expect(written).toBe(true);
+    const [first, second] = await Array.fromAsync(store.all());
+    expect([first?.columns, second?.columns]).toEqual([{ a: 2 }, { a: 3 }]);
+    expect(first?.etag).not.toBe(version);
+    expect(await store.replaceAll('p', [])).toBe(true);
+  });
+
+  it('hands out with a list the versions that replacing together takes', async () => {
+    const store = create();
+    await store.putAll('p', [
+      { rowKey: 'r1', columns: { a: 1 } },
+      { rowKey: 'r2', columns: { a: 1 } },
+    ]);
+    const rows = await Array.fromAsync(store.range('p'), ({ rowKey, etag }) => ({ rowKey, etag, columns: { a: 2 } }));
+
+    expect(await store.replaceAll('p', rows)).toBe(true);
+    expect(await store.replaceAll('p', rows)).toBe(false);
+  });
+
+  it.each([
+    ['was written since', { rowKey: 'changed', stale: true }],
+    ['exists already', { rowKey: 'changed', stale: false }],
+    ['is gone', { rowKey: 'gone', stale: true }],
+  ])('writes none of several rows when one of them %s, wherever it stands', async (_reason, { rowKey, stale }) => {
+    const store = create();
+    const version = String(await store.insert(KEY, { a: 1 }));
+    const old = String(await store.insert({ ...KEY, rowKey: 'changed' }, { b: 1 }));
+    await store.replace({ ...KEY, rowKey: 'changed' }, { b: 2 }, old);
+    const good = { rowKey: 'r1', columns: { a: 2 }, etag: version };
+    const fresh = { rowKey: 'r2', columns: { a: 2 }, etag: undefined };
+    const bad = { rowKey, columns: { b: 3 }, etag: stale ? old : undefined };
+
+    expect(await store.replaceAll('p', [good, fresh, bad])).toBe(false);
+    expect(await store.replaceAll('p', [bad, fresh, good])).toBe(false);
+
+    expect(await Array.fromAsync(store.all(), ({ columns }) => columns)).toEqual([{ b: 2 }, { a: 1 }]);
+    expect(await store.replaceAll('p', [good, fresh])).toBe(true);
+  });
+
+  it('lets exactly one of several replace the same two versions', async () => {
+    const store = create();
+    await store.putAll('p', [
+      { rowKey: 'r1', columns: { a: 0 } },
+      { rowKey: 'r2', columns: { a: 0 } },
+    ]);
+    const rows = await Array.fromAsync(store.all());
+
+    const answers = await Promise.all(
+      [1, 2, 3, 4, 5].map(
+        async (a) =>
+          await store.replaceAll(
+            'p',
+            rows.map(({ rowKey, etag }) => ({ rowKey, etag, columns: { a } })),
+          ),
+      ),
+    );
+
+    expect(answers.filter(Boolean)).toHaveLength(1);
+    const [one, other] = await Array.fromAsync(store.all(), ({ columns }) => columns['a']);
+    expect(one).toBe(other);
   });
 
   it('puts and lists more rows than one transaction takes, in key order', async () => {
@@ -181,6 +258,7 @@ describe('Table Storage that cannot be used', () => {
     insert: async (store) => await store.insert(KEY, { a: 1 }),
     replace: async (store) => await store.replace(KEY, { a: 1 }, 'W/"1"'),
     putAll: async (store) => await store.putAll('p', [{ rowKey: 'r', columns: { a: 1 } }]),
+    replaceAll: async (store) => await store.replaceAll('p', [{ rowKey: 'r', columns: { a: 1 }, etag: undefined }]),
     range: async (store) => await keysOf(store.range('p')),
     where: async (store) => await keysOf(store.where("a ne ''")),
     all: async (store) => await keysOf(store.all()),

@@ -49,6 +49,8 @@ export class Boundary {
       work: this.#guard(context.work, 'work', worker),
       queue: this.#guard(context.queue, 'queue', worker),
       sweeps: this.#guard(context.sweeps, 'sweeps', worker),
+      breakers: this.#guard(context.breakers, 'breakers', worker),
+      approvals: this.#guard(context.approvals, 'approvals', worker),
       poison: this.#guard(context.poison, 'poison', worker),
     };
   };

@@ -3,6 +3,7 @@ import { ulid } from 'ulid';
 import { inject } from 'vitest';
 import type { ResourceEvent } from '../../local/azure/events.ts';
 import {
+  assignProductRole,
   createSampleIdentities,
   createSampleSubscription,
   SAMPLE_SUBSCRIPTION_ID,
@@ -15,9 +16,11 @@ import { acceptEvents } from '../../src/engine/accept.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { parseWorkMessage } from '../../src/events/work-message.ts';
-import { Finding } from '../../src/findings/findings.ts';
-import { createTableFindings } from '../../src/findings/table-findings.ts';
+import type { Finding } from '../../src/findings/findings.ts';
+import { createTableFindings, FindingRow } from '../../src/findings/table-findings.ts';
+import { createTableApprovals } from '../../src/guards/approvals.ts';
 import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
+import { createTableBreakers } from '../../src/guards/table-breakers.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
 import { type Environment, parseSettings } from '../../src/settings/settings.ts';
@@ -25,6 +28,7 @@ import type { TableStore } from '../../src/storage/table-store.ts';
 import { createTableWorkItems } from '../../src/work/table-work-items.ts';
 import { WorkItem } from '../../src/work/work-items.ts';
 import { MemoryTableStore } from './memory-table-store.ts';
+import { actionsFor } from './product-role.ts';
 
 /** One message that waits in the queue `work`. */
 export interface QueuedMessage {
@@ -68,7 +72,7 @@ export interface EngineHarnessOptions {
   readonly wrapTable?: (table: TableStore, name: string) => TableStore;
   /** Wraps the whole context of each invocation, for example to count or break its ports. */
   readonly wrapContext?: (context: EngineContext) => EngineContext;
-  /** The product's own RBAC actions; default: the sample's. */
+  /** The product's own RBAC actions; default: at every moment exactly those that the modes call for. */
   readonly actions?: readonly string[];
 }
 
@@ -110,7 +114,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     certificates: { cert, key },
     clock,
     seed: options.seed ?? createSampleSubscription(),
-    identities: createSampleIdentities(options.actions),
+    identities: createSampleIdentities(options.actions ?? []),
     onEvent: (event) => events.push(event),
   });
   simulator.limits.enabled = false;
@@ -136,6 +140,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
   };
 
   function context(): EngineContext {
+    const guards = wrapTable(tables.guards, 'guards');
     const created: EngineContext = {
       clock,
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -144,7 +149,9 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       audit: createTableAuditLog(wrapTable(tables.audit, 'audit')),
       findings: createTableFindings(wrapTable(tables.findings, 'findings')),
       work: createTableWorkItems(wrapTable(tables.work, 'work')),
-      sweeps: createTableSweepRecords(wrapTable(tables.guards, 'guards')),
+      sweeps: createTableSweepRecords(guards),
+      breakers: createTableBreakers(guards),
+      approvals: createTableApprovals(guards),
       queue: {
         async send(text, delayMs) {
           queue.push({ text, delayMs, dueAt: clock.now().getTime() + Math.ceil(delayMs / 1000) * 1000 });
@@ -161,9 +168,20 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       policies,
       remediations,
       version: '0.0.0-test',
-      newRunId: () => ulid(clock.now().getTime()),
+      newRunId: (start) => ulid(start.getTime()),
     };
-    return options.wrapContext?.(created) ?? created;
+    const wrapped = options.wrapContext?.(created) ?? created;
+    grantRole(wrapped);
+    return wrapped;
+  }
+
+  let granted: readonly string[] = [];
+  /** Changes nothing while the settings call for the same role: a test may have taken it away. */
+  function grantRole(configured: EngineContext): void {
+    const actions = options.actions ?? actionsFor(configured);
+    if (actions.join() === granted.join()) return;
+    granted = actions;
+    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions);
   }
 
   async function deliverEvents(): Promise<void> {
@@ -206,7 +224,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       tables.audit.rows
         .map(({ columns }) => AuditRecord.parse(columns))
         .filter((row) => stage === undefined || row.stage === stage),
-    findings: () => tables.findings.rows.map(({ columns }) => Finding.parse(columns)),
+    findings: () => tables.findings.rows.map(({ columns }) => FindingRow.parse(columns)),
     work: () => tables.work.rows.map(({ columns }) => WorkItem.parse(readJsonColumns(columns))),
     calls: () => ownRequests(simulator).map(({ method, path }) => `${method} ${path}`),
     mutations: () =>

@@ -89,7 +89,7 @@ async function handle(engine: EngineHarness, delivery: Delivery): Promise<void> 
       await acceptEvents(context, delivery.event);
       return;
     case 'work':
-      await reconcile(context, parseWorkMessage(delivery.text), context.newRunId());
+      await reconcile(context, parseWorkMessage(delivery.text), context.newRunId(context.clock.now()));
       return;
     case 'sweep': {
       const { complete } = await sweepResources(context);

@@ -1,5 +1,5 @@
 import { DockwardenError } from '../../src/errors.ts';
-import type { RowKey, StoredRow, TableStore } from '../../src/storage/table-store.ts';
+import type { RowKey, StoredRow, TableStore, VersionedRow } from '../../src/storage/table-store.ts';
 
 /** A table in memory that answers as Table Storage does; the conformance suite runs the same tests on both. */
 export class MemoryTableStore implements TableStore {
@@ -27,11 +27,16 @@ export class MemoryTableStore implements TableStore {
     partitionKey: string,
     rows: readonly { readonly rowKey: string; readonly columns: Readonly<Record<string, unknown>> }[],
   ): Promise<void> {
-    // As the service does: a transaction names a row once, or is refused as a whole.
-    if (new Set(rows.map(({ rowKey }) => rowKey)).size !== rows.length) throw refused('InvalidDuplicateRow');
-    for (const { columns } of rows) checkCells(columns);
+    checkTransaction(rows);
     for (const { rowKey, columns } of rows) this.#write({ partitionKey, rowKey }, columns);
     await Promise.resolve();
+  }
+
+  async replaceAll(partitionKey: string, rows: readonly VersionedRow[]): Promise<boolean> {
+    checkTransaction(rows);
+    const isCurrent = rows.every(({ rowKey, etag }) => this.#rows.get(join({ partitionKey, rowKey }))?.etag === etag);
+    if (isCurrent) for (const { rowKey, columns } of rows) this.#write({ partitionKey, rowKey }, columns);
+    return await Promise.resolve(isCurrent);
   }
 
   range(partitionKey: string, from = '', to?: string): AsyncIterable<StoredRow> {
@@ -78,6 +83,12 @@ export class MemoryTableStore implements TableStore {
 
 /** Longest text in a cell: 64 KiB of UTF-16. */
 const MAX_CELL = 32_768;
+
+/** As the service does: a transaction names a row once, or is refused as a whole. */
+function checkTransaction(rows: readonly Pick<VersionedRow, 'rowKey' | 'columns'>[]): void {
+  if (new Set(rows.map(({ rowKey }) => rowKey)).size !== rows.length) throw refused('InvalidDuplicateRow');
+  for (const { columns } of rows) checkCells(columns);
+}
 
 function checkCells(columns: Readonly<Record<string, unknown>>): void {
   const isTooLong = Object.values(columns).some((value) => typeof value === 'string' && value.length > MAX_CELL);

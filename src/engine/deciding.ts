@@ -1,0 +1,299 @@
+import { classifyAzureError } from '../azure/azure-error.ts';
+import { readGroupTags } from '../azure/tags.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { evidenceHash } from '../findings/finding-id.ts';
+import type { Finding } from '../findings/findings.ts';
+import type { StoredApproval } from '../guards/approvals.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
+import type { Remediation } from '../remediations/define-remediation.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { Tags } from '../resources/tags.ts';
+import { nextOpening } from '../settings/maintenance-window.ts';
+import { isInScope } from '../settings/remediation-scope.ts';
+import type { Mode } from '../settings/settings.ts';
+import type { OpenRun, PendingCause } from '../work/work-items.ts';
+import type { AzureCalls } from './azure-calls.ts';
+import { askAdmission } from './breaking.ts';
+import {
+  type ApprovalAnswer,
+  type Decision,
+  type DecisionInput,
+  decide,
+  isPassingError,
+  type Planned,
+  type Question,
+} from './decide.ts';
+import { askPreflight } from './dry-run.ts';
+import { announceExemptionEnd } from './exemption-notice.ts';
+import { type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from './exemptions.ts';
+import { backoffOf, type SafetyMemory } from './finding-state.ts';
+import type { EngineContext } from './ports.ts';
+import { busyState, type Snapshot } from './snapshot.ts';
+import { violationOf } from './violation.ts';
+import { quarantineOf } from './war.ts';
+
+/** What deciding needs of the pass over the resource. */
+export interface DecidingPass {
+  readonly context: EngineContext;
+  readonly target: ResourceId;
+  readonly calls: AzureCalls;
+  readonly causes: readonly PendingCause[];
+  readonly cause: PendingCause | undefined;
+}
+
+/** One violation that is to be decided about. */
+export interface OpenCase {
+  readonly policy: Policy;
+  readonly remediation: Remediation | undefined;
+  readonly snapshot: Snapshot;
+  readonly verdict: DecisionInput['verdict'];
+  readonly previous: Finding | undefined;
+  readonly memory: SafetyMemory;
+  readonly yieldUntil: Date | undefined;
+  /** The run that is taken up again. */
+  readonly run?: OpenRun;
+  /** The attempt before this one; what was approved for it holds for the next. */
+  readonly previousRunId?: string | undefined;
+}
+
+/** A decision with what it leaves behind. */
+export interface Decided {
+  readonly decision: Decision;
+  readonly memory: SafetyMemory;
+  /** Only for a fix: the run that is to make it, and who approved it. */
+  readonly runId?: string;
+  readonly approvedBy?: string;
+  /** What a call that did not answer asked us to wait for. */
+  readonly error?: DockwardenError;
+}
+
+/** Decides about one violation; asks Azure and the guards only what the decision needs. */
+export async function decideAbout(pass: DecidingPass, open: OpenCase): Promise<Decided> {
+  return await new Deciding(pass, open).decide();
+}
+
+class Deciding {
+  readonly #pass: DecidingPass;
+  readonly #open: OpenCase;
+  readonly #now: Date;
+  #memory: SafetyMemory;
+  #error: DockwardenError | undefined;
+  #approval: StoredApproval | undefined;
+
+  constructor(pass: DecidingPass, open: OpenCase) {
+    this.#pass = pass;
+    this.#open = open;
+    this.#now = pass.context.clock.now();
+    this.#memory = open.memory;
+  }
+
+  async decide(): Promise<Decided> {
+    let input = this.#input();
+    let answer = decide(input);
+    while ('ask' in answer) {
+      input = { ...input, ...(await this.#ask(answer.ask)) };
+      answer = decide(input);
+    }
+    const decision = answer;
+    const error = this.#error === undefined ? {} : { error: this.#error };
+    if (decision.reason === 'notice' && this.#memory.announcedAt === undefined)
+      this.#memory = { ...this.#memory, announcedAt: this.#now.toISOString() };
+    if (decision.decision !== 'fix') return { decision, memory: this.#memory, ...error };
+    return await this.#clear(decision);
+  }
+
+  /** What is known without a call. */
+  #input(): DecisionInput {
+    const { context, causes } = this.#pass;
+    const { snapshot, remediation, previous, verdict, yieldUntil } = this.#open;
+    const { settings } = context;
+    const mode = remediation === undefined ? undefined : settings.modeOf(remediation.id);
+    const key = this.#pass.target.key;
+    return {
+      verdict,
+      mode,
+      isInScope:
+        remediation === undefined ||
+        isInScope(settings.scopeOf(remediation.id), { key, tags: Tags.parse(snapshot.raw['tags']) }),
+      exemption: 'not-asked',
+      quarantine: quarantineOf(this.#memory, settings.safety.war, this.#touches(), this.#now),
+      busy: busyState(snapshot),
+      planned: remediation === undefined ? undefined : this.#planned(remediation, mode),
+      yieldUntil,
+      backoffUntil: backoffOf(
+        previous,
+        causes.every(({ kind }) => kind === 'sweep'),
+      ),
+      preflight: 'not-asked',
+      approval: 'not-asked',
+      admission: 'not-asked',
+      now: this.#now,
+    };
+  }
+
+  async #ask(question: Question): Promise<Partial<DecisionInput>> {
+    const { remediation } = this.#open;
+    if (remediation === undefined)
+      throw new DockwardenError('INTERNAL_INVARIANT', 'without a remediation there is nothing to ask about');
+    switch (question) {
+      case 'exemption':
+        return { exemption: await this.#askExemption() };
+      case 'preflight':
+        return { preflight: await this.#askPreflight(remediation) };
+      case 'approval':
+        return { approval: await this.#askApproval() };
+      case 'admission':
+        return { admission: await askAdmission(this.#pass.context, this.#pass.target, remediation.id) };
+    }
+  }
+
+  #violation() {
+    const { policy, snapshot, verdict } = this.#open;
+    return violationOf(this.#pass.context, { target: this.#pass.target, policy }, snapshot, verdict);
+  }
+
+  #touches(): readonly string[] {
+    const { remediation, verdict, snapshot } = this.#open;
+    if (remediation === undefined || verdict.verdict !== 'violation' || snapshot.resource === undefined) return [];
+    return remediation.touches(this.#violation());
+  }
+
+  #planned(remediation: Remediation, mode: Mode | undefined): Planned | undefined {
+    const { settings } = this.#pass.context;
+    const noticeMs = mode === 'enforce' ? settings.noticeOf(remediation.id) : 0;
+    const announcedAt = this.#memory.announcedAt;
+    const announced = announcedAt === undefined ? this.#now.getTime() : Date.parse(announcedAt);
+    const due = new Date(Math.max(announced + noticeMs, this.#now.getTime()));
+    const opening = nextOpening(due, settings.windowOf(remediation.id), settings.safety.freezes);
+    const until = opening.isOpen ? due : opening.opensAt;
+    if (due > this.#now) {
+      const because = `announced, and planned for ${until?.toISOString() ?? 'never: no window opens'}`;
+      return { reason: 'notice', because, until };
+    }
+    if (opening.isOpen) return undefined;
+    const when = until === undefined ? 'it never opens' : `the next opening is ${until.toISOString()}`;
+    const because =
+      opening.reason === 'frozen'
+        ? `nothing is changed on this day; ${when}`
+        : `outside the maintenance window; ${when}`;
+    return { reason: opening.reason, because, until };
+  }
+
+  async #askExemption(): Promise<DecisionInput['exemption']> {
+    const { context, target, calls, cause } = this.#pass;
+    const { policy, snapshot, previous } = this.#open;
+    const { exemptions } = context.settings.safety;
+    const { undoneUntil, undoneBy, undoneRunId } = this.#memory;
+    if (undoneUntil !== undefined && new Date(undoneUntil) > this.#now) {
+      const because = `fix ${undoneRunId ?? ''} was undone by ${undoneBy ?? 'somebody'}; left alone until ${undoneUntil}`;
+      return { state: 'exempt', reason: 'exempt-undone', because, until: new Date(undoneUntil) };
+    }
+    const found: FoundTag[] = [];
+    const read = (tags: unknown) => readExemption(tags, policy.id, exemptions.maxDays, this.#now);
+    if (exemptions.sources.includes('resource')) found.push({ source: 'resource', tag: read(snapshot.raw['tags']) });
+    if (exemptions.sources.includes('resource-group') && !found.some(({ tag }) => tag.state === 'valid')) {
+      try {
+        found.push({ source: 'resource-group', tag: read(await calls.read(readGroupTags, target)) });
+      } catch (thrown) {
+        const error = classifyAzureError(thrown, 'read', this.#now, target.id);
+        this.#error = error;
+        const because = `the tags of the resource group cannot be read: ${error.message}`;
+        return { state: 'unreadable', because, isPassing: isPassingError(error) || error.code === 'AZURE_NOT_FOUND' };
+      }
+    }
+    const { exemption, memory } = weighExemptions(found, previous, cause, exemptions, this.#now);
+    const { exemption: _old, exemptionInvalidSince: _since, ...rest } = this.#memory;
+    this.#memory = { ...rest, ...memory };
+    const record = memory.exemption;
+    if (
+      exemption.state === 'exempt' &&
+      record !== undefined &&
+      isEndToAnnounce(record, exemptions.noticeMs, this.#now)
+    ) {
+      await announceExemptionEnd(context, target, policy, record);
+      this.#memory = { ...this.#memory, exemption: { ...record, isEndAnnounced: true } };
+    }
+    return exemption;
+  }
+
+  async #askPreflight(remediation: Remediation): Promise<DecisionInput['preflight']> {
+    const { preflight, error } = await askPreflight(
+      this.#pass.calls,
+      remediation,
+      this.#violation(),
+      this.#open.snapshot,
+    );
+    this.#error = error;
+    return preflight;
+  }
+
+  async #askApproval(): Promise<ApprovalAnswer> {
+    const { context, target } = this.#pass;
+    const { policy } = this.#open;
+    try {
+      this.#approval = await context.approvals.get(target, policy.id);
+    } catch (error) {
+      if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+      return { state: 'missing', reason: 'approval-unreadable', because: error.message };
+    }
+    return this.#judgeApproval();
+  }
+
+  #judgeApproval(): ApprovalAnswer {
+    const { verdict, run, previousRunId } = this.#open;
+    const notAsked = { state: 'missing', reason: 'mode-approve' } as const;
+    const approval = this.#approval?.approval;
+    if (approval === undefined) return notAsked;
+    const { state, by, secondBy, comment, expires } = approval;
+    const isSameEvidence = approval.evidence === evidenceHash(evidenceText(verdict));
+    if (state === 'used') {
+      // A run that was interrupted, or that met a passing fault, goes on with the approval that it was given.
+      const isOurs = approval.runId !== undefined && [run?.runId, previousRunId].includes(approval.runId);
+      return isOurs && isSameEvidence ? { state: 'granted', by: people(by, secondBy) } : notAsked;
+    }
+    if (!isSameEvidence) {
+      if (state === 'rejected') return notAsked;
+      return { state: 'missing', reason: 'approval-drifted', because: 'what was approved is not what is there now' };
+    }
+    if (state === 'rejected') {
+      const because = `rejected by ${by}${comment === undefined ? '' : `: ${comment}`}`;
+      return { state: 'missing', reason: 'approval-rejected', because };
+    }
+    if (new Date(expires) <= this.#now)
+      return { state: 'missing', reason: 'approval-expired', because: `approved by ${by}, until ${expires}` };
+    const isComplete = state === 'granted' && (secondBy !== undefined || this.#persons() === 1);
+    if (!isComplete)
+      return {
+        state: 'missing',
+        reason: 'approval-pending',
+        because: `approved by ${by}; a second person has to agree`,
+      };
+    return { state: 'granted', by: people(by, secondBy) };
+  }
+
+  #persons(): number {
+    return this.#pass.context.settings.safety.approvals.persons;
+  }
+
+  /** The fix may be made; an approval is used up for its run, before anything else is written. */
+  async #clear(decision: Decision): Promise<Decided> {
+    const { context, target } = this.#pass;
+    const runId = this.#open.run?.runId ?? context.newRunId(this.#now);
+    const stored = this.#approval;
+    if (decision.reason !== 'approved' || stored === undefined) return { decision, memory: this.#memory, runId };
+    const { by, secondBy } = stored.approval;
+    if (stored.approval.runId !== runId && !(await context.approvals.use(target, stored, runId))) {
+      const lost: Decision = { decision: 'await-approval', reason: 'mode-approve' };
+      return { decision: lost, memory: this.#memory };
+    }
+    return { decision, memory: this.#memory, runId, approvedBy: people(by, secondBy) };
+  }
+}
+
+function people(by: string, secondBy: string | undefined): string {
+  return secondBy === undefined ? by : `${by} and ${secondBy}`;
+}
+
+function evidenceText(verdict: Verdict): string | undefined {
+  return verdict.verdict === 'violation' ? JSON.stringify(verdict.evidence) : undefined;
+}

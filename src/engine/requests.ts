@@ -1,0 +1,50 @@
+import { auditKey } from '../audit/audit-log.ts';
+import type { PendingCause } from '../work/work-items.ts';
+import { causeColumns, resourceColumns } from './audit-rows.ts';
+import type { ResourcePass } from './resource-pass.ts';
+import type { Snapshot } from './snapshot.ts';
+import { type Undone, undoFix } from './undo.ts';
+import { isAnswered, refuseUndo, type UndoCause } from './undo-answer.ts';
+
+/** Does what operators asked for, oldest first; a request that has to wait stays in the row, and so do those after it. */
+export async function handleRequests(pass: ResourcePass, snapshot: Snapshot): Promise<Undone> {
+  let current = snapshot;
+  for (const cause of pass.causes) {
+    if (cause.request?.action === 'release') await release(pass, cause, cause.request.policyId);
+    if (!isUndo(cause) || (await isAnswered(pass, cause))) continue;
+    const undone = await undoFix(pass, current, cause);
+    if (undone.wait !== undefined) return undone;
+    current = undone.snapshot;
+  }
+  return { wait: undefined, snapshot: current };
+}
+
+/** Answers what cannot be done because the resource cannot be read. */
+export async function refuseRequests(pass: ResourcePass, reason: string, because: string): Promise<void> {
+  for (const cause of pass.causes)
+    if (isUndo(cause) && !(await isAnswered(pass, cause))) await refuseUndo(pass, cause, reason, because);
+}
+
+function isUndo(cause: PendingCause): cause is UndoCause {
+  return cause.request?.action === 'undo';
+}
+
+/** Ends a quarantine, once for each request: a fight that goes on afterwards is a new one. */
+async function release(pass: ResourcePass, cause: PendingCause, policyId: string): Promise<void> {
+  const { context, target } = pass;
+  const key = auditKey(new Date(cause.time), `${cause.id}-released`, 'operator');
+  if ((await context.audit.find(key)) !== undefined) return;
+  const { reverts: _reverts, quarantines: _count, quarantinedUntil, ...memory } = pass.memoryOf({ id: policyId });
+  await context.audit.append(key, {
+    time: context.clock.now().toISOString(),
+    stage: 'operator',
+    reason: 'quarantine-released',
+    ...resourceColumns(target),
+    ...causeColumns(cause),
+    policyId,
+    ...(quarantinedUntil !== undefined && { error: `it would have lasted until ${quarantinedUntil}` }),
+    configHash: context.settings.hash,
+    version: context.version,
+  });
+  pass.setMemory({ id: policyId }, memory);
+}

@@ -1,0 +1,182 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Policy } from '../policy/define-policy.ts';
+import type { Remediation, TouchedValues } from '../remediations/define-remediation.ts';
+import type { OpenRun } from '../work/work-items.ts';
+import { intentRow } from './audit-rows.ts';
+import { callAzure, endAfterError, endRun, type RunEnd, type RunInput, type RunOutcome } from './fix-run.ts';
+import { readPointers } from './json-pointer.ts';
+import { type EngineContext, LIMITS } from './ports.ts';
+import type { ResourcePass } from './resource-pass.ts';
+import { busyState, type Snapshot } from './snapshot.ts';
+import { answerUndo, refuseUndo, type UndoCause } from './undo-answer.ts';
+import { checkUndo, describeDrift, findUndoable, pathsOf, type Refusal } from './undoable.ts';
+import { retryDelay, verificationDelay } from './waiting.ts';
+import type { Wait } from './waits.ts';
+
+/** What is left to do after an undo, and the resource as it is now. */
+export interface Undone {
+  readonly wait: Wait | undefined;
+  readonly snapshot: Snapshot;
+}
+
+/** Takes back what one run changed, if the resource is still as that run left it. Ends with one audit row of stage `undo`. */
+export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: UndoCause): Promise<Undone> {
+  const { context, lease } = pass;
+  const { runId } = cause.request;
+  const found = await findUndoable(context, runId);
+  if ('refused' in found) return await refuse(pass, snapshot, cause, found);
+  const policy = context.policies.find(({ id }) => id === found.policyId);
+  const refusal = checkUndo(pass, policy, found, runId);
+  if (policy === undefined || refusal !== undefined)
+    return await refuse(pass, snapshot, cause, refusal ?? { refused: 'unknown-policy', because: found.policyId });
+  if (busyState(snapshot)?.reason === 'resource-busy')
+    return { wait: { delayMs: retryDelay(lease.item.attempt) }, snapshot };
+  const { before, after, remediation } = found;
+  const touches = pathsOf(before, after);
+  const current = readPointers(snapshot.raw, touches);
+  if (!isDeepStrictEqual(current, after)) return await refuse(pass, snapshot, cause, describeDrift(current, found));
+  const startedAt = context.clock.now();
+  const run: OpenRun = {
+    runId: context.newRunId(startedAt),
+    policyId: policy.id,
+    remediationId: remediation.id,
+    startedAt: startedAt.toISOString(),
+    touches,
+    before: after,
+    operations: [],
+    resumed: 0,
+    undo: { of: runId, before, requestId: cause.id, requestedAt: cause.time, by: cause.actor?.id ?? 'unknown' },
+  };
+  const input = undoInput(pass, policy, remediation, run);
+  input.calls.reset();
+  await lease.storeRun(run);
+  const subject = { ...pass.subject(policy, pass.evaluate(policy, snapshot)), remediationId: remediation.id, cause };
+  const details = { run, decision: undefined, previousRunId: runId, approvedBy: run.undo?.by };
+  const intent = intentRow(context, subject, details);
+  await context.audit.append(intent.key, intent.record);
+  return await settleUndo(pass, policy, run, await perform(context, input, run), snapshot);
+}
+
+/** Takes up an undo that an earlier worker left without an outcome. */
+export async function takeUpUndo(
+  pass: ResourcePass,
+  policy: Policy,
+  run: OpenRun,
+  snapshot: Snapshot,
+): Promise<Undone> {
+  const { context, lease } = pass;
+  const remediation = pass.remediationOf(policy);
+  if (remediation === undefined || run.undo === undefined) return { wait: undefined, snapshot };
+  const input = undoInput(pass, policy, remediation, run);
+  const resumed = { ...run, resumed: run.resumed + 1 };
+  return await settleUndo(pass, policy, run, await goOn(), snapshot);
+
+  async function goOn(): Promise<RunEnd> {
+    const current = readPointers(snapshot.raw, run.touches);
+    if (isRestored(run, current)) return await endUndone(context, input, resumed, snapshot);
+    if (run.verifyingSince !== undefined) return await judge(context, input, run, snapshot);
+    const isOff = context.settings.cap === 'off' || context.settings.cap === 'observe';
+    if (isOff || !isDeepStrictEqual(current, run.before)) {
+      const reason = isOff ? 'kill-switch' : 'drifted';
+      return await endRun(context, input, resumed, { outcome: 'abandoned', reason, snapshot });
+    }
+    input.calls.reset();
+    await lease.storeRun(resumed);
+    return await perform(context, input, resumed);
+  }
+}
+
+function undoInput(pass: ResourcePass, policy: Policy, remediation: Remediation, run: OpenRun): RunInput {
+  return { ...pass.runInput(policy, remediation), previousRunId: run.undo?.of };
+}
+
+function isRestored({ undo }: OpenRun, current: TouchedValues): boolean {
+  return undo !== undefined && isDeepStrictEqual(current, undo.before);
+}
+
+async function perform(context: EngineContext, input: RunInput, run: OpenRun): Promise<RunEnd> {
+  const { undo } = run;
+  const called = await callAzure(context, input, run, async (ops) => {
+    if (undo === undefined) return;
+    const { subject, remediation } = input;
+    await remediation.undo?.({ target: subject.target, ops, before: undo.before, after: run.before });
+  });
+  if (called.failure !== undefined) return await endAfterError(context, input, called.run, called.failure.error, 'fix');
+  const verifying = { ...called.run, verifyingSince: context.clock.now().toISOString() };
+  let snapshot: Snapshot;
+  try {
+    snapshot = await input.read();
+  } catch (error) {
+    return await endAfterError(context, input, verifying, error, 'verify');
+  }
+  return await judge(context, input, verifying, snapshot);
+}
+
+/** The outcome is what the resource says. */
+async function judge(context: EngineContext, input: RunInput, run: OpenRun, snapshot: Snapshot): Promise<RunEnd> {
+  if (isRestored(run, readPointers(snapshot.raw, run.touches))) return await endUndone(context, input, run, snapshot);
+  const waitedMs = context.clock.now().getTime() - Date.parse(run.verifyingSince ?? run.startedAt);
+  if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
+  const error = 'the resource does not show the values from before the fix';
+  return await endRun(context, input, run, { outcome: 'not-effective', reason: 'not-verified', error, snapshot });
+}
+
+async function endUndone(
+  context: EngineContext,
+  input: RunInput,
+  run: OpenRun,
+  snapshot: Snapshot,
+): Promise<RunOutcome> {
+  const reason = run.resumed > 0 ? 'verified-after-restart' : 'verified';
+  return await endRun(context, input, run, { outcome: 'undone', reason, snapshot });
+}
+
+/** Remembers what came of it, and answers whoever asked. */
+export async function settleUndo(
+  pass: ResourcePass,
+  policy: Policy,
+  run: OpenRun,
+  end: RunEnd,
+  snapshot: Snapshot,
+): Promise<Undone> {
+  if (end.end === 'open') return { wait: { delayMs: end.delayMs, run: end.run }, snapshot };
+  const current = end.snapshot ?? snapshot;
+  const { undo } = run;
+  const wait = pass.noteRun(policy, end);
+  if (wait !== undefined || undo === undefined) return { wait, snapshot: current };
+  const { clock, settings } = pass.context;
+  if (end.outcome === 'undone') {
+    const until = new Date(clock.now().getTime() + settings.safety.exemptions.undoMs);
+    const undone = { undoneUntil: until.toISOString(), undoneRunId: undo.of, undoneBy: undo.by };
+    pass.noteUndone(policy, { ...pass.memoryOf(policy), ...undone });
+  }
+  const because =
+    end.outcome === 'undone'
+      ? 'the values from before the fix are back; the policy leaves the resource alone for a while'
+      : `the undo ended as ${end.outcome}: see the outcome of run ${run.runId}`;
+  await answerUndo(pass, {
+    requestId: undo.requestId,
+    requestedAt: undo.requestedAt,
+    actor: undo.by,
+    record: {
+      policyId: policy.id,
+      remediationId: run.remediationId,
+      remediationRunId: run.runId,
+      previousRunId: undo.of,
+      outcome: end.outcome,
+      reason: end.outcome,
+      error: because,
+    },
+  });
+  return { wait: undefined, snapshot: current };
+}
+
+async function refuse(
+  pass: ResourcePass,
+  snapshot: Snapshot,
+  cause: UndoCause,
+  { refused, because }: Refusal,
+): Promise<Undone> {
+  await refuseUndo(pass, cause, refused, because);
+  return { wait: undefined, snapshot };
+}

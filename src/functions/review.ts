@@ -1,0 +1,100 @@
+import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import { createContext, readEnvironment } from '../app.ts';
+import type { EngineContext } from '../engine/ports.ts';
+import { type ReviewAction, review, reviewActions } from '../engine/review.ts';
+import { isDockwardenError } from '../errors.ts';
+import { functionLog } from './function-log.ts';
+import { readOperator } from './operator.ts';
+
+/** Longest body, in bytes; the largest request that makes sense is far smaller. */
+const MAX_BODY = 65_536;
+const RETRY_AFTER_SECONDS = 30;
+
+/** Takes what operators ask for. What they may ask, and whether it is done, is the engine's business. */
+export function registerReview(name: string): void {
+  app.http(name, { methods: ['POST'], authLevel: 'function', route: 'review/{action}', handler: handle });
+}
+
+async function handle(request: HttpRequest, invocation: InvocationContext): Promise<HttpResponseInit> {
+  const log = functionLog(invocation);
+  try {
+    return await answerRequest(request, createContext(log));
+  } catch (error) {
+    if (isDockwardenError(error, 'STORAGE_UNAVAILABLE') || isDockwardenError(error, 'CONFIG_MISSING')) {
+      log.error('storage cannot be used', { error: error.message });
+      const code = error.code === 'CONFIG_MISSING' ? 'storage-not-configured' : 'storage-unavailable';
+      const body = answer(503, { code, message: 'The storage of the app cannot be used now. Ask again later.' });
+      return { ...body, headers: { ...body.headers, 'retry-after': String(RETRY_AFTER_SECONDS) } };
+    }
+    log.error('the request failed', { error: error instanceof Error ? error.message : String(error) });
+    return answer(500, { code: 'internal-error', message: 'The request failed. The log of the app says why.' });
+  }
+}
+
+async function answerRequest(request: HttpRequest, context: EngineContext): Promise<HttpResponseInit> {
+  const { settings, log } = context;
+  const identity = await readOperator(request, {
+    isAuthenticationOn: readEnvironment()['WEBSITE_AUTH_ENABLED']?.toLowerCase() === 'true',
+    keyNames: settings.reviewKeyNames,
+    actorNames: settings.actorNames,
+  });
+  if (!identity.known) {
+    const { status, code, message } = identity;
+    log.warn('an operator cannot be identified', { code });
+    return answer(status, { code, message });
+  }
+  const action = reviewActions.find((known) => known === request.params['action']);
+  if (action === undefined) {
+    return answer(404, { code: 'unknown-action', message: `The actions are ${reviewActions.join(', ')}.` });
+  }
+  const body = await readBody(request);
+  return 'status' in body ? body : await ask(context, identity.operator, action, body.value);
+}
+
+async function ask(
+  context: EngineContext,
+  operator: Parameters<typeof review>[1],
+  action: ReviewAction,
+  body: unknown,
+): Promise<HttpResponseInit> {
+  const given = await review(context, operator, action, body);
+  switch (given.result) {
+    case 'accepted':
+      return answer(202, { requestId: given.requestId, message: given.message });
+    case 'refused':
+      return answer(given.status, { code: given.code, message: given.message });
+  }
+}
+
+/** The JSON object in the body, or the answer that refuses it. */
+async function readBody(
+  request: HttpRequest,
+): Promise<{ readonly value: object } | (HttpResponseInit & { readonly status: number })> {
+  // A page of another site can make a browser send a form or plain text, but no JSON without being allowed to.
+  if (!isJsonType(request.headers.get('content-type') ?? '')) {
+    return answer(415, { code: 'not-json', message: 'Send the content type application/json.' });
+  }
+  const tooLarge = answer(413, { code: 'body-too-large', message: `The body may have at most ${MAX_BODY} bytes.` });
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY) return tooLarge;
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > MAX_BODY) return tooLarge;
+  const value = parseJson(bytes);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value };
+  return answer(400, { code: 'not-json', message: 'The body is not a JSON object in UTF-8.' });
+}
+
+function isJsonType(contentType: string): boolean {
+  return /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType.trim());
+}
+
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function answer(status: number, jsonBody: Readonly<Record<string, string>>) {
+  return { status, headers: { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, jsonBody };
+}
