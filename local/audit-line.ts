@@ -47,6 +47,7 @@ function describeReason(reason: string | undefined): string {
 }
 
 function describeCause({ actor, actorType, causeKind }: AuditRecord): string {
+  if (actor !== undefined && causeKind === 'operator') return `(asked for by ${actor})`;
   if (actor !== undefined) return `(last changed by ${actor}, ${describeActor(actorType)})`;
   return causeKind === 'sweep' ? '(found by the sweep)' : '';
 }

@@ -9,6 +9,10 @@ export interface Changes {
   rotatePassword(): Promise<void>;
   /** The admin user of three registries, one by a person, one by an automation, one by both at once; and a cluster's tags. */
   breakThings(): Promise<void>;
+  /** The operator exempts `contosoacr` for a month, and then switches its admin user on. */
+  exempt(): Promise<void>;
+  /** The automation switches the admin user of `contosoci` on again. */
+  reverseFix(): Promise<void>;
 }
 
 export function createChanges(simulator: AzureSimulator): Changes {
@@ -44,6 +48,16 @@ export function createChanges(simulator: AzureSimulator): Changes {
       await operator.clusters.updateTags(development, 'aks-dev', {
         tags: { owner: 'web-team', env: 'dev', temporary: 'yes' },
       });
+    },
+    async exempt() {
+      const day = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+      await operator.registries.update(production, 'contosoacr', {
+        tags: { 'dockwarden-exempt-acr-admin-user-disabled': `${day};migration of the build farm;OPS-1234` },
+      });
+      await operator.registries.update(production, 'contosoacr', { adminUserEnabled: true });
+    },
+    async reverseFix() {
+      await automation.registries.update(development, 'contosoci', { adminUserEnabled: true });
     },
   };
 }

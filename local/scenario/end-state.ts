@@ -25,9 +25,14 @@ function checkResources(simulator: AzureSimulator): Check[] {
   const isAdminOn = (name: SampleName): unknown =>
     simulator.state.get(sampleId(name))?.properties?.['adminUserEnabled'];
   const tagsOf = (name: SampleName): string => JSON.stringify(sorted(simulator.state.get(sampleId(name))?.tags));
-  const fixed = ['contosoacr', 'contosobuild', 'contosoci', 'contosofresh'] as const;
+  const fixed = ['contosobuild', 'contosofresh'] as const;
+  const left = { contosoacr: 'exempt', contosoci: 'in quarantine' } as const;
   return [
     ...fixed.map((name) => ({ what: `${name}: the admin user is off`, holds: isAdminOn(name) === false })),
+    ...(['contosoacr', 'contosoci'] as const).map((name) => ({
+      what: `${name}: ${left[name]}, so the admin user is left on`,
+      holds: isAdminOn(name) === true,
+    })),
     {
       what: 'contosofresh: the tag written meanwhile is still there',
       holds: tagsOf('contosofresh').includes('release'),
@@ -42,8 +47,8 @@ function checkResources(simulator: AzureSimulator): Check[] {
       holds: tagsOf('aks-prod') === '{"costCenter":"CC-1000","env":"prod","owner":"platform-team"}',
     },
     {
-      what: 'aks-dev: has the missing tag, and what others set is unchanged',
-      holds: tagsOf('aks-dev') === '{"costCenter":"CC-1000","env":"dev","owner":"web-team","temporary":"yes"}',
+      what: 'aks-dev: the added tag is gone again, and what others set is unchanged',
+      holds: tagsOf('aks-dev') === '{"env":"dev","owner":"web-team","temporary":"yes"}',
     },
     {
       what: 'aks-data: the value that is not allowed was not overwritten',
@@ -64,6 +69,13 @@ function checkRuns(rows: readonly AuditRecord[]): Check[] {
   const freshRuns = fixes.filter(({ resourceName }) => resourceName === 'contosofresh');
   return [
     { what: 'every run has one intent and one outcome', holds: isUnique && idsOf('intent') === idsOf('outcome') },
+    {
+      what: 'the fix that was approved names who approved it',
+      holds: rows.some(
+        ({ approvedBy, resourceName, stage }) =>
+          stage === 'intent' && resourceName === 'aks-prod' && approvedBy?.startsWith('key:') === true,
+      ),
+    },
     { what: 'two changes of one registry at once led to one fix', holds: freshRuns.length === 1 },
     {
       what: "every fix is recorded with before, after, operations and Azure's request ids",

@@ -51,10 +51,14 @@ export const CAREFUL: readonly Expectation[] = [
   { resource: 'contosolocked', policy: 'acr-second-password-fresh', stage: 'outcome', says: 'locked' },
 ];
 
+/** What the operator approved. */
+export const APPROVED: readonly Expectation[] = [
+  { resource: 'aks-prod', policy: 'aks-required-tags-present', stage: 'outcome', says: 'fixed' },
+];
+
 /** The same violations once all remediations act. */
 export const ENFORCED: readonly Expectation[] = [
   { resource: 'contosobuild', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed' },
-  { resource: 'aks-prod', policy: 'aks-required-tags-present', stage: 'outcome', says: 'fixed' },
   {
     resource: 'contosolegacy',
     policy: 'acr-admin-user-disabled',
@@ -71,6 +75,33 @@ export const CHANGED: readonly Expectation[] = [
   { resource: 'contosoci', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed', by: 'automation' },
   { resource: 'contosofresh', policy: 'acr-admin-user-disabled', stage: 'outcome', says: 'fixed' },
   { resource: 'aks-dev', policy: 'aks-required-tags-present', stage: 'outcome', says: 'fixed', by: 'operator' },
+];
+
+/** Exempted by a tag, undone by the operator, and reversed by an automation until Dockwarden leaves it alone. */
+export const LEFT_ALONE: readonly Expectation[] = [
+  {
+    resource: 'contosoacr',
+    policy: 'acr-admin-user-disabled',
+    stage: 'decision',
+    says: 'exempt',
+    reason: 'exempt-resource',
+  },
+  { resource: 'aks-dev', policy: 'aks-required-tags-present', stage: 'outcome', says: 'undone' },
+  {
+    resource: 'aks-dev',
+    policy: 'aks-required-tags-present',
+    stage: 'decision',
+    says: 'exempt',
+    reason: 'exempt-undone',
+  },
+  {
+    resource: 'contosoci',
+    policy: 'acr-admin-user-disabled',
+    stage: 'decision',
+    says: 'quarantine',
+    reason: 'war-with-writer',
+    by: 'automation',
+  },
 ];
 
 export function isMet(

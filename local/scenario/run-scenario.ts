@@ -1,16 +1,31 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import { formatTable } from '../../src/cli/format-table.ts';
+import { evidenceHash } from '../../src/findings/finding-id.ts';
 import { type AppSettings, ENFORCE_ALL } from '../app-settings.ts';
 import { formatAuditLine, formatLatency } from '../audit-line.ts';
 import { openAudit, watchAudit } from '../audit-watch.ts';
+import { type SampleName, sampleId } from '../azure/sample-ids.ts';
 import type { LocalEnvironment } from '../environment.ts';
+import { askApp } from './ask-app.ts';
 import { createChanges } from './changes.ts';
 import { type Check, checkEndState } from './end-state.ts';
-import { CAREFUL, CHANGED, DEFERRED, describeExpectation, ENFORCED, type Expectation, isMet } from './expectations.ts';
+import {
+  APPROVED,
+  CAREFUL,
+  CHANGED,
+  DEFERRED,
+  describeExpectation,
+  ENFORCED,
+  type Expectation,
+  isMet,
+  LEFT_ALONE,
+} from './expectations.ts';
 
 const TIMEOUT_MS = 120_000;
 const POLL_MS = 100;
+/** As often as the app bears it by default (`WAR_REVERTS`). */
+const WAR_REVERTS = 3;
 
 /** What the environment has to be started with: most is only looked at. */
 export const CAREFUL_SETTINGS: AppSettings = {
@@ -44,15 +59,26 @@ async function play(environment: LocalEnvironment, rows: readonly AuditRecord[],
   const changes = createChanges(environment.simulator);
   const objectIdOf = (name: string): string => environment.simulator.identity(name).objectId;
   const isIn = (expectation: Expectation): boolean => rows.some((row) => isMet(expectation, row, objectIdOf));
-  const waitFor = async (expectations: readonly Expectation[]): Promise<void> => {
-    for (;;) {
-      const missing = expectations.filter((expectation) => !isIn(expectation));
-      if (missing.length === 0) return;
+  const waitUntil = async (isSo: () => boolean, ...missing: readonly string[]): Promise<void> => {
+    while (!isSo()) {
       ended.throwIfAborted();
       if (Date.now() > deadline) throw new Error(describeTimeout(missing));
       await wait(POLL_MS);
     }
   };
+  const waitFor = async (expectations: readonly Expectation[]): Promise<void> => {
+    for (const expectation of expectations) await waitUntil(() => isIn(expectation), describeExpectation(expectation));
+  };
+  const theRow = (stage: AuditRecord['stage'], resource: SampleName): AuditRecord => {
+    const row = rows.findLast((known) => known.stage === stage && known.resourceName === resource);
+    if (row === undefined) throw new Error(`the audit has no ${stage} about ${resource}`);
+    return row;
+  };
+  const fixesOf = (resource: SampleName): number =>
+    rows.filter(
+      ({ outcome, policyId, resourceName }) =>
+        resourceName === resource && outcome === 'fixed' && policyId === 'acr-admin-user-disabled',
+    ).length;
 
   console.log('\n1. Careful settings: the admin user is only observed, tags wait for approval');
   console.log('   the operator rotates a password of contosobuild');
@@ -61,6 +87,15 @@ async function play(environment: LocalEnvironment, rows: readonly AuditRecord[],
   console.log('   a sweep looks at everything');
   await environment.sweep();
   await waitFor(CAREFUL);
+
+  console.log('   the operator approves the tags of aks-prod');
+  const { evidence } = theRow('decision', 'aks-prod');
+  await askApp(environment, 'approve', {
+    resourceId: sampleId('aks-prod'),
+    policyId: 'aks-required-tags-present',
+    evidence: evidenceHash(evidence),
+  });
+  await waitFor(APPROVED);
 
   console.log('\n2. All remediations act, for this sample only');
   await environment.restartHost(ENFORCE_ALL);
@@ -71,14 +106,24 @@ async function play(environment: LocalEnvironment, rows: readonly AuditRecord[],
   await changes.breakThings();
   await waitFor(CHANGED);
 
-  return [...DEFERRED, ...CAREFUL, ...ENFORCED, ...CHANGED].map((expectation) => ({
+  console.log('\n4. What is left alone: an exemption, an undone fix, a fight');
+  await changes.exempt();
+  await askApp(environment, 'undo', { runId: theRow('outcome', 'aks-dev').remediationRunId ?? '' });
+  for (let reversals = 1; reversals <= WAR_REVERTS; reversals += 1) {
+    console.log(`   the automation switches the admin user of contosoci on again (${reversals} of ${WAR_REVERTS})`);
+    await waitUntil(() => fixesOf('contosoci') === reversals, `fix ${reversals} of contosoci`);
+    await changes.reverseFix();
+  }
+  await waitFor(LEFT_ALONE);
+
+  return [...DEFERRED, ...CAREFUL, ...APPROVED, ...ENFORCED, ...CHANGED, ...LEFT_ALONE].map((expectation) => ({
     what: describeExpectation(expectation),
     holds: isIn(expectation),
   }));
 }
 
-function describeTimeout(missing: readonly Expectation[]): string {
-  const list = missing.map((expectation) => `  ${describeExpectation(expectation)}`).join('\n');
+function describeTimeout(missing: readonly string[]): string {
+  const list = missing.map((what) => `  ${what}`).join('\n');
   return `after ${TIMEOUT_MS / 1000} s the audit still does not say:\n${list}`;
 }
 

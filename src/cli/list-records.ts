@@ -40,7 +40,7 @@ export async function listAudit(
 export function tabulateAudit<T extends AuditRecord>(records: readonly T[]): Listing<T> {
   return {
     records,
-    headings: ['TIME', 'STAGE', 'RESOURCE', 'POLICY', 'RESULT', 'REASON', 'LAST CHANGED BY', 'DETAIL'],
+    headings: ['TIME', 'STAGE', 'RESOURCE', 'POLICY', 'RESULT', 'REASON', 'BY', 'DETAIL'],
     rows: records.map((record) => [
       record.time,
       record.stage,

@@ -67,11 +67,10 @@ export interface IntentDetails {
   /** Absent for an undo, which an operator decides. */
   readonly decision: Decision | undefined;
   readonly previousRunId: string | undefined;
-  readonly approvedBy: string | undefined;
 }
 
 export function intentRow(context: EngineContext, subject: Subject, intent: IntentDetails): AuditRow {
-  const { run, decision, previousRunId, approvedBy } = intent;
+  const { run, decision, previousRunId } = intent;
   return {
     key: runKey(run, 'intent'),
     record: {
@@ -80,7 +79,7 @@ export function intentRow(context: EngineContext, subject: Subject, intent: Inte
       ...(decision === undefined ? { reason: 'undo' } : { decision: decision.decision, reason: decision.reason }),
       before: JSON.stringify(run.before),
       ...(previousRunId !== undefined && { previousRunId }),
-      ...(approvedBy !== undefined && { approvedBy }),
+      ...(run.approvedBy !== undefined && { approvedBy: run.approvedBy }),
     },
   };
 }
@@ -104,6 +103,7 @@ export function outcomeRow(context: EngineContext, subject: Subject, details: Ou
       ...common(context, subject, 'outcome', now),
       remediationRunId: run.runId,
       ...(run.undo === undefined && { decision: 'fix' }),
+      ...(run.approvedBy !== undefined && { approvedBy: run.approvedBy }),
       outcome,
       reason,
       before: JSON.stringify(run.before),

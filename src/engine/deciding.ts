@@ -26,7 +26,7 @@ import {
 import { askPreflight } from './dry-run.ts';
 import { announceExemptionEnd } from './exemption-notice.ts';
 import { type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from './exemptions.ts';
-import { backoffOf, type SafetyMemory } from './finding-state.ts';
+import { backoffOf, type SafetyMemory, writeCause } from './finding-state.ts';
 import type { EngineContext } from './ports.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
 import { violationOf } from './violation.ts';
@@ -38,7 +38,6 @@ export interface DecidingPass {
   readonly target: ResourceId;
   readonly calls: AzureCalls;
   readonly causes: readonly PendingCause[];
-  readonly cause: PendingCause | undefined;
 }
 
 /** One violation that is to be decided about. */
@@ -180,7 +179,7 @@ class Deciding {
   }
 
   async #askExemption(): Promise<DecisionInput['exemption']> {
-    const { context, target, calls, cause } = this.#pass;
+    const { context, target, calls, causes } = this.#pass;
     const { policy, snapshot, previous } = this.#open;
     const { exemptions } = context.settings.safety;
     const { undoneUntil, undoneBy, undoneRunId } = this.#memory;
@@ -201,7 +200,7 @@ class Deciding {
         return { state: 'unreadable', because, isPassing: isPassingError(error) || error.code === 'AZURE_NOT_FOUND' };
       }
     }
-    const { exemption, memory } = weighExemptions(found, previous, cause, exemptions, this.#now);
+    const { exemption, memory } = weighExemptions(found, previous, writeCause(causes), exemptions, this.#now);
     const { exemption: _old, exemptionInvalidSince: _since, ...rest } = this.#memory;
     this.#memory = { ...rest, ...memory };
     const record = memory.exemption;

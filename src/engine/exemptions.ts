@@ -136,7 +136,7 @@ function remember(
 ): ExemptionRecord {
   const previous = finding?.status === 'open' ? finding.exemption : undefined;
   if (previous?.source === seen.source && previous.expires === seen.expires) return { ...previous, ...seen };
-  const by = cause?.kind === 'event' ? cause.actor?.id : undefined;
+  const by = cause?.actor?.id;
   return {
     ...seen,
     seenAt: now.toISOString(),

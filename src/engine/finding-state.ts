@@ -55,6 +55,7 @@ export interface Observation {
   readonly verdict: Verdict;
   readonly decision: Decision | undefined;
   readonly mode: string | undefined;
+  /** The change that led here, if one did. */
   readonly cause: PendingCause | undefined;
   readonly othersActedAt: string | undefined;
   readonly run: { readonly runId: string; readonly outcome: Outcome } | undefined;
@@ -202,8 +203,18 @@ export function backoffOf(previous: Finding | undefined, isSweepOnly: boolean): 
   return REFUSED.has(previous.lastOutcome) ? new Date(Date.parse(previous.failedAt) + REFUSED_WAIT) : undefined;
 }
 
-/** The cause that a person would name: the newest event, else the newest of all. */
+/** The cause that a person would name: what an operator asked for, else the newest event, else the newest of all. */
 export function principalCause(causes: readonly PendingCause[]): PendingCause | undefined {
-  const byTime = causes.toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time));
-  return byTime.find(({ kind }) => kind === 'event' || kind === 'alert') ?? byTime[0];
+  return newest(causes, ['operator']) ?? writeCause(causes) ?? newest(causes);
+}
+
+/** The newest cause that tells of a change: whoever is behind it changed the resource last. */
+export function writeCause(causes: readonly PendingCause[]): PendingCause | undefined {
+  return newest(causes, ['event', 'alert']);
+}
+
+function newest(causes: readonly PendingCause[], kinds?: readonly PendingCause['kind'][]): PendingCause | undefined {
+  return causes
+    .filter(({ kind }) => kinds?.includes(kind) ?? true)
+    .toSorted((one, other) => Date.parse(other.time) - Date.parse(one.time))[0];
 }

@@ -80,6 +80,7 @@ export async function startRun(
     ...touched,
     timings: { ...timings },
     operations: [],
+    ...(decided.approvedBy !== undefined && { approvedBy: decided.approvedBy }),
     resumed: 0,
   };
   input.calls.reset();
@@ -89,7 +90,7 @@ export async function startRun(
   const intent = intentRow(
     context,
     { ...subject, verdict, timings },
-    { run, decision: decided.decision, previousRunId, approvedBy: decided.approvedBy },
+    { run, decision: decided.decision, previousRunId },
   );
   await context.audit.append(intent.key, intent.record);
   return await perform(context, input, violation, run);

@@ -17,6 +17,7 @@ import {
   othersActedAt,
   principalCause,
   type SafetyMemory,
+  writeCause,
 } from './finding-state.ts';
 import { type RunEnd, type RunInput, type RunOutcome, startRun } from './fix-run.ts';
 import type { EngineContext } from './ports.ts';
@@ -159,7 +160,7 @@ export class ResourcePass {
       verdict,
       decision,
       mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
-      cause: this.cause,
+      cause: writeCause(this.causes),
       othersActedAt: this.#othersActedAt(policy),
       run: run === undefined || run.outcome === 'retry' ? undefined : run,
       fixedAt,
@@ -286,7 +287,11 @@ export class ResourcePass {
   #countReversal(policy: Policy): void {
     const { clock, settings } = this.context;
     this.#reversed.add(policy.id);
-    this.setMemory(policy, countReversal(this.memoryOf(policy), this.cause, settings.safety.war, clock.now()));
+    const memory = countReversal(this.memoryOf(policy), writeCause(this.causes), settings.safety.war, clock.now());
+    this.setMemory(policy, memory);
+    // A pass that has to wait may end before it decides about this policy again.
+    const finding = this.#changed.get(policy.id) ?? this.previous.get(policy.id);
+    if (finding !== undefined) this.#changed.set(policy.id, { ...finding, ...memory });
   }
 
   async #judge(policy: Policy, snapshot: Snapshot): Promise<Judged> {

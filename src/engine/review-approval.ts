@@ -79,7 +79,9 @@ function agree(
   if (persons === 1) return { state: 'granted' };
   if (operator.type !== 'User')
     return refused(409, 'person-required', 'two people have to approve, each signed in: a key counts for nobody');
-  if (current === undefined || current.state === 'rejected' || current.state === 'used') return { state: 'pending' };
+  const isPersonsWord =
+    current?.state === 'pending' || (current?.state === 'granted' && !current.by.startsWith('key:'));
+  if (current === undefined || !isPersonsWord) return { state: 'pending' };
   if (current.by === operator.id)
     return refused(409, 'second-person-required', 'you have approved it already: somebody else has to agree');
   return { state: 'granted', by: current.by, secondBy: operator.id };

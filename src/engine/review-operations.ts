@@ -58,7 +58,7 @@ export async function reset(
   const unknown = refused(404, 'unknown-breaker', 'there is no such breaker, or it has not counted anything yet');
   if (remediation === undefined && !isSubscription) return unknown;
   const column = remediation === undefined ? { subscriptionId: id } : { remediationId: remediation.id };
-  await record(request, 'operator', { ...column, reason: 'breaker-reset', error: reason });
+  await record(request, 'operator', { ...column, reason: 'breaker-reset', error: describeReset(guard, reason) });
   if (!(await context.breakers.reset(guard))) return unknown;
   let woken = 0;
   for await (const finding of context.findings.all((error) =>
@@ -79,4 +79,8 @@ export async function reset(
     requestId,
     message: `breaker ${guard} is reset; ${woken} findings that it held back are looked at again`,
   };
+}
+
+function describeReset(guard: string, reason: string | undefined): string {
+  return reason === undefined || reason === '' ? guard : `${guard}: ${reason}`;
 }

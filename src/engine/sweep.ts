@@ -162,7 +162,10 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
 
 /** Is the tag gone that exempts it? Nobody may have told: tags are changed without an event of the resource. */
 function hasLostExemption({ settings, clock }: EngineContext, tags: unknown, finding: Finding | undefined): boolean {
-  if (finding?.status !== 'open' || finding.reason !== 'exempt-resource') return false;
+  if (finding?.status !== 'open') return false;
+  // The tags of groups are not in the list: only a look can tell.
+  if (finding.reason === 'exempt-resource-group') return true;
+  if (finding.reason !== 'exempt-resource') return false;
   const { maxDays } = settings.safety.exemptions;
   const exemption = readExemption(tags, finding.policyId, maxDays, clock.now());
   return exemption.state !== 'valid' || exemption.expires.toISOString() !== finding.exemption?.expires;

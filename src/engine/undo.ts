@@ -45,13 +45,14 @@ export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: Und
     before: after,
     operations: [],
     resumed: 0,
-    undo: { of: runId, before, requestId: cause.id, requestedAt: cause.time, by: cause.actor?.id ?? 'unknown' },
+    approvedBy: cause.actor?.id ?? 'unknown',
+    undo: { of: runId, before, requestId: cause.id, requestedAt: cause.time },
   };
   const input = undoInput(pass, policy, remediation, run);
   input.calls.reset();
   await lease.storeRun(run);
   const subject = { ...pass.subject(policy, pass.evaluate(policy, snapshot)), remediationId: remediation.id, cause };
-  const details = { run, decision: undefined, previousRunId: runId, approvedBy: run.undo?.by };
+  const details = { run, decision: undefined, previousRunId: runId };
   const intent = intentRow(context, subject, details);
   await context.audit.append(intent.key, intent.record);
   return await settleUndo(pass, policy, run, await perform(context, input, run), snapshot);
@@ -141,13 +142,15 @@ export async function settleUndo(
 ): Promise<Undone> {
   if (end.end === 'open') return { wait: { delayMs: end.delayMs, run: end.run }, snapshot };
   const current = end.snapshot ?? snapshot;
-  const { undo } = run;
-  const wait = pass.noteRun(policy, end);
-  if (wait !== undefined || undo === undefined) return { wait, snapshot: current };
+  const { undo, approvedBy = 'unknown' } = run;
+  const retry = pass.noteRun(policy, end);
+  // The next attempt names the run that it takes back, not this one.
+  if (retry !== undefined || undo === undefined)
+    return { wait: retry && { delayMs: retry.delayMs }, snapshot: current };
   const { clock, settings } = pass.context;
   if (end.outcome === 'undone') {
     const until = new Date(clock.now().getTime() + settings.safety.exemptions.undoMs);
-    const undone = { undoneUntil: until.toISOString(), undoneRunId: undo.of, undoneBy: undo.by };
+    const undone = { undoneUntil: until.toISOString(), undoneRunId: undo.of, undoneBy: approvedBy };
     pass.noteUndone(policy, { ...pass.memoryOf(policy), ...undone });
   }
   const because =
@@ -157,7 +160,7 @@ export async function settleUndo(
   await answerUndo(pass, {
     requestId: undo.requestId,
     requestedAt: undo.requestedAt,
-    actor: undo.by,
+    actor: approvedBy,
     record: {
       policyId: policy.id,
       remediationId: run.remediationId,

@@ -6,6 +6,9 @@ import { isPlainObject } from '../resources/lenient.ts';
 import type { EngineContext } from './ports.ts';
 import type { ResourcePass } from './resource-pass.ts';
 
+/** Largest values that an undo can carry in its row, in characters of JSON. */
+const MAX_VALUES = 16_000;
+
 /** Why a fix is not taken back: a stable code, and a sentence for whoever asked. */
 export interface Refusal {
   readonly refused: string;
@@ -37,6 +40,8 @@ export async function findUndoable(context: EngineContext, runId: string): Promi
   const [before, after] = [readValues(record.before), readValues(record.after)];
   if (before === undefined || after === undefined)
     return { refused: 'values-not-recorded', because: `the values before and after run ${runId} cannot be read` };
+  if (JSON.stringify([before, after]).length > MAX_VALUES)
+    return { refused: 'values-too-large', because: `the values of run ${runId} are too large to be put back safely` };
   return { policyId, remediation, before, after, record };
 }
 

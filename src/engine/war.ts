@@ -31,19 +31,18 @@ export function isReversal(previous: Finding | undefined, verdict: Verdict, sett
   return now.getTime() - Date.parse(fixedAt) <= settings.windowMs;
 }
 
-/** The memory with one more reversal; may start a quarantine. */
+/** The memory with one more reversal, by whoever made the change; may start a quarantine. */
 export function countReversal(
   memory: WarMemory,
   cause: PendingCause | undefined,
   settings: WarSettings,
   now: Date,
 ): WarMemory {
-  const event = cause?.kind === 'event' || cause?.kind === 'alert' ? cause : undefined;
   const revert: Revert = {
     at: now.toISOString(),
-    ...(event?.actor?.id !== undefined && { actor: event.actor.id }),
-    ...(event?.actor?.application !== undefined && { application: event.actor.application }),
-    ...(event?.correlationId !== undefined && { correlationId: event.correlationId.slice(0, 100) }),
+    ...(cause?.actor?.id !== undefined && { actor: cause.actor.id }),
+    ...(cause?.actor?.application !== undefined && { application: cause.actor.application }),
+    ...(cause?.correlationId !== undefined && { correlationId: cause.correlationId.slice(0, 100) }),
   };
   const kept = remembered(memory, settings, now);
   const reverts = [...kept.reverts, revert].slice(-MAX_REVERTS);

@@ -47,6 +47,8 @@ export function parseKeyNames(text: string): Readonly<Record<string, string>> | 
   for (const entry of entries) {
     const [, fingerprint, name] = entry ?? [];
     if (fingerprint === undefined || name === undefined || Object.hasOwn(names, fingerprint)) return undefined;
+    // These stand for keys without a name.
+    if (name === 'none' || /^[0-9a-f]{8}$/.test(name)) return undefined;
     names[fingerprint] = name;
   }
   return names;

@@ -45,14 +45,15 @@ export const OpenRun = z.object({
   requestIds: z.exactOptional(z.array(z.string()).readonly()),
   /** Moments of the pass that began it. */
   timings: z.exactOptional(z.record(z.string(), z.string())),
-  /** Only for an undo: the run that it takes back, the values to restore, and the request behind it. */
+  /** Who approved it, or asked for the undo. */
+  approvedBy: z.exactOptional(z.string()),
+  /** Only for an undo: the run that it takes back, the values to restore, and the request behind it (by `approvedBy`). */
   undo: z.exactOptional(
     z.object({
       of: z.string(),
       before: z.record(JsonPointer, z.unknown()),
       requestId: z.string(),
       requestedAt: z.iso.datetime(),
-      by: z.string(),
     }),
   ),
   /** How often a worker had to take it up again. */

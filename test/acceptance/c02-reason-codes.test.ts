@@ -4,9 +4,11 @@ import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import { keepPoison } from '../../src/engine/poison.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
+import { exemptionSources } from '../../src/settings/safety-settings.ts';
 import { expectRecordedMutations } from '../support/audit-invariants.ts';
-import type { EngineHarness, EngineHarnessOptions } from '../support/engine-harness.ts';
+import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
+import { refuse, type Scenario, set, violateAndRun } from './reason-scenarios.ts';
 import {
   addRequiredTags,
   disableAdminUser,
@@ -14,6 +16,7 @@ import {
   type Scene,
   startScene,
 } from './remediation-scenes.ts';
+import { notices, requests, safetyDecisions, undoOutcomes } from './safety-reasons.ts';
 
 let engine: EngineHarness;
 
@@ -23,35 +26,6 @@ afterEach(async () => {
 
 const REGISTRY = /\/registries\/\w+(\?|$)/;
 const HOUR = 3_600_000;
-
-/** One way to exactly one reason code. */
-interface Scenario {
-  readonly scene: Scene;
-  readonly options?: EngineHarnessOptions;
-  /** Default: the violation comes in, and everything runs until nothing is left. */
-  readonly act?: (run: EngineHarness) => Promise<void>;
-}
-
-async function violateAndRun(run: EngineHarness, scene: Scene): Promise<void> {
-  scene.violate(run);
-  await runHost(run);
-}
-
-/** The settings of the scene and these. */
-function set(scene: Scene, environment: Readonly<Record<string, string>>): Scenario {
-  return {
-    scene,
-    async act(run) {
-      run.setEnvironment(environment);
-      await violateAndRun(run, scene);
-    },
-  };
-}
-
-function refuse(run: EngineHarness, method: string, path: RegExp, status: number, times = 1): void {
-  const body = { error: { code: 'Refused', message: 'refused' } };
-  run.simulator.faults.add({ method, path, times, caller: 'dockwarden', effect: { kind: 'answer', status, body } });
-}
 
 function manyTags(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`tag${index}`, 'x']));
@@ -179,6 +153,7 @@ const decisions: Readonly<Record<string, Scenario>> = {
       await runHost(run, { untilMs: 26 * HOUR });
     },
   },
+  ...safetyDecisions,
 };
 
 const outcomes: Readonly<Record<string, Scenario>> = {
@@ -256,6 +231,7 @@ const outcomes: Readonly<Record<string, Scenario>> = {
       await runHost(run);
     },
   },
+  ...undoOutcomes,
 };
 
 const inputs: Readonly<Record<string, Scenario>> = {
@@ -336,6 +312,7 @@ function codesInSource(): ReadonlySet<string> {
   );
   const codes = files.flatMap((text) => [
     ...[...text.matchAll(/\breason(?::| =)([^,;{}]*)/g)].flatMap(([, value = '']) => quotedIn(value)),
+    ...(text.includes('`exempt-${source}`') ? exemptionSources.map((source) => `exempt-${source}`) : []),
     ...[...text.matchAll(/\bnoteWaiting\(pass, '([a-z-]+)'/g)].map(([, code = '']) => code),
     ...[...text.matchAll(/\bReason =([^;]*);/g)].flatMap(([, value = '']) => quotedIn(value)),
     ...[...text.matchAll(/\b(?:ignored|invalid)\('([a-z-]+)'/g)].map(([, code = '']) => code),
@@ -345,21 +322,23 @@ function codesInSource(): ReadonlySet<string> {
 }
 
 function quotedIn(text: string): readonly string[] {
-  return [...text.matchAll(/'([a-z]+(?:-[a-z]+)*)'/g)].map(([, code = '']) => code);
+  const values = text.replaceAll(/[!=]== '[^']*'/g, '');
+  return [...values.matchAll(/(?<!\[)'([a-z]+(?:-[a-z]+)*)'/g)].map(([, code = '']) => code);
 }
 
 describe('R10: every reason code', () => {
-  const all = { ...decisions, ...outcomes, ...inputs, ...invalidEvents, ...ignoredEvents };
+  const stages = { decision: decisions, outcome: outcomes, input: inputs, notice: notices, operator: requests };
+  const all = { ...Object.assign({}, ...Object.values(stages)), ...invalidEvents, ...ignoredEvents };
 
   it('that the source knows has a scenario here, and the other way round', async () => {
     engine = await startScene(disableAdminUser);
     const codes = codesInSource();
 
-    expect(codes.size).toBeGreaterThan(35);
+    expect(codes.size).toBeGreaterThan(65);
     expect(Object.keys(all).toSorted()).toEqual([...codes].toSorted());
   });
 
-  for (const [stage, scenarios] of Object.entries({ decision: decisions, outcome: outcomes, input: inputs })) {
+  for (const [stage, scenarios] of Object.entries(stages)) {
     it.each(Object.entries(scenarios))(
       `of an ${stage} comes from one situation: %s`,
       async (code, { scene, options, act }) => {
@@ -367,9 +346,9 @@ describe('R10: every reason code', () => {
 
         await (act === undefined ? violateAndRun(engine, scene) : act(engine));
 
-        const stages = stage === 'decision' ? ['decision', 'intent'] : [stage];
+        const wanted = stage === 'decision' ? ['decision', 'intent'] : [stage];
         const isOwn = (id: string | undefined) => id === undefined || id === scene.resourceId;
-        const rows = engine.audit().filter((row) => stages.includes(row.stage) && isOwn(row.resourceId));
+        const rows = engine.audit().filter((row) => wanted.includes(row.stage) && isOwn(row.resourceId));
         const newest = rows.toSorted((a, b) => a.time.localeCompare(b.time)).at(-1);
         expect(newest).toMatchObject({ reason: code });
         expectRecordedMutations(engine);

@@ -71,12 +71,7 @@ describe('order of calls', () => {
     await engine.settle();
 
     const id = rotateSecondPassword.resourceId;
-    expect(engine.calls()).toEqual([
-      `GET ${id}`,
-      `GET ${groupOf(id)}`,
-      `POST ${id}/regenerateCredential`,
-      `GET ${id}`,
-    ]);
+    expect(engine.calls()).toEqual([`GET ${id}`, `GET ${groupOf(id)}`, `POST ${id}/regenerateCredential`, `GET ${id}`]);
     expect(bodies()).toEqual([{ name: 'password2' }]);
     const after = engine.simulator.state.passwordsOf(id);
     expect(after?.['password']).toBe(before?.['password']);

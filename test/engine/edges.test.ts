@@ -243,6 +243,7 @@ describe('a sweep', () => {
     ['a closed finding that is back', violation, { status: 'closed' as const }, true],
     ['the same under another mode', violation, { mode: 'observe' }, true],
     ['the same with other evidence', violation, { evidence: '{}' }, true],
+    ['the same under other settings', violation, { configHash: 'other', decision: 'observe' as const }, true],
     ['the same that is only observed', violation, { decision: 'observe' as const }, false],
     ['the same that waits for a person', violation, { decision: 'await-approval' as const }, false],
     ['a failure whose time has not come', violation, { notBefore: '2026-11-23T11:00:00.000Z' }, false],
@@ -263,6 +264,7 @@ describe('a sweep', () => {
       mode: 'enforce',
       decision: 'fix' as const,
       attempts: 0,
+      configHash: engine.context().settings.hash,
       ...change,
     };
 
@@ -273,6 +275,7 @@ describe('a sweep', () => {
     engine = await startEngine({ wrapContext: (context) => ({ ...context, remediations: [] }) });
     await sweepResources(engine.context());
     await engine.settle();
+    engine.setEnvironment({ WAR_REVERTS: '5' });
 
     expect(await sweepResources(engine.context())).toMatchObject({ queued: 0 });
   });

@@ -99,7 +99,7 @@ describe('a run that a version leaves behind which knows more than the next one'
     boundary.watch(engine.simulator);
     disableAdminUser.violate(engine);
     // The call after the outcome's row: the findings.
-    boundary.arm([[17, 'dies before']]);
+    boundary.arm([[19, 'dies before']]);
     await runHost(engine, { hasDied: () => boundary.hasDied, untilMs: 60_000 });
     expect(boundary.calls.at(-1)).toBe('findings.save');
     isChanged = true;
@@ -111,8 +111,8 @@ describe('a run that a version leaves behind which knows more than the next one'
   });
 
   it.each([
-    ['ended', 17, ['fixed']],
-    ['never began', 11, []],
+    ['ended', 19, ['fixed']],
+    ['never began', 13, []],
   ])('is not ended a second time when it %s and its resource cannot be read any more', async (_how, at, expected) => {
     const boundary = new Boundary();
     engine = await startScene(disableAdminUser, { wrapContext: boundary.wrapContext });
@@ -156,11 +156,11 @@ describe('a worker that dies between outcome and finding', () => {
     boundary.watch(engine.simulator);
     refuse('PATCH', REGISTRY, 409, 1, 'OperationNotAllowed');
     disableAdminUser.violate(engine);
-    boundary.arm([[15, 'dies after']]);
+    boundary.arm([[17, 'dies after']]);
 
     await runHost(engine, { hasDied: () => boundary.hasDied });
 
-    expect(boundary.calls[14]).toBe('audit.append');
+    expect(boundary.calls[16]).toBe('audit.append');
     expect(outcomes()).toEqual([
       ['fixed', 'verified'],
       ['retry', 'OperationNotAllowed'],
@@ -185,11 +185,11 @@ describe('a worker that dies between outcome and finding', () => {
       },
     });
     addRequiredTags.violate(engine);
-    boundary.arm([[13, 'dies before']]);
+    boundary.arm([[15, 'dies before']]);
 
     await runHost(engine, { hasDied: () => boundary.hasDied });
 
-    expect(boundary.calls[12]).toBe('findings.save');
+    expect(boundary.calls[14]).toBe('findings.save');
     expect(outcomes()).toEqual([['already-compliant', 'verified']]);
     expect(engine.findings()[0]).not.toHaveProperty('lastFixedAt');
     expectSettled(engine);
@@ -248,7 +248,8 @@ describe('a defect of ours', () => {
       ...remediation,
       touches: () => {
         asked += 1;
-        return asked === 1 ? [] : [`/${'x'.repeat(20_000)}`];
+        // The quarantine and the pre-flight ask before the fix does.
+        return asked <= 2 ? [] : [`/${'x'.repeat(20_000)}`];
       },
     }));
     engine = await startScene(disableAdminUser, options);

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { describe, expect, it, test } from 'vitest';
-import { createHttpInput } from '../../local/host/http-trigger.ts';
+import { hostFunction } from '../../local/host/hosted-function.ts';
+import { createHttpServer } from '../../local/host/http-server.ts';
+import { createHttpInput, listHttpTriggers } from '../../local/host/http-trigger.ts';
 import { type OperatorOptions, readOperator } from '../../src/functions/operator.ts';
 
 const ALICE = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
@@ -326,4 +329,54 @@ it('sees repeated parameters from the local host as from the one in Azure', asyn
   const { data } = createHttpInput({ method: 'POST', url, headers: {}, body: Buffer.from('') }, {});
 
   expect(data.http?.nullableQuery).toEqual({ CODE: { value: `${KEY},x` }, a: { value: '1' } });
+});
+
+describe('the local host', () => {
+  const binding = {
+    type: 'httpTrigger',
+    direction: 'in',
+    route: 'review/{action}',
+    methods: ['POST'],
+    authLevel: 'function',
+  };
+  const registered = {
+    id: 'review',
+    name: 'review',
+    bindings: { request: binding },
+    retryOptions: undefined,
+    handler: () => undefined,
+  };
+
+  async function headersSeen(isAuthenticationOn: boolean): Promise<readonly string[]> {
+    const seen: string[] = [];
+    const server = createHttpServer({
+      admin: { functions: [], loadError: undefined, hostVersion: '', run: () => undefined },
+      triggers: listHttpTriggers([hostFunction(registered, {})], 'api'),
+      keys: { function: KEY },
+      isAuthenticationOn,
+      invoke: async (_hosted, { data }) => {
+        seen.push(...Object.keys(data.http?.nullableHeaders ?? {}));
+        return await Promise.resolve({});
+      },
+      log: () => undefined,
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    await fetch(`http://127.0.0.1:${port ?? ''}/api/review/approve`, { method: 'POST', headers: signedIn() });
+    server.close();
+    return seen;
+  }
+
+  it('takes the identity headers from nobody while authentication is on, as the platform does', async () => {
+    const seen = await headersSeen(true);
+
+    expect(seen).toContain('x-functions-key');
+    expect(seen.filter((name) => name.startsWith('x-ms-'))).toEqual([]);
+  });
+
+  it('lets them through while it is off, as the platform does', async () => {
+    expect((await headersSeen(false)).filter((name) => name.startsWith('x-ms-'))).toHaveLength(4);
+  });
 });

@@ -375,7 +375,7 @@ describe('an unknown name', () => {
     ['DOCKWARDEN_MODES', 'DOCKWARDEN_MODE'],
     ['Dockwarden_Mode', 'DOCKWARDEN_MODE'],
     ['ACR_DOOR_MAX_AGE', 'ACR_DOOR_MAX_AGE_DAYS'],
-    ['AKS_SWITCH_LIGHTS', LIGHTS],
+    ['AKS_SWITCH_LIGHTS', 'GRACE_AKS_SWITCH_LIGHTS'],
     ['AUDIT_ACTORNAMES', 'AUDIT_ACTOR_NAMES'],
   ])('%s is a finding that names %s, and its value is not shown', (name, nearest) => {
     const settings = parse({ ...enforced, [name]: 's3cret' });
@@ -389,8 +389,8 @@ describe('an unknown name', () => {
   test('that would restrict a remediation keeps exactly that one from acting', () => {
     const environment = { ...enforced, REMEDIATE_AKS_SWITCH_LIGHTS_LATER: 'enforce' };
 
-    const one = parse({ ...environment, REMEDIATE_ACR_CLOSE_DOORS_SCOPE: 'tag=env=prod' });
-    const other = parse({ ...environment, REMEDIATE_AKS_SWITCH_LIGHTS_LATER_SCOPE: 'tag=env=prod' });
+    const one = parse({ ...environment, REMEDIATE_ACR_CLOSE_DOORS_SCOPES: 'env=prod' });
+    const other = parse({ ...environment, REMEDIATE_AKS_SWITCH_LIGHTS_LATER_SCOPES: 'env=prod' });
 
     expect(modes(one)).toEqual(['observe', 'enforce', 'enforce']);
     expect(one.findings[0]?.message).toContain(

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { runCorrelationId } from '../../src/audit/audit-log.ts';
 import type { EngineHarness } from './engine-harness.ts';
 
 /** Requests of the product that change something, in order. */
@@ -11,23 +12,28 @@ function mutatingRequests({ simulator }: EngineHarness) {
 }
 
 /**
- * Every request that may have changed something falls into a run that is on record: its intent is older, and its outcome, where there is
- * one yet, is younger. Exactly one intent and at most one outcome stand for each run.
+ * Every request that may have changed something names its run (`x-ms-correlation-request-id`), and exactly that run is on record: its
+ * intent is older and about the same resource, and its outcome, where there is one yet, is younger. Exactly one intent and at most one
+ * outcome stand for each run.
  */
 export function expectRecordedMutations(engine: EngineHarness): void {
   const intents = engine.audit('intent');
   const outcomes = new Map(engine.audit('outcome').map((row) => [row.remediationRunId, row]));
-  for (const { path, time, method } of mutatingRequests(engine)) {
-    const run = intents.find((intent) => {
-      const end = outcomes.get(intent.remediationRunId)?.time;
-      const isAboutIt = path.toLowerCase().startsWith((intent.resourceId ?? '').toLowerCase());
-      return (
-        isAboutIt &&
-        Date.parse(intent.time) <= time.getTime() &&
-        (end === undefined || Date.parse(end) >= time.getTime())
-      );
-    });
-    expect(run, `${method} ${path} at ${time.toISOString()} has no intent on record`).toBeDefined();
+  const byCorrelation = new Map(
+    intents.flatMap((intent) =>
+      intent.remediationRunId === undefined ? [] : [[runCorrelationId(intent.remediationRunId), intent]],
+    ),
+  );
+  for (const { path, time, method, correlationId } of mutatingRequests(engine)) {
+    const request = `${method} ${path} at ${time.toISOString()} with correlation id ${correlationId}`;
+    const intent = byCorrelation.get(correlationId);
+    expect(intent, `${request} has no intent of its run on record`).toBeDefined();
+    const { resourceId = 'no resource', remediationRunId, time: recorded = '' } = intent ?? {};
+    expect(path.toLowerCase().startsWith(resourceId.toLowerCase()), `${request} is about ${resourceId}`).toBe(true);
+    expect(Date.parse(recorded), `${request} is older than its intent`).toBeLessThanOrEqual(time.getTime());
+    const end = outcomes.get(remediationRunId)?.time;
+    if (end !== undefined)
+      expect(Date.parse(end), `${request} is younger than its outcome`).toBeGreaterThanOrEqual(time.getTime());
   }
   const intentIds = intents.map(({ remediationRunId }) => remediationRunId);
   const outcomeIds = engine.audit('outcome').map(({ remediationRunId }) => remediationRunId);
