@@ -45,7 +45,7 @@ function answerWrites({ simulator }: EngineHarness, mode: 200 | 201 | 202): void
   simulator.operations.rules.push({ mode, method: 'PATCH', retryAfterSeconds: 0, polls: 0, milliseconds: 20_000 });
 }
 
-describe('with exactly its effective role', () => {
+describe('with exactly its effective role (R50)', () => {
   for (const scene of scenes) {
     for (const mode of [200, 201, 202] as const) {
       it(`${scene.remediationId} succeeds when writes are answered ${mode}, and is refused nothing`, async () => {

@@ -21,7 +21,7 @@ const habits: readonly Habit[] = [
     planted: `const mode = process.env['DOCKWARDEN_MODE'];`,
   },
   {
-    name: 'nothing that is shipped knows that it is being tested',
+    name: 'nothing that is shipped knows that it is being tested (R58)',
     folders: ['src'],
     forbidden: /\bNODE_ENV\b|\bVITEST\b/,
     except: nowhere,

@@ -50,7 +50,7 @@ describe.each(remediations)('$id', (remediation) => {
     expect(listOperations(remediation).filter(({ effect }) => effect === 'write')).not.toEqual([]);
   });
 
-  test('either undoes its fix or says why it cannot', () => {
+  test('either undoes its fix or says why it cannot (R46)', () => {
     expect(['undo', 'irreversible'].filter((key) => Object.hasOwn(remediation, key))).toHaveLength(1);
     expect(remediation.irreversible ?? 'There is an undo, so no reason.').toMatch(/^[A-Z].{20,}\.$/s);
   });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await ensureBuilt();
 });
 
-test('the bundle registers every function, with an empty environment and without reading or building anything', async () => {
+test('the bundle registers every function, with an empty environment and without reading or building anything (R13, R24)', async () => {
   const { functions, loadError } = await loadFunctionApp(deployFolder, { environment: {} });
 
   expect(loadError).toBeUndefined();

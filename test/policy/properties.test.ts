@@ -62,7 +62,7 @@ describe.each(files)('$content.policy.id', ({ content: { policy, cases } }) => {
     expectSteady(verdicts);
   });
 
-  test('never looks compliant when a property that it read is missing', () => {
+  test('never looks compliant when a property that it read is missing (R35)', () => {
     const { looked, wrong } = findFalseCompliance(policy, examples);
 
     expect(wrong).toEqual([]);
