@@ -1,13 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import { formatTable } from '../../src/cli/format-table.ts';
-import { evidenceHash } from '../../src/findings/finding-id.ts';
 import { type AppSettings, ENFORCE_ALL } from '../app-settings.ts';
 import { formatAuditLine, formatLatency } from '../audit-line.ts';
 import { openAudit, watchAudit } from '../audit-watch.ts';
-import { type SampleName, sampleId } from '../azure/sample-ids.ts';
+import type { SampleName } from '../azure/sample-ids.ts';
 import type { LocalEnvironment } from '../environment.ts';
-import { askApp } from './ask-app.ts';
+import { approveTags, askApp } from './ask-app.ts';
 import { createChanges } from './changes.ts';
 import { type Check, checkEndState } from './end-state.ts';
 import {
@@ -89,12 +88,7 @@ async function play(environment: LocalEnvironment, rows: readonly AuditRecord[],
   await waitFor(CAREFUL);
 
   console.log('   the operator approves the tags of aks-prod');
-  const { evidence } = theRow('decision', 'aks-prod');
-  await askApp(environment, 'approve', {
-    resourceId: sampleId('aks-prod'),
-    policyId: 'aks-required-tags-present',
-    evidence: evidenceHash(evidence),
-  });
+  await approveTags(environment);
   await waitFor(APPROVED);
 
   console.log('\n2. All remediations act, for this sample only');

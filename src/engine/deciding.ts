@@ -1,9 +1,10 @@
+import { auditKey, runStart } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import { readGroupTags } from '../azure/tags.ts';
-import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { DockwardenError } from '../errors.ts';
 import { evidenceHash } from '../findings/finding-id.ts';
 import type { Finding } from '../findings/findings.ts';
-import type { StoredApproval } from '../guards/approvals.ts';
+import type { Approval } from '../guards/approvals.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -27,7 +28,7 @@ import { askPreflight } from './dry-run.ts';
 import { announceExemptionEnd } from './exemption-notice.ts';
 import { type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from './exemptions.ts';
 import { backoffOf, type SafetyMemory, writeCause } from './finding-state.ts';
-import type { EngineContext } from './ports.ts';
+import { type EngineContext, LIMITS } from './ports.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
 import { violationOf } from './violation.ts';
 import { quarantineOf } from './war.ts';
@@ -51,8 +52,6 @@ export interface OpenCase {
   readonly yieldUntil: Date | undefined;
   /** The run that is taken up again. */
   readonly run?: OpenRun;
-  /** The attempt before this one; what was approved for it holds for the next. */
-  readonly previousRunId?: string | undefined;
 }
 
 /** A decision with what it leaves behind. */
@@ -71,13 +70,15 @@ export async function decideAbout(pass: DecidingPass, open: OpenCase): Promise<D
   return await new Deciding(pass, open).decide();
 }
 
+const NOT_APPROVED: ApprovalAnswer = { state: 'missing', reason: 'mode-approve' };
+
 class Deciding {
   readonly #pass: DecidingPass;
   readonly #open: OpenCase;
   readonly #now: Date;
   #memory: SafetyMemory;
   #error: DockwardenError | undefined;
-  #approval: StoredApproval | undefined;
+  #approval: { readonly approval: Approval; readonly etag: string } | undefined;
 
   constructor(pass: DecidingPass, open: OpenCase) {
     this.#pass = pass;
@@ -229,45 +230,62 @@ class Deciding {
   async #askApproval(): Promise<ApprovalAnswer> {
     const { context, target } = this.#pass;
     const { policy } = this.#open;
-    try {
-      this.#approval = await context.approvals.get(target, policy.id);
-    } catch (error) {
-      if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
-      return { state: 'missing', reason: 'approval-unreadable', because: error.message };
+    const stored = await context.approvals.get(target, policy.id);
+    if (stored === undefined) return NOT_APPROVED;
+    const { approval, etag } = stored;
+    const isAboutThis = approval?.resourceId.toLowerCase() === target.key && approval.policyId === policy.id;
+    if (!isAboutThis) {
+      const because = 'the stored answer cannot be read, or is about something else: answer again';
+      return { state: 'missing', reason: 'approval-unreadable', because };
     }
-    return this.#judgeApproval();
+    const answer = await this.#judgeApproval(approval);
+    if (answer.state === 'granted') this.#approval = { approval, etag };
+    return answer;
   }
 
-  #judgeApproval(): ApprovalAnswer {
-    const { verdict, run, previousRunId } = this.#open;
-    const notAsked = { state: 'missing', reason: 'mode-approve' } as const;
-    const approval = this.#approval?.approval;
-    if (approval === undefined) return notAsked;
-    const { state, by, secondBy, comment, expires } = approval;
-    const isSameEvidence = approval.evidence === evidenceHash(evidenceText(verdict));
-    if (state === 'used') {
-      // A run that was interrupted, or that met a passing fault, goes on with the approval that it was given.
-      const isOurs = approval.runId !== undefined && [run?.runId, previousRunId].includes(approval.runId);
-      return isOurs && isSameEvidence ? { state: 'granted', by: people(by, secondBy) } : notAsked;
-    }
-    if (!isSameEvidence) {
-      if (state === 'rejected') return notAsked;
+  async #judgeApproval(approval: Approval): Promise<ApprovalAnswer> {
+    const { verdict, previous } = this.#open;
+    const { state, by, secondBy, comment, expires, evidence } = approval;
+    const since = previous?.status === 'open' ? previous.since : undefined;
+    const isSame = since !== undefined && evidence === evidenceHash({ evidence: evidenceText(verdict), since });
+    if (state === 'used' && !(isSame && (await this.#isStillUnused(approval)))) return NOT_APPROVED;
+    if (!isSame) {
+      if (state === 'rejected') return NOT_APPROVED;
       return { state: 'missing', reason: 'approval-drifted', because: 'what was approved is not what is there now' };
     }
     if (state === 'rejected') {
       const because = `rejected by ${by}${comment === undefined ? '' : `: ${comment}`}`;
       return { state: 'missing', reason: 'approval-rejected', because };
     }
-    if (new Date(expires) <= this.#now)
+    if (approval.runId !== undefined && approval.runId === this.#open.run?.runId)
+      return { state: 'granted', by: people(by, secondBy) };
+    // A fix that was begun in time may be tried again for a day, as every fix.
+    const graceMs = state === 'used' ? LIMITS.givingUp : 0;
+    if (Date.parse(expires) + graceMs <= this.#now.getTime())
       return { state: 'missing', reason: 'approval-expired', because: `approved by ${by}, until ${expires}` };
-    const isComplete = state === 'granted' && (secondBy !== undefined || this.#persons() === 1);
-    if (!isComplete)
+    if (state === 'pending' || (secondBy === undefined && this.#persons() > 1))
       return {
         state: 'missing',
         reason: 'approval-pending',
         because: `approved by ${by}; a second person has to agree`,
       };
     return { state: 'granted', by: people(by, secondBy) };
+  }
+
+  /**
+   * The run that took it is the one that goes on, or came to nothing: it ended for a passing reason, or its worker died before the intent was
+   * written, so it never began. (Whoever asks holds the lease: no other worker is on its way there.)
+   */
+  async #isStillUnused({ runId }: Approval): Promise<boolean> {
+    const { audit } = this.#pass.context;
+    if (runId === undefined) return false;
+    if (runId === this.#open.run?.runId) return true;
+    const started = runStart(runId);
+    if ((await audit.find(auditKey(started, runId, 'intent'))) === undefined) return true;
+    const ended = await audit.find(auditKey(started, runId, 'outcome'));
+    // A change that was made, and reversed by somebody else before it could be verified, was made.
+    if (ended?.reason === 'changed-again') return false;
+    return ended?.outcome === 'retry' || ended?.outcome === 'abandoned';
   }
 
   #persons(): number {
@@ -280,12 +298,12 @@ class Deciding {
     const runId = this.#open.run?.runId ?? context.newRunId(this.#now);
     const stored = this.#approval;
     if (decision.reason !== 'approved' || stored === undefined) return { decision, memory: this.#memory, runId };
-    const { by, secondBy } = stored.approval;
-    if (stored.approval.runId !== runId && !(await context.approvals.use(target, stored, runId))) {
+    const { approval, etag } = stored;
+    if (approval.runId !== runId && !(await context.approvals.use(target, approval, etag, runId))) {
       const lost: Decision = { decision: 'await-approval', reason: 'mode-approve' };
       return { decision: lost, memory: this.#memory };
     }
-    return { decision, memory: this.#memory, runId, approvedBy: people(by, secondBy) };
+    return { decision, memory: this.#memory, runId, approvedBy: people(approval.by, approval.secondBy) };
   }
 }
 
@@ -293,6 +311,6 @@ function people(by: string, secondBy: string | undefined): string {
   return secondBy === undefined ? by : `${by} and ${secondBy}`;
 }
 
-function evidenceText(verdict: Verdict): string | undefined {
-  return verdict.verdict === 'violation' ? JSON.stringify(verdict.evidence) : undefined;
+function evidenceText(verdict: Verdict): string {
+  return verdict.verdict === 'violation' ? JSON.stringify(verdict.evidence) : '';
 }

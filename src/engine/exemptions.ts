@@ -14,6 +14,8 @@ export type TagExemption =
 
 const PREFIX = 'dockwarden-exempt-';
 const DAY = 86_400_000;
+/** How long it is remembered that a tag was not valid, in milliseconds. */
+const INVALID_MEMORY = 30 * DAY;
 /** Longest text of a tag that is kept. */
 const MAX_TEXT = 200;
 
@@ -33,9 +35,9 @@ export function readExemption(tags: unknown, policyId: string, maxDays: number, 
 
 function parseExemption(value: string, maxDays: number, now: Date): TagExemption {
   const parts = value.split(';').map((part) => clean(part));
-  const [date = ''] = parts;
-  const ticket = parts.at(-1) ?? '';
-  const reason = parts.slice(1, -1).join(';');
+  const [date = '', ...rest] = parts;
+  const ticket = rest.pop() ?? '';
+  const reason = rest.join(';');
   const day = parseDay(date);
   if (day === undefined) return { state: 'invalid', problem: 'it does not start with a date yyyy-mm-dd' };
   const expires = new Date(day + DAY);
@@ -110,7 +112,7 @@ export function weighExemptions(
   }
   const open = previous?.status === 'open' ? previous : undefined;
   const invalid = found.find(({ tag }) => tag.state === 'invalid');
-  const invalidSince = invalid === undefined ? undefined : (open?.exemptionInvalidSince ?? now.toISOString());
+  const invalidSince = invalid === undefined ? undefined : invalidFrom(previous?.exemptionInvalidSince, now);
   const memory = {
     ...(open?.exemption !== undefined && { exemption: open.exemption }),
     ...(invalidSince !== undefined && { exemptionInvalidSince: invalidSince }),
@@ -127,6 +129,11 @@ export function weighExemptions(
   return { exemption: { state: 'invalid', because, until }, memory };
 }
 
+/** A tag that stays invalid has one grace, however often the violation comes back; one of long ago is forgotten. */
+function invalidFrom(before: string | undefined, now: Date): string {
+  return before === undefined || now.getTime() - Date.parse(before) > INVALID_MEMORY ? now.toISOString() : before;
+}
+
 /** The same exemption keeps its history; one that was changed counts as renewed. */
 function remember(
   seen: Pick<ExemptionRecord, 'source' | 'expires' | 'reason' | 'ticket'>,
@@ -134,15 +141,19 @@ function remember(
   cause: PendingCause | undefined,
   now: Date,
 ): ExemptionRecord {
-  const previous = finding?.status === 'open' ? finding.exemption : undefined;
+  const open = finding?.status === 'open' ? finding : undefined;
+  const previous = open?.exemption;
   if (previous?.source === seen.source && previous.expires === seen.expires) return { ...previous, ...seen };
-  const by = cause?.actor?.id;
+  // Whoever changed the resource has not tagged its group.
+  const by = seen.source === 'resource' ? cause?.actor?.id : undefined;
+  // Seen together, violation and tag may be one change; else the finding says who had changed the resource before.
+  const isOwn = by !== undefined && (open === undefined || open.actor === by);
   return {
     ...seen,
     seenAt: now.toISOString(),
     renewals: previous === undefined ? 0 : previous.renewals + 1,
     ...(by !== undefined && { by }),
-    ...(by !== undefined && by === finding?.actor && { isOwnViolation: true as const }),
+    ...(isOwn && { isOwnViolation: true as const }),
   };
 }
 
@@ -150,7 +161,7 @@ function describe({ source, expires, reason, ticket, by, renewals, isOwnViolatio
   const parts = [
     `tag of the ${source}, until ${expires.slice(0, 10)} 00:00 UTC: ${reason} (${ticket})`,
     by === undefined ? 'nobody knows who set it' : `last changed by ${by}`,
-    ...(isOwnViolation === true ? ['who had changed the resource before, too'] : []),
+    ...(isOwnViolation === true ? ['who may have brought the violation, too'] : []),
     ...(renewals > 0 ? [`renewed ${renewals === 1 ? 'once' : `${renewals} times`}`] : []),
   ];
   return parts.join('; ');

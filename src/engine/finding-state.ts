@@ -22,23 +22,31 @@ export type SafetyMemory = Pick<
   | 'quarantinedUntil'
 >;
 
-/** The memory of a stored finding. What belongs to one violation is forgotten when that is over; fights and undone fixes are not. */
+/** The memory of a stored finding. What belongs to one violation is forgotten when that is over; fights, undone fixes and tags that are not valid are not. */
 export function memoryOf(finding: Finding | undefined): SafetyMemory {
   if (finding === undefined) return {};
-  const { announcedAt, exemption, exemptionInvalidSince, status } = finding;
+  const { announcedAt, exemption, status } = finding;
   return {
     ...(status === 'open' && {
       ...(announcedAt !== undefined && { announcedAt }),
       ...(exemption !== undefined && { exemption }),
-      ...(exemptionInvalidSince !== undefined && { exemptionInvalidSince }),
     }),
     ...lastingMemory(finding),
   };
 }
 
+/** The finding with this memory instead of its own. */
+export function withMemory(finding: Finding, memory: SafetyMemory): Finding {
+  const { announcedAt: _announced, exemption: _exemption, exemptionInvalidSince: _invalid, ...rest } = finding;
+  const { undoneUntil: _until, undoneRunId: _run, undoneBy: _by, ...others } = rest;
+  const { reverts: _reverts, quarantines: _count, quarantinedUntil: _end, ...plain } = others;
+  return { ...plain, ...memory };
+}
+
 function lastingMemory(memory: SafetyMemory): SafetyMemory {
-  const { undoneUntil, undoneRunId, undoneBy, reverts, quarantines, quarantinedUntil } = memory;
+  const { undoneUntil, undoneRunId, undoneBy, reverts, quarantines, quarantinedUntil, exemptionInvalidSince } = memory;
   return {
+    ...(exemptionInvalidSince !== undefined && { exemptionInvalidSince }),
     ...(undoneUntil !== undefined && { undoneUntil }),
     ...(undoneRunId !== undefined && { undoneRunId }),
     ...(undoneBy !== undefined && { undoneBy }),

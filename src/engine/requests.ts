@@ -35,6 +35,9 @@ async function release(pass: ResourcePass, cause: PendingCause, policyId: string
   const key = auditKey(new Date(cause.time), `${cause.id}-released`, 'operator');
   if ((await context.audit.find(key)) !== undefined) return;
   const { reverts: _reverts, quarantines: _count, quarantinedUntil, ...memory } = pass.memoryOf({ id: policyId });
+  // Stored first: a row that says so, and a quarantine that goes on, would be a lie.
+  pass.remember(policyId, memory);
+  await pass.save();
   await context.audit.append(key, {
     time: context.clock.now().toISOString(),
     stage: 'operator',
@@ -46,5 +49,4 @@ async function release(pass: ResourcePass, cause: PendingCause, policyId: string
     configHash: context.settings.hash,
     version: context.version,
   });
-  pass.setMemory({ id: policyId }, memory);
 }

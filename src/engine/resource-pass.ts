@@ -17,6 +17,7 @@ import {
   othersActedAt,
   principalCause,
   type SafetyMemory,
+  withMemory,
   writeCause,
 } from './finding-state.ts';
 import { type RunEnd, type RunInput, type RunOutcome, startRun } from './fix-run.ts';
@@ -251,7 +252,6 @@ export class ResourcePass {
     run?: OpenRun,
   ): Promise<Decided> {
     const { now, previous } = { now: this.context.clock.now(), previous: this.previous.get(policy.id) };
-    const { previousPolicyId, previousRunId } = this.lease.item;
     if (!this.#reversed.has(policy.id) && isReversal(previous, verdict, this.context.settings.safety.war, now))
       this.#countReversal(policy);
     const decided = await decideAbout(this, {
@@ -263,7 +263,6 @@ export class ResourcePass {
       memory: this.memoryOf(policy),
       yieldUntil: this.#yieldUntil(policy),
       ...(run !== undefined && { run }),
-      previousRunId: previousPolicyId === policy.id ? previousRunId : undefined,
     });
     this.#memories.set(policy.id, decided.memory);
     return decided;
@@ -273,25 +272,28 @@ export class ResourcePass {
     return this.#memories.get(policy.id) ?? memoryOf(this.previous.get(policy.id));
   }
 
-  /** What an operator or an undo has changed; the next decision goes by it. */
-  setMemory(policy: Pick<Policy, 'id'>, memory: SafetyMemory): void {
-    this.#memories.set(policy.id, memory);
+  /** Changes what the safety devices remember; the next decision goes by it, and `save` stores it even if the pass ends before one. */
+  remember(policyId: string, memory: SafetyMemory): void {
+    this.#memories.set(policyId, memory);
+    const finding = this.#changed.get(policyId) ?? this.previous.get(policyId);
+    if (finding !== undefined) this.#changed.set(policyId, withMemory(finding, memory));
+  }
+
+  /** A run of this pass that ended without touching what is known of the violation: no second try before the next pass. */
+  noteTried(policy: Policy): void {
+    this.#tried.add(policy.id);
   }
 
   /** The violation that an undo brings back is nobody's reversal. */
-  noteUndone(policy: Policy, memory: SafetyMemory): void {
+  noteUndone(policy: Policy): void {
     this.#reversed.add(policy.id);
-    this.setMemory(policy, memory);
   }
 
   #countReversal(policy: Policy): void {
     const { clock, settings } = this.context;
     this.#reversed.add(policy.id);
     const memory = countReversal(this.memoryOf(policy), writeCause(this.causes), settings.safety.war, clock.now());
-    this.setMemory(policy, memory);
-    // A pass that has to wait may end before it decides about this policy again.
-    const finding = this.#changed.get(policy.id) ?? this.previous.get(policy.id);
-    if (finding !== undefined) this.#changed.set(policy.id, { ...finding, ...memory });
+    this.remember(policy.id, memory);
   }
 
   async #judge(policy: Policy, snapshot: Snapshot): Promise<Judged> {

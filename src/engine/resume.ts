@@ -5,7 +5,7 @@ import { endRun, endVerified, judgeRun, type RunEnd, type RunOutcome, resumeRun 
 import { LIMITS } from './ports.ts';
 import type { ResourcePass } from './resource-pass.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
-import { settleUndo, takeUpUndo } from './undo.ts';
+import { isUndoRun, settleUndo, takeUpUndo, type UndoRun } from './undo.ts';
 import { violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
 import type { Wait } from './waits.ts';
@@ -48,14 +48,25 @@ export async function takeUpRun(pass: ResourcePass, run: OpenRun, snapshot: Snap
     if (record.state === 'open') await endForgotten(pass, run);
     return { wait: undefined, snapshot };
   }
-  if (run.undo !== undefined) {
-    if (record.state === 'open') return await takeUpUndo(pass, policy, run, snapshot);
-    return await settleUndo(pass, policy, run, record.end, snapshot);
-  }
+  if (isUndoRun(run)) return await takeUpUndoRun(pass, policy, run, record, snapshot);
   if (record.state === 'ended') return { wait: pass.noteEarlierRun(policy, record.end), snapshot };
   const end = await goOn(pass, policy, run, snapshot);
   if (end.end === 'open') return { wait: { delayMs: end.delayMs, run: end.run }, snapshot };
   return { wait: pass.noteRun(policy, end), snapshot: end.snapshot ?? snapshot };
+}
+
+async function takeUpUndoRun(
+  pass: ResourcePass,
+  policy: Policy,
+  run: UndoRun,
+  record: Exclude<RunRecord, { state: 'void' }>,
+  snapshot: Snapshot,
+): Promise<TakenUp> {
+  if (record.state === 'ended') return await settleUndo(pass, policy, run, record.end, snapshot);
+  const remediation = pass.context.remediations.find(({ id }) => id === run.remediationId);
+  if (remediation !== undefined) return await takeUpUndo(pass, policy, remediation, run, snapshot);
+  await endForgotten(pass, run);
+  return { wait: undefined, snapshot };
 }
 
 /** Ends a run whose policy or remediation this version does not know: every intent has an outcome. */

@@ -58,7 +58,7 @@ export async function reset(
   const unknown = refused(404, 'unknown-breaker', 'there is no such breaker, or it has not counted anything yet');
   if (remediation === undefined && !isSubscription) return unknown;
   const column = remediation === undefined ? { subscriptionId: id } : { remediationId: remediation.id };
-  await record(request, 'operator', { ...column, reason: 'breaker-reset', error: describeReset(guard, reason) });
+  await record(request, 'operator', { ...column, reason: 'reset-asked', error: describeReset(guard, reason) });
   if (!(await context.breakers.reset(guard))) return unknown;
   let woken = 0;
   for await (const finding of context.findings.all((error) =>

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Policy } from '../policy/define-policy.ts';
-import type { Remediation, TouchedValues } from '../remediations/define-remediation.ts';
+import type { Remediation } from '../remediations/define-remediation.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { intentRow } from './audit-rows.ts';
 import { callAzure, endAfterError, endRun, type RunEnd, type RunInput, type RunOutcome } from './fix-run.ts';
@@ -36,7 +36,7 @@ export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: Und
   const current = readPointers(snapshot.raw, touches);
   if (!isDeepStrictEqual(current, after)) return await refuse(pass, snapshot, cause, describeDrift(current, found));
   const startedAt = context.clock.now();
-  const run: OpenRun = {
+  const run: UndoRun = {
     runId: context.newRunId(startedAt),
     policyId: policy.id,
     remediationId: remediation.id,
@@ -62,20 +62,19 @@ export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: Und
 export async function takeUpUndo(
   pass: ResourcePass,
   policy: Policy,
-  run: OpenRun,
+  remediation: Remediation,
+  run: UndoRun,
   snapshot: Snapshot,
 ): Promise<Undone> {
   const { context, lease } = pass;
-  const remediation = pass.remediationOf(policy);
-  if (remediation === undefined || run.undo === undefined) return { wait: undefined, snapshot };
   const input = undoInput(pass, policy, remediation, run);
   const resumed = { ...run, resumed: run.resumed + 1 };
   return await settleUndo(pass, policy, run, await goOn(), snapshot);
 
   async function goOn(): Promise<RunEnd> {
+    if (isVerifying(run)) return await judge(context, input, run, snapshot);
     const current = readPointers(snapshot.raw, run.touches);
-    if (isRestored(run, current)) return await endUndone(context, input, resumed, snapshot);
-    if (run.verifyingSince !== undefined) return await judge(context, input, run, snapshot);
+    if (isDeepStrictEqual(current, run.undo.before)) return await endUndone(context, input, resumed, snapshot);
     const isOff = context.settings.cap === 'off' || context.settings.cap === 'observe';
     if (isOff || !isDeepStrictEqual(current, run.before)) {
       const reason = isOff ? 'kill-switch' : 'drifted';
@@ -87,23 +86,31 @@ export async function takeUpUndo(
   }
 }
 
-function undoInput(pass: ResourcePass, policy: Policy, remediation: Remediation, run: OpenRun): RunInput {
-  return { ...pass.runInput(policy, remediation), previousRunId: run.undo?.of };
+/** A run that takes another one back. */
+export type UndoRun = OpenRun & { readonly undo: NonNullable<OpenRun['undo']> };
+type VerifyingRun = UndoRun & { readonly verifyingSince: string };
+
+export function isUndoRun(run: OpenRun): run is UndoRun {
+  return run.undo !== undefined;
 }
 
-function isRestored({ undo }: OpenRun, current: TouchedValues): boolean {
-  return undo !== undefined && isDeepStrictEqual(current, undo.before);
+function isVerifying(run: UndoRun): run is VerifyingRun {
+  return run.verifyingSince !== undefined;
 }
 
-async function perform(context: EngineContext, input: RunInput, run: OpenRun): Promise<RunEnd> {
+function undoInput(pass: ResourcePass, policy: Policy, remediation: Remediation, run: UndoRun): RunInput {
+  return { ...pass.runInput(policy, remediation), previousRunId: run.undo.of };
+}
+
+async function perform(context: EngineContext, input: RunInput, run: UndoRun): Promise<RunEnd> {
   const { undo } = run;
   const called = await callAzure(context, input, run, async (ops) => {
-    if (undo === undefined) return;
     const { subject, remediation } = input;
     await remediation.undo?.({ target: subject.target, ops, before: undo.before, after: run.before });
   });
-  if (called.failure !== undefined) return await endAfterError(context, input, called.run, called.failure.error, 'fix');
-  const verifying = { ...called.run, verifyingSince: context.clock.now().toISOString() };
+  const ended = { ...called.run, undo };
+  if (called.failure !== undefined) return await endAfterError(context, input, ended, called.failure.error, 'fix');
+  const verifying = { ...ended, verifyingSince: context.clock.now().toISOString() };
   let snapshot: Snapshot;
   try {
     snapshot = await input.read();
@@ -114,9 +121,10 @@ async function perform(context: EngineContext, input: RunInput, run: OpenRun): P
 }
 
 /** The outcome is what the resource says. */
-async function judge(context: EngineContext, input: RunInput, run: OpenRun, snapshot: Snapshot): Promise<RunEnd> {
-  if (isRestored(run, readPointers(snapshot.raw, run.touches))) return await endUndone(context, input, run, snapshot);
-  const waitedMs = context.clock.now().getTime() - Date.parse(run.verifyingSince ?? run.startedAt);
+async function judge(context: EngineContext, input: RunInput, run: VerifyingRun, snapshot: Snapshot): Promise<RunEnd> {
+  const isRestored = isDeepStrictEqual(readPointers(snapshot.raw, run.touches), run.undo.before);
+  if (isRestored) return await endUndone(context, input, run, snapshot);
+  const waitedMs = context.clock.now().getTime() - Date.parse(run.verifyingSince);
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
   const error = 'the resource does not show the values from before the fix';
   return await endRun(context, input, run, { outcome: 'not-effective', reason: 'not-verified', error, snapshot });
@@ -136,22 +144,27 @@ async function endUndone(
 export async function settleUndo(
   pass: ResourcePass,
   policy: Policy,
-  run: OpenRun,
+  run: UndoRun,
   end: RunEnd,
   snapshot: Snapshot,
 ): Promise<Undone> {
   if (end.end === 'open') return { wait: { delayMs: end.delayMs, run: end.run }, snapshot };
   const current = end.snapshot ?? snapshot;
   const { undo, approvedBy = 'unknown' } = run;
-  const retry = pass.noteRun(policy, end);
-  // The next attempt names the run that it takes back, not this one.
-  if (retry !== undefined || undo === undefined)
-    return { wait: retry && { delayMs: retry.delayMs }, snapshot: current };
-  const { clock, settings } = pass.context;
+  pass.noteTried(policy);
+  // The next attempt is a run of its own, which names the run that it takes back.
+  if (end.outcome === 'retry')
+    return { wait: { delayMs: end.delayMs ?? retryDelay(pass.lease.item.attempt) }, snapshot: current };
   if (end.outcome === 'undone') {
+    const { clock, settings } = pass.context;
     const until = new Date(clock.now().getTime() + settings.safety.exemptions.undoMs);
     const undone = { undoneUntil: until.toISOString(), undoneRunId: undo.of, undoneBy: approvedBy };
-    pass.noteUndone(policy, { ...pass.memoryOf(policy), ...undone });
+    pass.noteUndone(policy);
+    pass.noteRun(policy, end);
+    pass.remember(policy.id, { ...pass.memoryOf(policy), ...undone });
+    // Stored before the answer, and before another run takes this one's place: nobody else knows that it is to be left alone.
+    await pass.note({ policy, verdict: pass.evaluate(policy, current) });
+    await pass.save();
   }
   const because =
     end.outcome === 'undone'

@@ -6,9 +6,12 @@ export function findingId({ resourceId, policyId }: Pick<Finding, 'resourceId' |
   return digest(`${resourceId.toLowerCase()}\n${policyId}`).slice(0, 12);
 }
 
-/** What an approval is bound to besides resource and policy: 16 hex digits of the evidence as the finding holds it. */
-export function evidenceHash(evidence: string | undefined): string {
-  return digest(evidence ?? '').slice(0, 16);
+/**
+ * What an approval is bound to besides resource and policy: 16 hex digits of the evidence and of the moment since when the finding is open.
+ * The same violation that comes back later is another one.
+ */
+export function evidenceHash({ evidence = '', since }: Pick<Finding, 'evidence' | 'since'>): string {
+  return digest(`${since}\n${evidence}`).slice(0, 16);
 }
 
 function digest(text: string): string {

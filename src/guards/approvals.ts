@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { ResourceId } from '../resources/resource-id.ts';
-import { parseRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
 
@@ -18,6 +17,7 @@ export const Approval = z.object({
   state: z.enum(['pending', 'granted', 'rejected', 'used']),
   /** Object id of a verified person, or `key:<name>`; the second one where two are asked for. */
   by: z.string(),
+  byType: z.enum(['User', 'ServicePrincipal', 'Key']),
   secondBy: text(),
   /** ISO 8601. */
   at: z.iso.datetime(),
@@ -30,7 +30,8 @@ export const Approval = z.object({
 export type Approval = Readonly<z.infer<typeof Approval>>;
 
 export interface StoredApproval {
-  readonly approval: Approval;
+  /** Undefined when the row cannot be read: it approves nothing, and the next answer replaces it. */
+  readonly approval: Approval | undefined;
   readonly etag: string;
 }
 
@@ -40,14 +41,16 @@ export interface Approvals {
   /** Stores an operator's answer; false when somebody else wrote since `etag` (undefined = there was none). */
   put(resource: Pick<ResourceId, 'key'>, approval: Approval, etag: string | undefined): Promise<boolean>;
   /** Uses it up for a run; false when it was changed or used meanwhile. */
-  use(resource: Pick<ResourceId, 'key'>, stored: StoredApproval, runId: string): Promise<boolean>;
+  use(resource: Pick<ResourceId, 'key'>, approval: Approval, etag: string, runId: string): Promise<boolean>;
 }
 
 export function createTableApprovals(table: TableStore): Approvals {
   return {
     async get(resource, policyId) {
       const row = await table.get(keyOf(resource, policyId));
-      return row === undefined ? undefined : { approval: parseRow(Approval, row), etag: row.etag };
+      if (row === undefined) return undefined;
+      const parsed = Approval.safeParse(row.columns);
+      return { approval: parsed.success ? parsed.data : undefined, etag: row.etag };
     },
     async put(resource, approval, etag) {
       const key = keyOf(resource, approval.policyId);
@@ -55,7 +58,7 @@ export function createTableApprovals(table: TableStore): Approvals {
         etag === undefined ? await table.insert(key, { ...approval }) : await table.replace(key, { ...approval }, etag);
       return written !== false;
     },
-    async use(resource, { approval, etag }, runId) {
+    async use(resource, approval, etag, runId) {
       const key = keyOf(resource, approval.policyId);
       return (await table.replace(key, { ...approval, state: 'used', runId }, etag)) !== false;
     },

@@ -49,7 +49,8 @@ export function findingOf(engine: EngineHarness, { policyId, resourceId }: Scene
 /** The finding as the body of `approve` and `reject` names it. */
 export function asSeen(engine: EngineHarness, scene: Scene) {
   const { policyId, resourceId } = scene;
-  return { resourceId, policyId, evidence: evidenceHash(findingOf(engine, scene)?.evidence) };
+  const finding = findingOf(engine, scene);
+  return { resourceId, policyId, evidence: finding === undefined ? '0'.repeat(16) : evidenceHash(finding) };
 }
 
 /** Runs that ended like this, oldest first. */

@@ -222,7 +222,7 @@ export const requests: Readonly<Record<string, Scenario>> = {
       await runHost(run, { untilMs: HOUR });
     },
   },
-  'breaker-reset': {
+  'reset-asked': {
     scene: disableAdminUser,
     async act(run) {
       await violateAndRun(run, disableAdminUser);

@@ -159,6 +159,8 @@ describe('a sweep', () => {
       { name: 'no id' },
       { id: '/subscriptions/x/../y' },
       { ...ADMIN_ON, id: ACR, name: 'contosoacr' },
+      // A resource that moves while the pages are read comes twice.
+      { id: ACR.toUpperCase(), name: 'contosoacr', properties: { adminUserEnabled: false } },
     ];
     engine.simulator.faults.add({
       method: 'POST',
@@ -167,13 +169,15 @@ describe('a sweep', () => {
         kind: 'answer',
         status: 200,
         headers: { 'content-type': 'application/json' },
-        body: { totalRecords: 4, count: 4, resultTruncated: 'false', data, facets: [] },
+        body: { totalRecords: 5, count: 5, resultTruncated: 'false', data, facets: [] },
       },
     });
 
     const record = await sweepResources(engine.context());
 
     expect(record).toMatchObject({ complete: true, resources: 1, queued: 1 });
+    const fleets = engine.tables.guards.rows.map(({ columns }) => columns['fleet']);
+    expect(fleets.filter((fleet) => fleet !== undefined)).toEqual([1, 1, 1]);
   });
 
   it('goes on past stored rows that somebody has damaged', async () => {

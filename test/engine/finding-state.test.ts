@@ -4,10 +4,13 @@ import {
   backoffOf,
   isChanged,
   isNewDecision,
+  memoryOf,
   nextFinding,
   type Observation,
   othersActedAt,
   principalCause,
+  type SafetyMemory,
+  writeCause,
 } from '../../src/engine/finding-state.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
@@ -253,7 +256,95 @@ describe('how long a fix that failed is left alone', () => {
   });
 });
 
+describe('what a finding remembers for the safety devices', () => {
+  const lasting: SafetyMemory = {
+    undoneUntil: '2026-12-23T10:00:00.000Z',
+    undoneRunId: 'run',
+    undoneBy: 'somebody',
+    reverts: [{ at: NOW.toISOString(), actor: 'somebody' }],
+    quarantines: 2,
+    quarantinedUntil: '2026-11-23T14:00:00.000Z',
+  };
+  const ofViolation: SafetyMemory = {
+    announcedAt: NOW.toISOString(),
+    exemption: {
+      source: 'resource',
+      expires: '2026-12-24T00:00:00.000Z',
+      reason: 'migration',
+      ticket: 'OPS-1',
+      seenAt: NOW.toISOString(),
+      renewals: 0,
+    },
+    exemptionInvalidSince: NOW.toISOString(),
+  };
+  const everything = { ...lasting, ...ofViolation };
+
+  it('comes back as it was stored while the finding is open', () => {
+    const finding = nextFinding(undefined, observation({ memory: everything }));
+
+    expect(finding).toMatchObject(everything);
+    expect(memoryOf(finding)).toEqual(everything);
+    expect(memoryOf(open())).toEqual({});
+    expect(memoryOf(undefined)).toEqual({});
+  });
+
+  it('is of one violation only as long as that lasts; fights and undone fixes outlast it', () => {
+    const verdict = { verdict: 'compliant' } as const;
+    const closed = nextFinding(open(), observation({ verdict, decision: undefined, memory: everything }));
+
+    expect(closed).toMatchObject(lasting);
+    expect(memoryOf(closed)).toEqual(lasting);
+    expect(memoryOf(open({ ...everything, status: 'closed' }))).toEqual(lasting);
+  });
+
+  it('outlasts that somebody switches the policy off, and what is gone', () => {
+    for (const closedBecause of ['gone', 'policy-off'] as const)
+      expect(memoryOf(open({ ...everything, status: 'closed', closedBecause }))).toEqual(lasting);
+  });
+});
+
+describe('the moment of the next look', () => {
+  const until = new Date('2026-11-23T12:00:00.000Z');
+  const deferred = { decision: 'defer', reason: 'outside-window', until } as const;
+
+  it('is that of the decision, and gone with it', () => {
+    const waiting = nextFinding(undefined, observation({ decision: deferred }));
+
+    expect(waiting).toMatchObject({ notBefore: until.toISOString() });
+    expect(nextFinding(waiting, observation())).not.toHaveProperty('notBefore');
+  });
+
+  it('is that of a back-off until the next failure or the end, whatever is decided meanwhile', () => {
+    const failed = open({ failedAt: NOW.toISOString(), notBefore: '2026-11-23T11:00:00.000Z', attempts: 1 });
+
+    expect(nextFinding(failed, observation())).toMatchObject({ notBefore: failed.notBefore });
+    const backingOff = { decision: 'defer', reason: 'backing-off', until } as const;
+    expect(nextFinding(failed, observation({ decision: backingOff }))).toMatchObject({ notBefore: failed.notBefore });
+    const run = { runId: 'run', outcome: 'denied' } as const;
+    expect(nextFinding(failed, observation({ run }))).toMatchObject({ notBefore: '2026-11-23T14:00:00.000Z' });
+  });
+});
+
+describe('the cause that tells of a change', () => {
+  it('is the newest event or alert, and never a sweep or an operator', () => {
+    const time = '2026-11-23T12:00:00.000Z';
+    const operator = cause({ kind: 'operator', id: 'operator', time });
+    const sweep = cause({ kind: 'sweep', id: 'sweep', time });
+    const older = cause({ id: 'older', time: '2026-11-23T08:00:00.000Z' });
+
+    expect(writeCause([operator, sweep, older, cause({ kind: 'alert', id: 'alert' })])?.id).toBe('alert');
+    expect(writeCause([operator, older, sweep])?.id).toBe('older');
+    expect(writeCause([operator, sweep])).toBeUndefined();
+  });
+});
+
 describe('the cause that a person would name', () => {
+  it('is what an operator asked for, before any event', () => {
+    const operator = cause({ kind: 'operator', id: 'operator', time: '2026-11-23T07:00:00.000Z' });
+
+    expect(principalCause([cause(), operator])?.id).toBe('operator');
+  });
+
   it('is the newest event or alert, else the newest of all, else none', () => {
     const sweep = cause({ kind: 'sweep', id: 'sweep', time: '2026-11-23T12:00:00.000Z' });
     const older = cause({ id: 'older', time: '2026-11-23T08:00:00.000Z' });

@@ -134,8 +134,9 @@ function signedIn(objectId: string): Readonly<Record<string, string>> {
   };
 }
 
-function about({ resourceId, policyId, evidence }: Finding) {
-  return { resourceId, policyId, evidence: evidenceHash(evidence) };
+function about(finding: Finding) {
+  const { resourceId, policyId } = finding;
+  return { resourceId, policyId, evidence: evidenceHash(finding) };
 }
 
 async function rowsOf(requestId: unknown) {

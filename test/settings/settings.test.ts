@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { days, duration } from '../../src/policy/parameters.ts';
 import type { SettingsCatalogue } from '../../src/settings/catalogue.ts';
 import { describeSettings } from '../../src/settings/catalogue.ts';
+import { safetySettings } from '../../src/settings/safety-settings.ts';
 import { type Environment, type Mode, parseSettings, type Settings } from '../../src/settings/settings.ts';
 
 const SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
@@ -189,6 +190,8 @@ interface MalformedKind {
   readonly expected: readonly Mode[];
   /** Words of the message that tell what would be valid. */
   readonly valid: string;
+  /** What is no secret here but a valid text. */
+  readonly isValid?: (text: string) => boolean;
 }
 
 const onlyCloseDrops: readonly Mode[] = ['observe', 'enforce', 'observe'];
@@ -237,7 +240,138 @@ const malformedKinds: readonly MalformedKind[] = [
     expected: allDrop,
     valid: 'a GUID',
   },
+  {
+    setting: 'REVIEW_KEY_NAMES',
+    texts: [
+      ...lookalikes('0a1b2c3d=ci').filter((text) => !/^\s*[0-9a-f]{8}=[\w.-]{1,64}\s*$/.test(text)),
+      '0a1b2c3d',
+      '=ci',
+      '0a1b2c3d=',
+      '0a1b2c3=ci',
+      '0a1b2c3dd=ci',
+      '0A1B2C3D=ci',
+      '0a1b2c3d=a b',
+      '0a1b2c3d=ci;0a1b2c3e=x',
+      '0a1b2c3d=ci,0a1b2c3d=x',
+      '0a1b2c3d=ci,,',
+      `0a1b2c3d=${'x'.repeat(65)}`,
+    ],
+    expected: noneDrops,
+    valid: '<8 hex digits>=<name>',
+  },
+  {
+    setting: `${CLOSE}_SCOPE`,
+    texts: [
+      ...[...lookalikes('everything'), ...lookalikes(SUBSCRIPTION)].filter(
+        (text) => !text.split(',').every((part) => isGuid(part.trim())),
+      ),
+      'env',
+      'env=',
+      '=prod',
+      'env =prod',
+      'env=prod,',
+      ',env=prod',
+      'a<b=c',
+      'a/b=c',
+      'env=pr\0od',
+      `{${SUBSCRIPTION}}`,
+      `/subscriptions/${SUBSCRIPTION}/`,
+      '/subscriptions/x',
+      '/providers/mg',
+      `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg/providers/x`,
+    ],
+    expected: onlyCloseDrops,
+    valid: '`<tag>=<value>`',
+    isValid: (text) => text.includes('='),
+  },
+  {
+    setting: `${CLOSE}_WINDOW`,
+    texts: [
+      ...lookalikes('0 22 * * 1-5;4h;Europe/Berlin'),
+      '0 22 * * 1-5',
+      '0 22 * * 1-5;4h',
+      '0 22 * * 1-5;;UTC',
+      '0 22 * * 1-5;4h;',
+      ';4h;UTC',
+      '@daily;4h;UTC',
+      '0 22 * * 1-5;4h;CET',
+      '0 22 * * 1-5;4;UTC',
+      '0 22 * * 1-5;1m;UTC',
+      '0 22 * * 1-5;25h;UTC',
+      '0 0 31 2 *;4h;UTC',
+      '61 22 * * *;4h;UTC',
+      '0 22 * * *;4h;europe/berlin',
+      '0 22 * * *,4h,UTC',
+    ],
+    expected: onlyCloseDrops,
+    valid: 'an IANA time zone',
+  },
+  {
+    setting: 'GRACE_ACR_CLOSE_DOORS',
+    texts: durationLookalikes('24h', '31d'),
+    expected: onlyCloseDrops,
+    valid: 'at most 30d; 0h means at once',
+  },
+  ...safetyKinds(),
 ];
+
+/** A limit on Dockwarden that cannot be read stops every change. */
+function safetyKinds(): readonly MalformedKind[] {
+  const kinds: readonly (readonly [setting: string, texts: readonly string[], valid: string])[] = [
+    ['EXEMPTION_MAX_DAYS', [...numberLookalikes('90'), '367'], 'from 1 to 366'],
+    [
+      'EXEMPTION_SOURCES',
+      [
+        ...lookalikes('resource').filter((text) => text !== 'none'),
+        'resource,',
+        ',resource',
+        'resource;resource-group',
+        'resource, resource-group',
+        'none,resource',
+        'group',
+      ],
+      '`resource`, `resource-group`, both separated by a comma, or `none`',
+    ],
+    ['EXEMPTION_NOTICE', durationLookalikes('7d', '31d'), 'to 30d'],
+    ['EXEMPTION_GRACE', durationLookalikes('24h', '8d'), 'to 7d'],
+    ['UNDO_EXEMPTION', durationLookalikes('30d', '91d', '59m'), 'from 1h to 90d'],
+    ['APPROVAL_VALID', durationLookalikes('24h', '31d', '14m'), 'from 15m to 30d'],
+    ['APPROVAL_PERSONS', [...numberLookalikes('2').filter((text) => text !== '1'), '3'], '1 or 2'],
+    ['BREAKER_WINDOW', durationLookalikes('10m', '25h', '0m'), 'from 1m to 1d'],
+    ['BREAKER_REMEDIATION_CAP', [...numberLookalikes('20'), '401'], 'from 1 to 400, or off'],
+    ['BREAKER_SUBSCRIPTION_CAP', [...numberLookalikes('40'), '401'], 'from 1 to 400, or off'],
+    ['BREAKER_FLEET_SHARE', [...numberLookalikes('25'), '101', '25%'], 'from 1 to 100, or off'],
+    ['BREAKER_FAILURE_RATE', [...numberLookalikes('50'), '101', '50%'], 'from 1 to 100, or off'],
+    ['BREAKER_FAILURE_MINIMUM', [...numberLookalikes('10'), '401', 'off'], 'from 1 to 400'],
+    ['WAR_WINDOW', durationLookalikes('24h', '31d', '59m'), 'from 1h to 30d'],
+    ['WAR_REVERTS', [...numberLookalikes('3'), '21', 'off'], 'from 1 to 20'],
+    ['WAR_REVERTS_TOTAL', [...numberLookalikes('6'), '21', 'off'], 'from 1 to 20'],
+    [
+      'FREEZE_DATES',
+      [
+        ...lookalikes('2026-12-20').filter((text) => text !== '2026-12-20,2026-12-20'),
+        '2027-01-03/2026-12-20',
+        '2026-02-30',
+        '2026-13-01',
+        '20.12.2026',
+        'tomorrow',
+        '2026-12-20/',
+        '2026-12-20;CET',
+        '2026-12-20 / 2026-12-21',
+        '1999-12-31',
+        '2026-12-20,',
+        '2026-12-20T00:00:00Z',
+      ],
+      'ranges `yyyy-mm-dd/yyyy-mm-dd`',
+    ],
+  ];
+  return kinds.map(([setting, texts, valid]) => ({ setting, texts, expected: allDrop, valid }));
+}
+
+function durationLookalikes(text: string, ...outside: readonly string[]): readonly string[] {
+  const shapes = ['24', '24H', '-1h', '1.5h', '1d12h', '24 h', 'h', 'P1D', '01h', '1w', '60s', '999999h', '1e3m'];
+  return [...lookalikes(text), ...shapes, ...outside];
+}
 
 function isGuid(text: string): boolean {
   return text.toLowerCase() === SUBSCRIPTION;
@@ -266,7 +400,7 @@ function urlLookalikes(url: string): readonly string[] {
   return [...texts, ...lookalikes(url).filter((text) => !/^https:\/\/[a-z.:]+(\/\.default)?$/i.test(text))];
 }
 
-describe.each(malformedKinds)('a malformed $setting', ({ setting, texts, expected, valid }) => {
+describe.each(malformedKinds)('a malformed $setting', ({ setting, texts, expected, valid, isValid }) => {
   test('is one finding that lists what is valid, and whatever depends on it observes at most', () => {
     expect(new Set(texts).size).toBeGreaterThanOrEqual(40);
     const results = texts.map((text) => {
@@ -294,7 +428,7 @@ describe.each(malformedKinds)('a malformed $setting', ({ setting, texts, expecte
 
   test('never shows a secret, a long value or an invisible character', () => {
     const secrets = ['Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MA==', 'AccountKey=s3cret', 'https://u:s3cret@h', 'x'.repeat(61)];
-    for (const text of [...texts, ...secrets]) {
+    for (const text of [...texts, ...secrets.filter((secret) => isValid?.(secret) !== true)]) {
       const [finding] = parse({ ...enforced, [setting]: text }).findings;
 
       expect(finding?.message).toMatch(/^[\x20-\x7e]{20,500}$/);
@@ -410,6 +544,182 @@ describe('an unknown name', () => {
     expect(finding?.setting).toHaveLength(128);
     expect(finding?.message.length).toBeLessThan(400);
   });
+});
+
+describe('a name that looks like a restriction and is none', () => {
+  test.each([
+    'REMEDIATE_ACR_CLOSE_DOOR_SCOPE',
+    'REMEDIATE_ACR_CLOSE_DOOR_WINDOW',
+    'REMEDIATE_DOORS_SCOPE',
+    'remediate_doors_window',
+    'GRACE_ACR_CLOSE_DOOR',
+    'GRACE_DOORS',
+    'GRACE_',
+    'grace_acr_close_doors',
+    'BREAKER_CAPP',
+    'BREAKER_CAP',
+    'BREAKER_REMEDIATION_CAPS',
+    'breaker_remediation_cap',
+    'WAR_REVERT',
+    'FREEZE_DATE',
+    'FREEZE_',
+    'Freeze_Dates',
+    'APPROVAL_PERSON',
+    'APPROVAL_2_PERSONS',
+    'EXEMPTION_SOURCE',
+    'EXEMPTION_MAX_DAY',
+    'UNDO_EXEMPTIONS',
+    `BREAKER_${'X'.repeat(500)}`,
+  ])('%s keeps everything at observe, and says so', (name) => {
+    const settings = parse({ ...enforced, [name]: 's3cret' });
+
+    expect(settings.cap).toBe('observe');
+    expect(modes(settings)).toEqual(allDrop);
+    expect(settings.findings).toMatchObject([{ problem: 'unknown-setting', setting: name.slice(0, 128) }]);
+    expect(settings.findings[0]?.message).toContain('no remediation goes further than observe until it is gone');
+    expect(settings.findings[0]?.message).not.toContain('s3cret');
+  });
+
+  test.each(['_SCOPES', '_SCOPE_2', '_WINDOWS', '_WINDOW_', '_ONLY', '_EXCEPT', '_scope'])(
+    'after the name of a remediation keeps that one at observe: %s',
+    (suffix) => {
+      const settings = parse({ ...enforced, [`${CLOSE}${suffix}`]: 'env=prod' });
+
+      expect(modes(settings)).toEqual(onlyCloseDrops);
+      expect(settings.findings[0]?.message).toContain(`What ${CLOSE} switches only observes until it is gone.`);
+    },
+  );
+});
+
+/** Paths of everything that differs between two values. */
+function differences(one: unknown, other: unknown, path = ''): readonly string[] {
+  if (JSON.stringify(one) === JSON.stringify(other)) return [];
+  if (!isRecord(one) || !isRecord(other)) return [path];
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].flatMap((name) => differences(one[name], other[name], `${path}.${name}`));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function bothGuards(name: string): readonly string[] {
+  return [`.breaker.remediation.${name}`, `.breaker.subscription.${name}`];
+}
+
+describe('the settings that hold Dockwarden back', () => {
+  /** What each of them changes in what the engine goes by. */
+  const effects: Readonly<Record<string, readonly string[]>> = {
+    EXEMPTION_MAX_DAYS: ['.exemptions.maxDays'],
+    EXEMPTION_SOURCES: ['.exemptions.sources'],
+    EXEMPTION_NOTICE: ['.exemptions.noticeMs'],
+    EXEMPTION_GRACE: ['.exemptions.graceMs'],
+    UNDO_EXEMPTION: ['.exemptions.undoMs'],
+    APPROVAL_VALID: ['.approvals.validMs'],
+    APPROVAL_PERSONS: ['.approvals.persons'],
+    BREAKER_WINDOW: bothGuards('windowMs'),
+    BREAKER_REMEDIATION_CAP: ['.breaker.remediation.cap'],
+    BREAKER_SUBSCRIPTION_CAP: ['.breaker.subscription.cap'],
+    BREAKER_FLEET_SHARE: bothGuards('sharePercent'),
+    BREAKER_FAILURE_RATE: bothGuards('failurePercent'),
+    BREAKER_FAILURE_MINIMUM: bothGuards('failureMinimum'),
+    WAR_WINDOW: ['.war.windowMs'],
+    WAR_REVERTS: ['.war.reverts'],
+    WAR_REVERTS_TOTAL: ['.war.total'],
+    FREEZE_DATES: ['.freezes.text', '.freezes.ranges', '.freezes.timeZone'],
+  };
+
+  test('are all known here', () => {
+    expect(Object.keys(effects).toSorted()).toEqual(
+      Object.values(safetySettings)
+        .map(({ name }) => name)
+        .toSorted(),
+    );
+  });
+
+  test.each(Object.values(safetySettings))(
+    '$name changes what it names, in both directions, and nothing else',
+    (setting) => {
+      const [one, other] = setting.examples.map((text) => parse({ ...enforced, [setting.name]: text }));
+      const all = setting.examples.map((text) => setting.parse(text));
+
+      expect(differences(one?.safety, other?.safety)).toEqual(effects[setting.name]);
+      expect(new Set(all.map((value) => JSON.stringify(value))).size).toBe(2);
+      expect([one, other].map((settings) => settings && modes(settings))).toEqual([noneDrops, noneDrops]);
+      expect(one?.hash).not.toBe(other?.hash);
+    },
+  );
+
+  test('have these values when nothing is set', () => {
+    const breaker = { windowMs: 600_000, sharePercent: 25, failurePercent: 50, failureMinimum: 10 };
+    expect(parse(deployed).safety).toEqual({
+      exemptions: {
+        maxDays: 90,
+        sources: ['resource', 'resource-group'],
+        noticeMs: 7 * 86_400_000,
+        graceMs: 86_400_000,
+        undoMs: 30 * 86_400_000,
+      },
+      approvals: { validMs: 86_400_000, persons: 1 },
+      breaker: { remediation: { ...breaker, cap: 20 }, subscription: { ...breaker, cap: 40 } },
+      war: { windowMs: 86_400_000, reverts: 3, total: 6 },
+      freezes: undefined,
+    });
+  });
+
+  test.each([
+    ['BREAKER_REMEDIATION_CAP', { remediation: { cap: undefined }, subscription: { cap: 40 } }],
+    ['BREAKER_SUBSCRIPTION_CAP', { remediation: { cap: 20 }, subscription: { cap: undefined } }],
+    ['BREAKER_FLEET_SHARE', { remediation: { sharePercent: undefined }, subscription: { sharePercent: undefined } }],
+    ['BREAKER_FAILURE_RATE', { remediation: { failurePercent: undefined } }],
+  ])('%s can be off', (name, expected) => {
+    const settings = parse({ ...enforced, [name]: 'off' });
+
+    expect(settings.safety.breaker).toMatchObject(expected);
+    expect(settings.findings).toEqual([]);
+    expect(modes(settings)).toEqual(noneDrops);
+  });
+
+  test.each([
+    ['none', []],
+    ['resource', ['resource']],
+    ['resource-group', ['resource-group']],
+    ['resource-group,resource', ['resource', 'resource-group']],
+  ])('EXEMPTION_SOURCES %s are %j', (text, expected) => {
+    expect(parse({ ...enforced, EXEMPTION_SOURCES: text }).safety.exemptions.sources).toEqual(expected);
+  });
+
+  test.each([
+    ['BREAKER_WINDOW', '1m', '1d'],
+    ['UNDO_EXEMPTION', '60m', '90d'],
+    ['APPROVAL_VALID', '15m', '30d'],
+    ['EXEMPTION_NOTICE', '0h', '720h'],
+    ['WAR_REVERTS', '1', '20'],
+    ['BREAKER_REMEDIATION_CAP', '1', '400'],
+    ['EXEMPTION_MAX_DAYS', '1', '366'],
+  ])('%s may be as low as %s and as high as %s', (name, lowest, highest) => {
+    for (const text of [lowest, highest]) expect(parse({ ...enforced, [name]: text }).findings).toEqual([]);
+  });
+});
+
+test('scope, window and notice belong to one remediation each', () => {
+  const settings = parse({
+    ...enforced,
+    [`${CLOSE}_SCOPE`]: `env=prod,${SUBSCRIPTION}`,
+    [`${LIGHTS}_WINDOW`]: '0 22 * * 1-5;4h;Europe/Berlin',
+    GRACE_AKS_SWITCH_LIGHTS_LATER: '2d',
+  });
+
+  expect(settings.findings).toEqual([]);
+  expect(modes(settings)).toEqual(noneDrops);
+  const ids = catalogue.remediations.map(({ id }) => id);
+  expect(ids.map((id) => settings.scopeOf(id))).toEqual([
+    { ids: [`/subscriptions/${SUBSCRIPTION}`], tags: [{ name: 'env', value: 'prod' }] },
+    undefined,
+    undefined,
+  ]);
+  expect(ids.map((id) => settings.windowOf(id)?.durationMs)).toEqual([undefined, 4 * 3_600_000, undefined]);
+  expect(ids.map((id) => settings.noticeOf(id))).toEqual([0, 0, 2 * 86_400_000]);
 });
 
 describe('scopes', () => {

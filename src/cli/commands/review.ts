@@ -25,11 +25,11 @@ export function addReview(program: Command, shell: Shell): void {
     const storage = openStorage(options);
     const finding = await findFinding(storage.findings, id, warnAboutRow(shell.terminal));
     checkWaiting(finding);
-    const { resourceId, policyId, evidence } = finding;
+    const { resourceId, policyId } = finding;
     if (options.format === 'table') shell.terminal.print(await describe(storage.audit, finding, shell.time.now()));
     await requestApp(shell, {
       action: 'approve',
-      body: { resourceId, policyId, evidence: evidenceHash(evidence), ...given('comment', options.comment) },
+      body: { resourceId, policyId, evidence: evidenceHash(finding), ...given('comment', options.comment) },
       options,
       run: storage.run,
       result: options.wait ? { storage, finding, isLast: isLookDone, isSuccess: isFixedOrPlanned } : undefined,
@@ -44,10 +44,10 @@ export function addReview(program: Command, shell: Shell): void {
   addAppOptions(reject).action(async (id: string, options: AppOptions & { readonly reason: string }) => {
     const { findings, run } = openStorage(options);
     const finding = await findFinding(findings, id, warnAboutRow(shell.terminal));
-    const { resourceId, policyId, evidence } = finding;
+    const { resourceId, policyId } = finding;
     await requestApp(shell, {
       action: 'reject',
-      body: { resourceId, policyId, evidence: evidenceHash(evidence), reason: options.reason },
+      body: { resourceId, policyId, evidence: evidenceHash(finding), reason: options.reason },
       options,
       run,
       // It holds from the moment of the answer.
