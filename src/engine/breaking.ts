@@ -26,7 +26,13 @@ export async function askAdmission(
 
 /** Tells the breaker of a fix that failed for good; it may open by it. */
 export async function countFailure(context: EngineContext, target: ResourceId, remediationId: string): Promise<void> {
-  await announceTrips(context, await context.breakers.noteFailure(requestOf(context, target, remediationId)));
+  try {
+    await announceTrips(context, await context.breakers.noteFailure(requestOf(context, target, remediationId)));
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    // Nothing is let through while the row is damaged; the run that has failed still gets its outcome.
+    context.log.error('a failed fix cannot be counted', { remediationId, error: error.message });
+  }
 }
 
 function requestOf({ settings, clock }: EngineContext, target: ResourceId, remediationId: string) {

@@ -30,7 +30,7 @@ import { type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from '
 import { backoffOf, type SafetyMemory, writeCause } from './finding-state.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
-import { violationOf } from './violation.ts';
+import { touchesOf, violationOf } from './violation.ts';
 import { quarantineOf } from './war.ts';
 
 /** What deciding needs of the pass over the resource. */
@@ -105,18 +105,19 @@ class Deciding {
   /** What is known without a call. */
   #input(): DecisionInput {
     const { context, causes } = this.#pass;
-    const { snapshot, remediation, previous, verdict, yieldUntil } = this.#open;
+    const { policy, snapshot, remediation, previous, verdict, yieldUntil } = this.#open;
     const { settings } = context;
     const mode = remediation === undefined ? undefined : settings.modeOf(remediation.id);
-    const key = this.#pass.target.key;
+    const { target } = this.#pass;
+    const touches = touchesOf(context, { target, policy }, remediation, snapshot, verdict);
     return {
       verdict,
       mode,
       isInScope:
         remediation === undefined ||
-        isInScope(settings.scopeOf(remediation.id), { key, tags: Tags.parse(snapshot.raw['tags']) }),
+        isInScope(settings.scopeOf(remediation.id), { key: target.key, tags: Tags.parse(snapshot.raw['tags']) }),
       exemption: 'not-asked',
-      quarantine: quarantineOf(this.#memory, settings.safety.war, this.#touches(), this.#now),
+      quarantine: quarantineOf(this.#memory, settings.safety.war, touches, this.#now),
       busy: busyState(snapshot),
       planned: remediation === undefined ? undefined : this.#planned(remediation, mode),
       yieldUntil,
@@ -150,12 +151,6 @@ class Deciding {
   #violation() {
     const { policy, snapshot, verdict } = this.#open;
     return violationOf(this.#pass.context, { target: this.#pass.target, policy }, snapshot, verdict);
-  }
-
-  #touches(): readonly string[] {
-    const { remediation, verdict, snapshot } = this.#open;
-    if (remediation === undefined || verdict.verdict !== 'violation' || snapshot.resource === undefined) return [];
-    return remediation.touches(this.#violation());
   }
 
   #planned(remediation: Remediation, mode: Mode | undefined): Planned | undefined {

@@ -2,7 +2,7 @@ import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import type { Preflight, Remediation } from '../remediations/define-remediation.ts';
 import type { RecordedOperation } from '../work/work-items.ts';
 import type { AzureCalls } from './azure-calls.ts';
-import { isPassingError } from './decide.ts';
+import { type Decision, isPassingError } from './decide.ts';
 import type { EngineContext } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
 import { touchedBefore, type Violation } from './violation.ts';
@@ -52,4 +52,12 @@ export async function planFix(
     log.warn('the plan is incomplete', { resourceId, remediationId: remediation.id, error: error.message });
   }
   return calls.takeOperations();
+}
+
+/** Decisions that leave the fix for later or to somebody else: their rows hold the plan. */
+const WITH_PLAN = new Set(['mode-observe', 'out-of-scope', 'notice', 'outside-window', 'frozen']);
+
+/** Does its row hold the plan? */
+export function isPlanned({ decision, reason }: Decision): boolean {
+  return decision === 'await-approval' || WITH_PLAN.has(reason);
 }

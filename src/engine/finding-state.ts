@@ -125,8 +125,8 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
   const attempts = (stillOpen?.attempts ?? 0) + (hasFailed ? 1 : 0);
   const until = decision?.reason === 'backing-off' ? undefined : decision?.until?.toISOString();
   // A back-off outlasts what is decided meanwhile; any other moment belonged to the decision that named it.
-  const backoff = stillOpen?.failedAt === undefined ? undefined : stillOpen.notBefore;
-  const notBefore = hasFailed ? backoffUntil(attempts, now).toISOString() : (until ?? backoff);
+  const backoff = hasFailed ? backoffUntil(attempts, now).toISOString() : stillOpen?.backoffUntil;
+  const notBefore = hasFailed ? backoff : (until ?? backoff);
   const failedAt = hasFailed ? now.toISOString() : stillOpen?.failedAt;
   return {
     status: 'open' as const,
@@ -137,6 +137,7 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
     ...(decision !== undefined && { decision: decision.decision, reason: decision.reason }),
     ...(decision?.because !== undefined && { because: decision.because.slice(0, 2000) }),
     ...(notBefore !== undefined && { notBefore }),
+    ...(backoff !== undefined && { backoffUntil: backoff }),
     ...(failedAt !== undefined && { failedAt }),
     ...actorOf(stillOpen, cause),
   };
@@ -207,7 +208,7 @@ const REFUSED_WAIT = 15 * 60_000;
 /** Until when an open finding is left alone after a run that failed: long for sweeps, short for changes by others. */
 export function backoffOf(previous: Finding | undefined, isSweepOnly: boolean): Date | undefined {
   if (previous?.status !== 'open' || previous.failedAt === undefined) return undefined;
-  if (isSweepOnly) return previous.notBefore === undefined ? undefined : new Date(previous.notBefore);
+  if (isSweepOnly) return previous.backoffUntil === undefined ? undefined : new Date(previous.backoffUntil);
   return REFUSED.has(previous.lastOutcome) ? new Date(Date.parse(previous.failedAt) + REFUSED_WAIT) : undefined;
 }
 

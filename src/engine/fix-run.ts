@@ -200,7 +200,7 @@ export async function judgeRun(
   if (input.lease.causes.some(isNews)) {
     const ending = { outcome: 'retry', reason: 'changed-again', snapshot, delayMs: 1000 } as const;
     const end = await endRun(context, input, run, ending);
-    return hasWritten(run) ? { ...end, isReversed: true } : end;
+    return hasWritten(run) && run.touches.length > 0 ? { ...end, isReversed: true } : end;
   }
   const waitedMs = context.clock.now().getTime() - since.getTime();
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };

@@ -1,6 +1,6 @@
 import { DockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
-import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
@@ -8,7 +8,7 @@ import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
 import type { Decision, DecisionInput } from './decide.ts';
 import { type Decided, decideAbout } from './deciding.ts';
-import { planFix } from './dry-run.ts';
+import { isPlanned, planFix } from './dry-run.ts';
 import {
   isChanged,
   isNewDecision,
@@ -23,10 +23,10 @@ import {
 import { type RunEnd, type RunInput, type RunOutcome, startRun } from './fix-run.ts';
 import type { EngineContext } from './ports.ts';
 import { busyState, evaluatePolicy, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
-import { touchedBefore, violationOf } from './violation.ts';
+import { touchedBefore, touchesOf, violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
 import { scheduleLook, type Wait, waitFor } from './waits.ts';
-import { countReversal, isReversal } from './war.ts';
+import { countReversal, reversedRun } from './war.ts';
 import type { WorkLease } from './work-lease.ts';
 
 /** One policy judged on one snapshot, with what was decided and done about it. */
@@ -35,9 +35,6 @@ interface Judged {
   readonly verdict: Verdict;
   readonly decided?: Decided;
 }
-
-/** Decisions that leave the fix for later or to somebody else: their rows hold the plan. */
-const WITH_PLAN = new Set(['mode-observe', 'out-of-scope', 'notice', 'outside-window', 'frozen']);
 
 /** One look at one resource: judges every policy in catalogue order, fixes what is decided, remembers the rest. */
 export class ResourcePass {
@@ -141,7 +138,7 @@ export class ResourcePass {
       const renewed = this.remediationOf(policy)?.renews ?? [];
       for (const { id } of [policy, ...renewed]) this.#fixedAt.set(id, end.fixedAt);
     }
-    if (end.isReversed === true) this.#countReversal(policy);
+    if (end.isReversed === true) this.#countReversal(policy, end.runId);
     const { outcome, runId } = end;
     this.context.log.info('run ended', { resourceId: this.target.id, policyId: policy.id, outcome, runId });
     if (outcome !== 'retry') return undefined;
@@ -252,11 +249,15 @@ export class ResourcePass {
     run?: OpenRun,
   ): Promise<Decided> {
     const { now, previous } = { now: this.context.clock.now(), previous: this.previous.get(policy.id) };
-    if (!this.#reversed.has(policy.id) && isReversal(previous, verdict, this.context.settings.safety.war, now))
-      this.#countReversal(policy);
+    const remediation = this.remediationOf(policy);
+    const reversed = reversedRun(previous, verdict, this.context.settings.safety.war, now);
+    // What leaves nothing behind that could be set back, as a rotation, is reversed by nobody: it only grows old.
+    const touched = touchesOf(this.context, { target: this.target, policy }, remediation, snapshot, verdict);
+    if (reversed !== undefined && touched.length > 0 && !this.#reversed.has(policy.id))
+      this.#countReversal(policy, reversed);
     const decided = await decideAbout(this, {
       policy,
-      remediation: this.remediationOf(policy),
+      remediation,
       snapshot,
       verdict,
       previous,
@@ -289,10 +290,16 @@ export class ResourcePass {
     this.#reversed.add(policy.id);
   }
 
-  #countReversal(policy: Policy): void {
+  #countReversal(policy: Policy, runId: string): void {
     const { clock, settings } = this.context;
     this.#reversed.add(policy.id);
-    const memory = countReversal(this.memoryOf(policy), writeCause(this.causes), settings.safety.war, clock.now());
+    const memory = countReversal(
+      this.memoryOf(policy),
+      runId,
+      writeCause(this.causes),
+      settings.safety.war,
+      clock.now(),
+    );
     this.remember(policy.id, memory);
   }
 
@@ -322,7 +329,7 @@ export class ResourcePass {
   ): Promise<readonly RecordedOperation[]> {
     const remediation = this.remediationOf(policy);
     if (remediation === undefined || verdict.verdict !== 'violation') return [];
-    if (decision.decision !== 'await-approval' && !WITH_PLAN.has(decision.reason)) return [];
+    if (!isPlanned(decision)) return [];
     const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
     return await planFix(this.context, this.calls, remediation, violation);
   }
@@ -337,9 +344,4 @@ export class ResourcePass {
     if (actedAt === undefined || remediation === undefined) return undefined;
     return new Date(Date.parse(actedAt) + this.context.settings.graceOf(remediation.id));
   }
-}
-
-/** The verdict of a resource that may not be read. */
-export function unreadable(error: DockwardenError): Verdict {
-  return unknown(`permission to read the resource (${error.details.serviceCode ?? error.code})`);
 }

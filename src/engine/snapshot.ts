@@ -90,3 +90,8 @@ export function busyState(snapshot: Snapshot): Busy | undefined {
     ? { reason: 'resource-stopped', because: 'the cluster is stopped' }
     : undefined;
 }
+
+/** The verdict of a resource that may not be read. */
+export function unreadable(error: DockwardenError): Verdict {
+  return unknown(`permission to read the resource (${error.details.serviceCode ?? error.code})`);
+}

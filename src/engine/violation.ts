@@ -1,6 +1,6 @@
 import { DockwardenError } from '../errors.ts';
 import type { Verdict } from '../policy/define-policy.ts';
-import type { Remediation } from '../remediations/define-remediation.ts';
+import type { JsonPointer, Remediation } from '../remediations/define-remediation.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import type { Subject } from './audit-rows.ts';
 import { readPointers } from './json-pointer.ts';
@@ -36,4 +36,16 @@ export function violationOf(
   }
   const parameters = context.settings.parametersOf(subject.policy.id);
   return { target: subject.target, resource: snapshot.resource, evidence: verdict.evidence, parameters };
+}
+
+/** The paths that a fix of this violation may change; none when there is nothing that could be fixed. */
+export function touchesOf(
+  context: EngineContext,
+  subject: Pick<Subject, 'target' | 'policy'>,
+  remediation: Remediation | undefined,
+  snapshot: Snapshot,
+  verdict: Verdict,
+): readonly JsonPointer[] {
+  if (remediation === undefined || verdict.verdict !== 'violation' || snapshot.resource === undefined) return [];
+  return remediation.touches(violationOf(context, subject, snapshot, verdict));
 }

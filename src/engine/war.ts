@@ -23,23 +23,31 @@ const MAX_IDS = 3;
 
 type WarSettings = SafetySettings['war'];
 
-/** Is this violation new since a fix of ours that held? Then whoever wrote last has reversed it. */
-export function isReversal(previous: Finding | undefined, verdict: Verdict, settings: WarSettings, now: Date): boolean {
+/** The run whose fix held, and is gone with this violation: whoever wrote last has reversed it. */
+export function reversedRun(
+  previous: Finding | undefined,
+  verdict: Verdict,
+  settings: WarSettings,
+  now: Date,
+): string | undefined {
   if (verdict.verdict !== 'violation' || previous?.status !== 'closed' || previous.lastOutcome !== 'fixed')
-    return false;
-  const fixedAt = previous.lastFixedAt ?? previous.updated;
-  return now.getTime() - Date.parse(fixedAt) <= settings.windowMs;
+    return undefined;
+  const { lastRunId, reverts = [], lastFixedAt = previous.updated } = previous;
+  const isCounted = reverts.some(({ runId }) => runId === lastRunId);
+  return isCounted || now.getTime() - Date.parse(lastFixedAt) > settings.windowMs ? undefined : lastRunId;
 }
 
-/** The memory with one more reversal, by whoever made the change; may start a quarantine. */
+/** The memory with one more reversal of this run, by whoever made the change; may start a quarantine. */
 export function countReversal(
   memory: WarMemory,
+  runId: string,
   cause: PendingCause | undefined,
   settings: WarSettings,
   now: Date,
 ): WarMemory {
   const revert: Revert = {
     at: now.toISOString(),
+    runId,
     ...(cause?.actor?.id !== undefined && { actor: cause.actor.id }),
     ...(cause?.actor?.application !== undefined && { application: cause.actor.application }),
     ...(cause?.correlationId !== undefined && { correlationId: cause.correlationId.slice(0, 100) }),

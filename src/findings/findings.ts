@@ -33,6 +33,8 @@ export type ExemptionRecord = Readonly<z.infer<typeof ExemptionRecord>>;
 export const Revert = z.object({
   /** When it was seen, ISO 8601. */
   at: z.iso.datetime(),
+  /** The run whose fix was reversed; one fix can be reversed once. */
+  runId: z.string(),
   /** Object id and client application of the last writer; absent when no event told. */
   actor: text(),
   application: text(),
@@ -69,6 +71,8 @@ export const Finding = z.object({
   failedAt: text(),
   /** Unsuccessful runs since the finding was opened. */
   attempts: z.number(),
+  /** A sweep does not try again before this, because a run has failed for good. */
+  backoffUntil: text(),
   /** When Dockwarden itself last fixed this violation (verified). */
   lastFixedAt: text(),
   /** Object id of whoever last changed the resource. */

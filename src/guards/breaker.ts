@@ -87,7 +87,7 @@ export function admit(guards: readonly Guard[], key: string, now: Date): Decisio
   const seats = judged.map((guard) => seatOf(guard, key, time));
   const full = seats.filter(isFull);
   if (full.length > 0) {
-    const states = seats.map((seat) => (full.includes(seat) ? tripped(seat) : seat.state));
+    const states = seats.map((seat) => (full.includes(seat) && !hasPlace(seat, time) ? tripped(seat) : seat.state));
     return { admission: later(Math.max(...full.map(timeOfRoom))), states };
   }
   const at = findEarliest(seats);
@@ -249,7 +249,7 @@ function needsBooking({ cap, own }: Seat): boolean {
 function take({ state, limits, key, now, cap, own, others }: Seat): BreakerState {
   const at = own !== undefined && !isBooked(own) ? Math.max(now, own.at) : now;
   const slots = arrange([...others, { key, at, kind: 'admitted' }], cap);
-  const isDrained = cap === Infinity || !others.some((slot) => isBooked(slot) && slot.at > now);
+  const isDrained = cap === Infinity || !others.some(isBooked);
   const trip = state.trip?.kind === 'cap' && isDrained ? undefined : state.trip;
   return judgeFailures({ ...state, slots, windowMs: limits.windowMs, trip }, limits, now);
 }

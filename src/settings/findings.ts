@@ -44,9 +44,7 @@ export function findUnknownNames(names: readonly string[], known: readonly strin
     .filter((name) => PREFIX.test(name) && !known.includes(name))
     .map((name) => {
       const setting = name.slice(0, MAX_NAME).toWellFormed();
-      const wanted = setting.toUpperCase();
-      // A name that was cut short is nearer to the whole one than letters alone tell.
-      const nearest = known.find((candidate) => candidate.startsWith(wanted)) ?? closest(wanted, known);
+      const nearest = findNearest(setting, known);
       return {
         setting,
         problem: 'unknown-setting',
@@ -55,12 +53,23 @@ export function findUnknownNames(names: readonly string[], known: readonly strin
     });
 }
 
+/** A name that was cut short is nearer to the whole one than letters alone tell. */
+function findNearest(setting: string, known: readonly string[]): string {
+  const wanted = setting.toUpperCase();
+  return known.find((candidate) => candidate.startsWith(wanted)) ?? closest(wanted, known);
+}
+
 /** Names that can only have been meant to hold Dockwarden back; which remediation, nobody can tell from a misspelt one. */
-const RESTRICTION = /^(?:REMEDIATE_.*_(?:SCOPE|WINDOW)|(?:EXEMPTION|APPROVAL|BREAKER|WAR|FREEZE|GRACE)_.*)$/i;
+const RESTRICTION = /^(?:EXEMPTION|UNDO|APPROVAL|BREAKER|WAR|FREEZE|GRACE)_/i;
+const RESTRICTED_REMEDIATION = /^REMEDIATE_.*_(?:SCOPE|WINDOW)$/i;
 
 /** Does an unknown name ask for more care than can be given? Then nothing is changed until it is corrected. */
 export function isLostRestriction(setting: string, known: readonly string[]): boolean {
-  return RESTRICTION.test(setting) && restrictedBy(setting, known).length === 0;
+  if (restrictedBy(setting, known).length > 0) return false;
+  return (
+    RESTRICTION.test(setting) ||
+    [setting, findNearest(setting, known)].some((name) => RESTRICTED_REMEDIATION.test(name))
+  );
 }
 
 /**
@@ -73,7 +82,8 @@ export function restrictedBy(setting: string, known: readonly string[]): readonl
     (candidate) => candidate.startsWith('REMEDIATE_') && name.startsWith(`${candidate}_`),
   );
   // `REMEDIATE_<ID>_SCOPE_2` restricts the remediation, not its scope.
-  return restricted.filter((candidate) => !restricted.some((other) => candidate.startsWith(`${other}_`)));
+  const ofOthers = restricted.flatMap((other) => [`${other}_SCOPE`, `${other}_WINDOW`]);
+  return restricted.filter((candidate) => !ofOthers.includes(candidate));
 }
 
 function describeEffect(setting: string, known: readonly string[]): string {

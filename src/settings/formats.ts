@@ -42,6 +42,7 @@ export function parseNumber(text: string, lowest: number, highest: number): numb
 
 /** Names for function keys: `<first 8 hex digits of the key's SHA-256>=<name>`, separated by commas. */
 export function parseKeyNames(text: string): Readonly<Record<string, string>> | undefined {
+  if (text === '') return {};
   const entries = text.split(',').map((entry) => /^([0-9a-f]{8})=([\w.-]{1,64})$/.exec(entry.trim()));
   const names: Record<string, string> = {};
   for (const entry of entries) {

@@ -9,8 +9,14 @@ import { parseWorkMessage } from '../../src/events/work-message.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
-import { ALICE, ask, findingOf, HOUR, seedOf } from './operator-requests.ts';
-import { addRequiredTags, disableAdminUser, type Scene, startScene } from './remediation-scenes.ts';
+import { ALICE, ask, DAY, findingOf, HOUR, seedOf } from './operator-requests.ts';
+import {
+  addRequiredTags,
+  disableAdminUser,
+  rotateSecondPassword,
+  type Scene,
+  startScene,
+} from './remediation-scenes.ts';
 
 let engine: EngineHarness;
 
@@ -310,7 +316,8 @@ describe('whoever reverses', () => {
     expect(quarantines()).toMatchObject([{ reason: 'war-with-writer', causeKind: 'sweep' }]);
     expect(quarantines()[0]?.error).toContain('last changed by somebody unknown');
     expect(quarantines()[0]?.error).not.toContain('correlation');
-    expect(finding()?.reverts).toEqual(Array.from({ length: 3 }, () => ({ at: expect.stringMatching(/Z$/) })));
+    const unknown = { at: expect.stringMatching(/Z$/), runId: expect.stringMatching(/^[0-9A-Z]{26}$/) };
+    expect(finding()?.reverts).toEqual([unknown, unknown, unknown]);
   });
 
   it('before the fix was read back counts, too', async () => {
@@ -377,6 +384,39 @@ describe('whoever reverses', () => {
     expect(new Set(engine.audit('outcome').map(({ outcome }) => outcome))).toEqual(new Set(['not-effective']));
     expect(quarantines()).toEqual([]);
     expect(finding()).not.toHaveProperty('reverts');
+  });
+
+  it('reverses a fix once: what happens to a resource that was not fixed again reverses nothing', async () => {
+    await start();
+    await breakTimes(1);
+    engine.setEnvironment({ REMEDIATE_ACR_DISABLE_ADMIN_USER: 'observe' });
+    for (let time = 0; time < 4; time += 1) {
+      await breakTimes(1);
+      engine.simulator.as('operator').patch(ACR, { properties: { adminUserEnabled: false } });
+      await runHost(engine, { untilMs: 1000 });
+    }
+
+    engine.setEnvironment({ REMEDIATE_ACR_DISABLE_ADMIN_USER: 'enforce' });
+    await breakTimes(1);
+
+    expect(finding()?.reverts).toHaveLength(1);
+    expect(fixes()).toBe(2);
+    expect(quarantines()).toEqual([]);
+  });
+
+  it('is nobody when only time has passed: a password that is old again was not reversed', async () => {
+    await start({ ACR_PASSWORD_MAX_AGE_DAYS: '7', WAR_WINDOW: '30d' }, rotateSecondPassword);
+    rotateSecondPassword.violate(engine);
+    await runHost(engine);
+
+    for (let day = 0; day < 40; day += 1) {
+      engine.clock.advance(DAY);
+      await sweep();
+    }
+
+    // Every eight days.
+    expect(fixes()).toBeGreaterThanOrEqual(5);
+    expect(quarantines()).toEqual([]);
   });
 
   it('is no Azure Policy: a fix that one denies is refused, not reversed', async () => {

@@ -150,7 +150,7 @@ describe('which finding is meant', () => {
         notBefore: '2026-11-23T11:00:00.000Z',
         quarantinedUntil: '2026-11-23T11:00:00.000Z',
         quarantines: 2,
-        reverts: [{ at: '2026-11-23T09:00:00.000Z', actor: 'somebody' }],
+        reverts: [{ at: '2026-11-23T09:00:00.000Z', runId: 'run', actor: 'somebody' }],
       }),
       finding({
         resourceId: exempted,

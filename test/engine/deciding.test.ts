@@ -300,7 +300,59 @@ describe('somebody who changes the resource after a run that had nothing to do',
   });
 });
 
+describe('an approval', () => {
+  it('of a change that somebody reversed before it was verified is used up', async () => {
+    await start({ [MODE]: 'approve' });
+    await violate();
+    await ask(engine, 'approve', asSeen(engine, disableAdminUser), ALICE);
+    engine.simulator.faults.add({ method: 'PATCH', caller: 'dockwarden', effect: { kind: 'ignore-write' } });
+    await runHost(engine, { untilMs: 1000 });
+    expect(engine.work()).toMatchObject([{ run: {} }]);
+
+    await violate();
+
+    expect(engine.audit('outcome')).toMatchObject([
+      { outcome: 'retry', reason: 'changed-again', approvedBy: ALICE.id },
+    ]);
+    expect(engine.audit('intent')).toHaveLength(1);
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({ decision: 'await-approval', reason: 'mode-approve' });
+  });
+});
+
+/** The stored answer of an operator, with these columns changed; undefined removes one. */
+async function changeAnswer(change: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const row = engine.tables.guards.rows.find(({ partitionKey }) => partitionKey === 'approval');
+  const columns = { ...row?.columns, ...change };
+  await engine.tables.guards.putAll('approval', [{ rowKey: row?.rowKey ?? '', columns }]);
+}
+
 describe('what only a damaged or an older store holds', () => {
+  it('an approval that was used by nobody knows which run approves nothing', async () => {
+    await start({ [MODE]: 'approve' });
+    await violate();
+    await ask(engine, 'approve', asSeen(engine, disableAdminUser), ALICE);
+    await changeAnswer({ state: 'used', runId: undefined });
+
+    await runHost(engine, { untilMs: MINUTE });
+
+    expect(engine.mutations()).toEqual([]);
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({ decision: 'await-approval', reason: 'mode-approve' });
+  });
+
+  it('a rejection without a reason still says by whom', async () => {
+    await start({ [MODE]: 'approve' });
+    await violate();
+    await ask(engine, 'reject', { ...asSeen(engine, disableAdminUser), reason: 'no' }, ALICE);
+    await changeAnswer({ comment: undefined });
+
+    await runHost(engine, { untilMs: MINUTE });
+
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({
+      reason: 'approval-rejected',
+      because: `rejected by ${ALICE.id}`,
+    });
+  });
+
   it('an undone fix without its run and its operator still exempts', async () => {
     await start({ [MODE]: 'observe' });
     await violate();

@@ -10,6 +10,7 @@ import {
   othersActedAt,
   principalCause,
   type SafetyMemory,
+  withMemory,
   writeCause,
 } from '../../src/engine/finding-state.ts';
 import type { Finding } from '../../src/findings/findings.ts';
@@ -226,7 +227,7 @@ describe('the moment at which somebody else did what the remediation yields to',
 });
 
 describe('how long a fix that failed is left alone', () => {
-  const failed = open({ failedAt: NOW.toISOString(), notBefore: '2026-11-23T14:00:00.000Z', attempts: 1 });
+  const failed = open({ failedAt: NOW.toISOString(), backoffUntil: '2026-11-23T14:00:00.000Z', attempts: 1 });
 
   it.each(['denied', 'denied-by-policy', 'locked', 'failed', 'not-effective', 'gave-up'] as const)(
     'a sweep waits for the time that grows with every failure: %s',
@@ -247,7 +248,7 @@ describe('how long a fix that failed is left alone', () => {
   });
 
   it('nobody waits where nothing has failed, or what failed is over', () => {
-    const { notBefore: _none, ...untimed } = failed;
+    const { backoffUntil: _none, ...untimed } = failed;
 
     expect(backoffOf(undefined, true)).toBeUndefined();
     expect(backoffOf(open(), true)).toBeUndefined();
@@ -261,9 +262,11 @@ describe('what a finding remembers for the safety devices', () => {
     undoneUntil: '2026-12-23T10:00:00.000Z',
     undoneRunId: 'run',
     undoneBy: 'somebody',
-    reverts: [{ at: NOW.toISOString(), actor: 'somebody' }],
+    reverts: [{ at: NOW.toISOString(), runId: 'run', actor: 'somebody' }],
     quarantines: 2,
     quarantinedUntil: '2026-11-23T14:00:00.000Z',
+    // Else whoever keeps an exemption that is not valid would have its grace again and again.
+    exemptionInvalidSince: NOW.toISOString(),
   };
   const ofViolation: SafetyMemory = {
     announcedAt: NOW.toISOString(),
@@ -275,7 +278,6 @@ describe('what a finding remembers for the safety devices', () => {
       seenAt: NOW.toISOString(),
       renewals: 0,
     },
-    exemptionInvalidSince: NOW.toISOString(),
   };
   const everything = { ...lasting, ...ofViolation };
 
@@ -288,13 +290,21 @@ describe('what a finding remembers for the safety devices', () => {
     expect(memoryOf(undefined)).toEqual({});
   });
 
-  it('is of one violation only as long as that lasts; fights and undone fixes outlast it', () => {
+  it('is of one violation only as long as that lasts; fights, undone fixes and invalid tags outlast it', () => {
     const verdict = { verdict: 'compliant' } as const;
     const closed = nextFinding(open(), observation({ verdict, decision: undefined, memory: everything }));
 
     expect(closed).toMatchObject(lasting);
     expect(memoryOf(closed)).toEqual(lasting);
     expect(memoryOf(open({ ...everything, status: 'closed' }))).toEqual(lasting);
+  });
+
+  it('can be put in place of what a finding had', () => {
+    const before = open({ ...everything, attempts: 4 });
+
+    expect(withMemory(before, {})).toEqual(open({ attempts: 4 }));
+    expect(withMemory(before, { quarantines: 9 })).toEqual(open({ attempts: 4, quarantines: 9 }));
+    expect(memoryOf(withMemory(open(), everything))).toEqual(everything);
   });
 
   it('outlasts that somebody switches the policy off, and what is gone', () => {
@@ -315,13 +325,22 @@ describe('the moment of the next look', () => {
   });
 
   it('is that of a back-off until the next failure or the end, whatever is decided meanwhile', () => {
-    const failed = open({ failedAt: NOW.toISOString(), notBefore: '2026-11-23T11:00:00.000Z', attempts: 1 });
+    const backoffUntil = '2026-11-23T11:00:00.000Z';
+    const failed = open({ failedAt: NOW.toISOString(), backoffUntil, notBefore: backoffUntil, attempts: 1 });
 
     expect(nextFinding(failed, observation())).toMatchObject({ notBefore: failed.notBefore });
     const backingOff = { decision: 'defer', reason: 'backing-off', until } as const;
     expect(nextFinding(failed, observation({ decision: backingOff }))).toMatchObject({ notBefore: failed.notBefore });
     const run = { runId: 'run', outcome: 'denied' } as const;
     expect(nextFinding(failed, observation({ run }))).toMatchObject({ notBefore: '2026-11-23T14:00:00.000Z' });
+  });
+
+  it('comes no earlier by a decision that waits for something else', () => {
+    const failed = open({ failedAt: NOW.toISOString(), backoffUntil: '2026-11-23T14:00:00.000Z', attempts: 2 });
+    const waiting = nextFinding(failed, observation({ decision: deferred }));
+
+    // The sweep, and the look that the decision asks for, leave it alone until the back-off is over.
+    expect(backoffOf(waiting, true)).toEqual(new Date('2026-11-23T14:00:00.000Z'));
   });
 });
 

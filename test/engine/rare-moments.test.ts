@@ -248,8 +248,8 @@ describe('a defect of ours', () => {
       ...remediation,
       touches: () => {
         asked += 1;
-        // The quarantine and the pre-flight ask before the fix does.
-        return asked <= 2 ? [] : [`/${'x'.repeat(20_000)}`];
+        // The detection of fights, the quarantine and the pre-flight ask before the fix does.
+        return asked <= 3 ? [] : [`/${'x'.repeat(20_000)}`];
       },
     }));
     engine = await startScene(disableAdminUser, options);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { outcomes } from '../../src/audit/audit-log.ts';
-import { countReversal, isReversal, quarantineOf, type WarMemory } from '../../src/engine/war.ts';
+import { countReversal, quarantineOf, reversedRun, type WarMemory } from '../../src/engine/war.ts';
 import type { Finding, Revert } from '../../src/findings/findings.ts';
 import type { PendingCause } from '../../src/work/work-items.ts';
 
@@ -27,6 +27,7 @@ function fixed(change: Partial<Finding> = {}): Finding {
     updated: NOW.toISOString(),
     attempts: 0,
     lastOutcome: 'fixed',
+    lastRunId: 'last run',
     lastFixedAt: NOW.toISOString(),
     ...change,
   };
@@ -51,7 +52,7 @@ function event(actor?: string, application?: string, change: Partial<PendingCaus
 /** Reversals by these writers, an hour apart from ten o'clock on. */
 function fight(writers: readonly (PendingCause | undefined)[], change: Partial<typeof settings> = {}): WarMemory {
   return writers.reduce<WarMemory>(
-    (memory, cause, hours) => countReversal(memory, cause, { ...settings, ...change }, at(hours)),
+    (memory, cause, hours) => countReversal(memory, 'run', cause, { ...settings, ...change }, at(hours)),
     {},
   );
 }
@@ -60,28 +61,30 @@ const times = (count: number, cause: PendingCause | undefined) => Array.from({ l
 
 describe('a violation is a reversal', () => {
   it('when it is new since a fix of ours, up to the end of the window', () => {
-    expect(isReversal(fixed(), violation, settings, at(0))).toBe(true);
-    expect(isReversal(fixed(), violation, settings, at(24))).toBe(true);
-    expect(isReversal(fixed(), violation, settings, new Date(at(24).getTime() + 1))).toBe(false);
+    expect(reversedRun(fixed(), violation, settings, at(0))).toBe('last run');
+    expect(reversedRun(fixed(), violation, settings, at(24))).toBe('last run');
+    expect(reversedRun(fixed(), violation, settings, new Date(at(24).getTime() + 1))).toBeUndefined();
   });
 
   it('counted from when the finding was closed where the moment of the fix is not known', () => {
     const finding = { ...without(fixed({ updated: at(1).toISOString() }), 'lastFixedAt') };
 
-    expect(isReversal(finding, violation, settings, at(25))).toBe(true);
-    expect(isReversal(finding, violation, settings, at(25.1))).toBe(false);
+    expect(reversedRun(finding, violation, settings, at(25))).toBe('last run');
+    expect(reversedRun(finding, violation, settings, at(25.1))).toBeUndefined();
   });
 
   it('not when nobody knew of it, it was open all the time, or it cannot be judged', () => {
-    expect(isReversal(undefined, violation, settings, NOW)).toBe(false);
-    expect(isReversal(fixed({ status: 'open' }), violation, settings, NOW)).toBe(false);
-    expect(isReversal(fixed(), { verdict: 'unknown', missing: 'x' }, settings, NOW)).toBe(false);
-    expect(isReversal(fixed(), { verdict: 'compliant' }, settings, NOW)).toBe(false);
+    expect(reversedRun(undefined, violation, settings, NOW)).toBeUndefined();
+    expect(reversedRun(fixed({ status: 'open' }), violation, settings, NOW)).toBeUndefined();
+    expect(reversedRun(fixed(), { verdict: 'unknown', missing: 'x' }, settings, NOW)).toBeUndefined();
+    expect(reversedRun(fixed(), { verdict: 'compliant' }, settings, NOW)).toBeUndefined();
   });
 
   it.each(outcomes)('only of a run that has fixed it: %s', (lastOutcome) => {
-    expect(isReversal(fixed({ lastOutcome }), violation, settings, NOW)).toBe(lastOutcome === 'fixed');
-    expect(isReversal(without(fixed(), 'lastOutcome'), violation, settings, NOW)).toBe(false);
+    expect(reversedRun(fixed({ lastOutcome }), violation, settings, NOW)).toBe(
+      lastOutcome === 'fixed' ? 'last run' : undefined,
+    );
+    expect(reversedRun(without(fixed(), 'lastOutcome'), violation, settings, NOW)).toBeUndefined();
   });
 });
 
@@ -89,8 +92,10 @@ describe('a reversal', () => {
   it('remembers who, through what, and which change', () => {
     const cause = event('someone', 'cli', { correlationId: 'c'.repeat(200) });
 
-    expect(countReversal({}, cause, settings, NOW)).toEqual({
-      reverts: [{ at: NOW.toISOString(), actor: 'someone', application: 'cli', correlationId: 'c'.repeat(100) }],
+    expect(countReversal({}, 'run', cause, settings, NOW)).toEqual({
+      reverts: [
+        { at: NOW.toISOString(), runId: 'run', actor: 'someone', application: 'cli', correlationId: 'c'.repeat(100) },
+      ],
     });
   });
 
@@ -98,7 +103,9 @@ describe('a reversal', () => {
     ['nothing told', undefined],
     ['an event without a writer', event()],
   ])('is by somebody unknown where no event tells: %s', (_what, cause) => {
-    expect(countReversal({}, cause, settings, NOW)).toEqual({ reverts: [{ at: NOW.toISOString() }] });
+    expect(countReversal({}, 'run', cause, settings, NOW)).toEqual({
+      reverts: [{ at: NOW.toISOString(), runId: 'run' }],
+    });
   });
 
   it('starts a quarantine when it is one writer’s third', () => {
@@ -132,17 +139,17 @@ describe('a reversal', () => {
   it('is forgotten after the window, unless a quarantine is not over for as long', () => {
     const writer = event('someone');
     const old = fight(times(2, writer));
-    expect(countReversal(old, writer, settings, at(25)).reverts).toHaveLength(2);
-    expect(countReversal(old, writer, settings, at(26)).reverts).toHaveLength(1);
+    expect(countReversal(old, 'run', writer, settings, at(25)).reverts).toHaveLength(2);
+    expect(countReversal(old, 'run', writer, settings, at(26)).reverts).toHaveLength(1);
 
     const war = fight(times(3, writer));
     const until = Date.parse(war.quarantinedUntil ?? '');
-    const onProbation = countReversal(war, writer, settings, new Date(until + 24 * HOUR - 1));
+    const onProbation = countReversal(war, 'run', writer, settings, new Date(until + 24 * HOUR - 1));
     expect(onProbation).toMatchObject({ quarantines: 2 });
     expect(onProbation.reverts).toHaveLength(4);
-    const afterPeace = countReversal(war, writer, settings, new Date(until + 24 * HOUR));
+    const afterPeace = countReversal(war, 'run', writer, settings, new Date(until + 24 * HOUR));
     expect(afterPeace).toEqual({
-      reverts: [{ at: new Date(until + 24 * HOUR).toISOString(), actor: 'someone' }],
+      reverts: [{ at: new Date(until + 24 * HOUR).toISOString(), runId: 'run', actor: 'someone' }],
       quarantinedUntil: war.quarantinedUntil,
     });
   });
@@ -150,7 +157,7 @@ describe('a reversal', () => {
   it('by somebody else on probation starts none, and keeps the count of quarantines', () => {
     const war = fight(times(3, event('someone')));
 
-    const next = countReversal(war, event('another'), settings, at(5));
+    const next = countReversal(war, 'run', event('another'), settings, at(5));
 
     expect(next).toMatchObject({ quarantines: 1, quarantinedUntil: war.quarantinedUntil });
     expect(next.reverts).toHaveLength(4);
@@ -160,7 +167,7 @@ describe('a reversal', () => {
     let memory = fight(times(3, event('someone')));
     const hours = [2, 10, 50, 120].map((start) => {
       const length = (Date.parse(memory.quarantinedUntil ?? '') - Date.parse(memory.reverts?.at(-1)?.at ?? '')) / HOUR;
-      memory = countReversal(memory, event('someone'), { ...settings, windowMs: 1000 * HOUR }, at(start));
+      memory = countReversal(memory, 'run', event('someone'), { ...settings, windowMs: 1000 * HOUR }, at(start));
       return length;
     });
 
@@ -181,6 +188,7 @@ describe('a reversal', () => {
 describe('a quarantine', () => {
   const reverts: readonly Revert[] = [1, 2, 3, 4].map((number) => ({
     at: NOW.toISOString(),
+    runId: 'run',
     actor: 'someone',
     application: 'cli',
     correlationId: `c${number}`,
@@ -206,7 +214,10 @@ describe('a quarantine', () => {
 
   it('counts for its writer only what that writer did', () => {
     const [first, ...others] = reverts;
-    const mixed = { ...memory, reverts: [{ ...first, at: NOW.toISOString(), actor: 'another' }, ...others] };
+    const mixed = {
+      ...memory,
+      reverts: [{ ...first, at: NOW.toISOString(), runId: 'run', actor: 'another' }, ...others],
+    };
 
     expect(quarantineOf(mixed, settings, [], NOW)?.because).toMatch(
       /^fixes were reversed 3 times, last changed by someone/,
@@ -216,7 +227,7 @@ describe('a quarantine', () => {
   it('of many names how many, and the last', () => {
     const many = {
       ...memory,
-      reverts: ['a', 'b', 'a', 'b', 'c', 'd'].map((actor) => ({ at: NOW.toISOString(), actor })),
+      reverts: ['a', 'b', 'a', 'b', 'c', 'd'].map((actor) => ({ at: NOW.toISOString(), runId: 'run', actor })),
     };
 
     expect(quarantineOf(many, settings, [], NOW)).toMatchObject({
@@ -228,7 +239,7 @@ describe('a quarantine', () => {
   });
 
   it('by nobody known says so, without what is not known', () => {
-    const unseen = times(3, undefined).map(() => ({ at: NOW.toISOString() }));
+    const unseen = times(3, undefined).map(() => ({ at: NOW.toISOString(), runId: 'run' }));
     const because = quarantineOf({ ...memory, reverts: unseen }, settings, [], NOW)?.because;
 
     expect(because).toBe(

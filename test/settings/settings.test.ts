@@ -243,7 +243,9 @@ const malformedKinds: readonly MalformedKind[] = [
   {
     setting: 'REVIEW_KEY_NAMES',
     texts: [
-      ...lookalikes('0a1b2c3d=ci').filter((text) => !/^\s*[0-9a-f]{8}=[\w.-]{1,64}\s*$/.test(text)),
+      ...lookalikes('0a1b2c3d=ci').filter((text) => text !== '' && !/^\s*[0-9a-f]{8}=[\w.-]{1,64}\s*$/.test(text)),
+      '0a1b2c3d=none',
+      '0a1b2c3d=4e5f6a7b',
       '0a1b2c3d',
       '=ci',
       '0a1b2c3d=',
