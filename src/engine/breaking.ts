@@ -3,7 +3,7 @@ import { auditKey } from '../audit/audit-log.ts';
 import { isDockwardenError } from '../errors.ts';
 import type { Trip } from '../guards/breaker.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { AdmissionAnswer } from './decide.ts';
+import type { AdmissionAnswer, Decision } from './decide.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Asks the breaker for one more change of this resource by this remediation. A breaker that cannot be asked lets nothing pass. */
@@ -35,6 +35,22 @@ export async function countFailure(context: EngineContext, target: ResourceId, r
   }
 }
 
+/** Is the place that was booked still wanted? */
+export function needsPlace(decision: Decision | undefined): boolean {
+  if (decision === undefined) return false;
+  return decision.decision === 'fix' || decision.reason === 'breaker-cap' || decision.isPassing === true;
+}
+
+/** Gives a booked place back, so that it keeps nobody else waiting. */
+export async function givePlaceBack(context: EngineContext, target: ResourceId, remediationId: string): Promise<void> {
+  try {
+    await context.breakers.withdraw(requestOf(context, target, remediationId));
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    context.log.error('a place at the breaker cannot be given back', { remediationId, error: error.message });
+  }
+}
+
 function requestOf({ settings, clock }: EngineContext, target: ResourceId, remediationId: string) {
   return {
     key: breakerKey(target, remediationId),
@@ -58,7 +74,7 @@ async function announceTrips(context: EngineContext, trips: readonly Trip[]): Pr
   for (const trip of trips) {
     const { guard, kind, since } = trip;
     const [type = '', id = ''] = guard.split('/');
-    await context.audit.append(auditKey(new Date(since), `breaker-${type}-${id}`, 'notice'), {
+    await context.audit.append(auditKey(new Date(since), `breaker-${kind}-${type}-${id}`, 'notice'), {
       time: context.clock.now().toISOString(),
       stage: 'notice',
       reason: kind === 'cap' ? 'breaker-cap' : 'breaker-open',

@@ -20,9 +20,12 @@ export interface Decision {
 /** Something that only a call can answer; asked as late as possible, so that most decisions cost none. */
 export type Question = 'exemption' | 'preflight' | 'approval' | 'admission';
 
+/** A verdict that calls for a decision. */
+export type OpenVerdict = Extract<Verdict, { verdict: 'violation' | 'unknown' }>;
+
 /** Everything that a decision depends on; no I/O, so that every combination can be tested. */
 export interface DecisionInput {
-  readonly verdict: Extract<Verdict, { verdict: 'violation' | 'unknown' }>;
+  readonly verdict: OpenVerdict;
   /** Undefined = no remediation fixes this policy. */
   readonly mode: Mode | undefined;
   /** Does the resource lie where the remediation may act? */

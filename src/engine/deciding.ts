@@ -21,6 +21,7 @@ import {
   type DecisionInput,
   decide,
   isPassingError,
+  type OpenVerdict,
   type Planned,
   type Question,
 } from './decide.ts';
@@ -46,7 +47,7 @@ export interface OpenCase {
   readonly policy: Policy;
   readonly remediation: Remediation | undefined;
   readonly snapshot: Snapshot;
-  readonly verdict: DecisionInput['verdict'];
+  readonly verdict: OpenVerdict;
   readonly previous: Finding | undefined;
   readonly memory: SafetyMemory;
   readonly yieldUntil: Date | undefined;
@@ -96,10 +97,17 @@ class Deciding {
     }
     const decision = answer;
     const error = this.#error === undefined ? {} : { error: this.#error };
-    if (decision.reason === 'notice' && this.#memory.announcedAt === undefined)
-      this.#memory = { ...this.#memory, announcedAt: this.#now.toISOString() };
+    this.#noteAnnouncement(decision);
     if (decision.decision !== 'fix') return { decision, memory: this.#memory, ...error };
     return await this.#clear(decision);
+  }
+
+  /** What was announced is forgotten when something else than waiting has come in between: nobody expects it any more. */
+  #noteAnnouncement({ decision, reason }: Decision): void {
+    const { announcedAt = this.#now.toISOString(), ...memory } = this.#memory;
+    const isPending = decision === 'fix' || decision === 'defer';
+    const isAnnounced = reason === 'notice' || this.#memory.announcedAt !== undefined;
+    this.#memory = isPending && isAnnounced ? { ...memory, announcedAt } : memory;
   }
 
   /** What is known without a call. */

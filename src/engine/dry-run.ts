@@ -1,11 +1,13 @@
 import { type DockwardenError, isDockwardenError } from '../errors.ts';
+import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Preflight, Remediation } from '../remediations/define-remediation.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
 import type { RecordedOperation } from '../work/work-items.ts';
 import type { AzureCalls } from './azure-calls.ts';
 import { type Decision, isPassingError } from './decide.ts';
 import type { EngineContext } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
-import { touchedBefore, type Violation } from './violation.ts';
+import { touchedBefore, type Violation, violationOf } from './violation.ts';
 
 /** The answer of a pre-flight; `unavailable` with the error that says how long to wait. */
 export interface Asked {
@@ -37,27 +39,39 @@ export async function askPreflight(
   }
 }
 
-/** What the fix would call, without sending any write. */
-export async function planFix(
-  { log }: EngineContext,
-  calls: AzureCalls,
-  remediation: Remediation,
-  violation: Violation,
+/** One decision about one violation. */
+interface Decided {
+  readonly policy: Policy;
+  readonly remediation: Remediation | undefined;
+  readonly snapshot: Snapshot;
+  readonly verdict: Verdict;
+  readonly decision: Decision;
+}
+
+/** What the fix would call, without sending any write; only for decisions that leave the fix for later or to somebody else. */
+export async function planFor(
+  pass: { readonly context: EngineContext; readonly calls: AzureCalls; readonly target: ResourceId },
+  { policy, remediation, snapshot, verdict, decision }: Decided,
 ): Promise<readonly RecordedOperation[]> {
+  const { context, calls, target } = pass;
+  if (remediation === undefined || verdict.verdict !== 'violation' || !isPlanned(decision)) return [];
+  const violation = violationOf(context, { target, policy }, snapshot, verdict);
   try {
     await remediation.fix({ ...violation, ops: calls.bind(remediation.uses, { writes: 'plan' }) });
   } catch (error) {
     if (!isDockwardenError(error)) throw error;
-    const resourceId = violation.target.id;
-    log.warn('the plan is incomplete', { resourceId, remediationId: remediation.id, error: error.message });
+    context.log.warn('the plan is incomplete', {
+      resourceId: target.id,
+      remediationId: remediation.id,
+      error: error.message,
+    });
   }
   return calls.takeOperations();
 }
 
-/** Decisions that leave the fix for later or to somebody else: their rows hold the plan. */
+/** Reasons of decisions that leave the fix for later or to somebody else. */
 const WITH_PLAN = new Set(['mode-observe', 'out-of-scope', 'notice', 'outside-window', 'frozen']);
 
-/** Does its row hold the plan? */
-export function isPlanned({ decision, reason }: Decision): boolean {
+function isPlanned({ decision, reason }: Decision): boolean {
   return decision === 'await-approval' || WITH_PLAN.has(reason);
 }

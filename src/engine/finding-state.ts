@@ -74,8 +74,8 @@ export interface Observation {
   readonly now: Date;
 }
 
-/** Outcomes after which a sweep waits before it tries again; the breaker counts them as failures. */
-export const FAILED_FOR_GOOD = new Set<Outcome>([
+/** Outcomes after which a sweep waits before it tries again. */
+const FAILED_FOR_GOOD = new Set<Outcome>([
   'denied',
   'denied-by-policy',
   'locked',
@@ -83,6 +83,11 @@ export const FAILED_FOR_GOOD = new Set<Outcome>([
   'not-effective',
   'gave-up',
 ]);
+
+/** Does the breaker count it? Locks and policies say something about the resource, and its owner could stop the fixes of all others by them. */
+export function isFailureOfOurs(outcome: Outcome): boolean {
+  return FAILED_FOR_GOOD.has(outcome) && outcome !== 'locked' && outcome !== 'denied-by-policy';
+}
 
 /** The finding after this observation; undefined when there is nothing to remember. */
 export function nextFinding(previous: Finding | undefined, observation: Observation): Finding | undefined {
@@ -188,14 +193,17 @@ export function othersActedAt(
   previous: Finding | undefined,
   remediation: Remediation | undefined,
   causes: readonly PendingCause[],
+  now: Date,
 ): string | undefined {
   const action = remediation?.yieldsTo?.action.toLowerCase();
   if (action === undefined) return undefined;
   const times = causes
     .filter(({ operation }) => operation?.toLowerCase() === action)
-    .map(({ time }) => new Date(time).toISOString());
+    // An event that says it was in the future was taken in before that.
+    .map(({ time, queuedAt }) => new Date(Math.min(Date.parse(time), Date.parse(queuedAt))).toISOString());
   return [previous?.othersActedAt, ...times]
     .filter((time) => time !== undefined)
+    .filter((time) => Date.parse(time) <= now.getTime())
     .toSorted()
     .at(-1);
 }

@@ -8,7 +8,7 @@ import type { AzureCalls } from './azure-calls.ts';
 import { countFailure } from './breaking.ts';
 import { isPassingError } from './decide.ts';
 import type { Decided } from './deciding.ts';
-import { FAILED_FOR_GOOD } from './finding-state.ts';
+import { isFailureOfOurs } from './finding-state.ts';
 import { readPointers } from './json-pointer.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -291,7 +291,7 @@ export async function endRun(
     },
   );
   // Before the outcome: a worker that dies in between leaves an open run, and its next end counts again.
-  if (FAILED_FOR_GOOD.has(outcome) && run.undo === undefined)
+  if (isFailureOfOurs(outcome) && run.undo === undefined)
     await countFailure(context, input.subject.target, input.subject.remediationId);
   await context.audit.append(row.key, row.record);
   return {

@@ -7,11 +7,11 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
-import { handleRequests, refuseRequests } from './requests.ts';
+import { refuseUndos, releaseQuarantines, undoFixes } from './requests.ts';
 import { ResourcePass } from './resource-pass.ts';
 import { endUnreadable, takeUpRun } from './resume.ts';
 import { type Snapshot, unreadable } from './snapshot.ts';
-import { retryDelay } from './waiting.ts';
+import { delayUntil, retryDelay } from './waiting.ts';
 import type { Wait } from './waits.ts';
 import { WorkLease } from './work-lease.ts';
 
@@ -41,7 +41,9 @@ export async function reconcile(context: EngineContext, message: WorkMessage, ow
 async function reconcileOnce(context: EngineContext, message: WorkMessage, owner: string): Promise<void> {
   const target = message.resourceId;
   const acquired = await WorkLease.acquire(context.work, context.clock, target, owner, {
-    ...(message.cause !== undefined && { cause: { ...message.cause, queuedAt: message.cause.time } }),
+    ...(message.cause !== undefined && {
+      cause: { ...message.cause, queuedAt: earlier(message.cause.time, context.clock.now()) },
+    }),
     ...(message.notBefore !== undefined && { notBefore: message.notBefore }),
   });
   switch (acquired.result) {
@@ -50,7 +52,7 @@ async function reconcileOnce(context: EngineContext, message: WorkMessage, owner
       return;
     case 'held':
       // Its worker sees what came in when it is done; this message is only needed if it is dead.
-      await context.queue.send(formatWorkMessage(message), acquired.until.getTime() - context.clock.now().getTime());
+      await context.queue.send(formatWorkMessage(message), delayUntil(acquired.until, context.clock.now()));
       return;
     case 'leased':
       try {
@@ -60,6 +62,11 @@ async function reconcileOnce(context: EngineContext, message: WorkMessage, owner
         throw error;
       }
   }
+}
+
+/** When a message with this cause was sent, at the latest. */
+function earlier(time: string, now: Date): string {
+  return new Date(Math.min(Date.parse(time), now.getTime())).toISOString();
 }
 
 /** A worker that fails gives the lease back, so that the host's redeliveries meet the work again and count – up to the poison queue. */
@@ -98,7 +105,7 @@ async function hasWaitedTooLong(pass: ResourcePass, wait: PassWait): Promise<boo
   if (wait.run !== undefined || waitingSince === undefined) return false;
   if (pass.context.clock.now().getTime() - Date.parse(waitingSince) < LIMITS.givingUp) return false;
   const because = 'it could not be decided or fixed for a day';
-  await refuseRequests(pass, 'gave-up', because);
+  await refuseUndos(pass, 'gave-up', because);
   if (wait.isCompliant !== true) await noteWaiting(pass, 'gave-up', because);
   return true;
 }
@@ -108,6 +115,7 @@ interface PassWait extends Wait {
 }
 
 async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise<PassWait | undefined> {
+  await releaseQuarantines(pass);
   let snapshot: Snapshot;
   try {
     snapshot = await pass.read();
@@ -116,8 +124,14 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
   }
   const taken = openRun === undefined ? { wait: undefined, snapshot } : await takeUpRun(pass, openRun, snapshot);
   if (taken.wait !== undefined) return taken.wait;
-  const done = await handleRequests(pass, taken.snapshot);
-  return done.wait ?? (await pass.treat(done.snapshot));
+  const done = await undoFixes(pass, taken.snapshot);
+  if (done.wait !== undefined) return done.wait;
+  try {
+    return await pass.treat(done.snapshot);
+  } catch (error) {
+    // It reads once more where the first read is too old to act upon.
+    return await afterFailedRead(pass, undefined, error);
+  }
 }
 
 async function suspend(context: EngineContext, target: ResourceId, lease: WorkLease, wait: PassWait): Promise<void> {
@@ -163,7 +177,7 @@ async function afterFailedRead(
 /** Every policy's verdict is unknown, and what operators asked for cannot be done. */
 async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promise<void> {
   const because = `cannot be judged: ${error.message}`;
-  await refuseRequests(pass, 'unreadable', error.message);
+  await refuseUndos(pass, 'unreadable', error.message);
   for (const policy of pass.policies) {
     const verdict = unreadable(error);
     const decision = { decision: 'observe', reason: 'verdict-unknown', because } as const;
@@ -218,7 +232,7 @@ async function afterMissing(
   if (!isBelievable) return { delayMs: LIMITS.missing, missingSince, ...run };
   const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
   if (!hasOpenFindings && openRun === undefined) {
-    await refuseRequests(pass, 'gone', error.message);
+    await refuseUndos(pass, 'gone', error.message);
     return undefined;
   }
   try {
@@ -233,7 +247,7 @@ async function afterMissing(
     return { delayMs: retryDelay(pass.lease.item.attempt, probeError), missingSince, ...run };
   }
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
-  await refuseRequests(pass, 'gone', error.message);
+  await refuseUndos(pass, 'gone', error.message);
   pass.noteGone();
   return undefined;
 }

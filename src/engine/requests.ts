@@ -1,4 +1,4 @@
-import { auditKey } from '../audit/audit-log.ts';
+import { type AuditRecord, auditKey } from '../audit/audit-log.ts';
 import type { PendingCause } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import type { ResourcePass } from './resource-pass.ts';
@@ -6,13 +6,20 @@ import type { Snapshot } from './snapshot.ts';
 import { type Undone, undoFix } from './undo.ts';
 import { isAnswered, refuseUndo, type UndoCause } from './undo-answer.ts';
 
-/** Does what operators asked for, oldest first; a request that has to wait stays in the row, and so do those after it. */
-export async function handleRequests(pass: ResourcePass, snapshot: Snapshot): Promise<Undone> {
+/** Ends the quarantines that operators asked to end; for that the resource need not even be readable. */
+export async function releaseQuarantines(pass: ResourcePass): Promise<void> {
+  for (const cause of pass.causes)
+    if (cause.request?.action === 'release') await release(pass, cause, cause.request.policyId);
+}
+
+/** Takes back what operators asked to take back, oldest first; a request that has to wait stays in the row, and so do those after it. */
+export async function undoFixes(pass: ResourcePass, snapshot: Snapshot): Promise<Undone> {
   let current = snapshot;
   for (const cause of pass.causes) {
-    if (cause.request?.action === 'release') await release(pass, cause, cause.request.policyId);
     if (!isUndo(cause) || (await isAnswered(pass, cause))) continue;
-    const undone = await undoFix(pass, current, cause);
+    const asked = await findRequest(pass, cause);
+    if (asked?.previousRunId !== cause.request.runId) continue;
+    const undone = await undoFix(pass, current, asBy(cause, asked));
     if (undone.wait !== undefined) return undone;
     current = undone.snapshot;
   }
@@ -20,9 +27,26 @@ export async function handleRequests(pass: ResourcePass, snapshot: Snapshot): Pr
 }
 
 /** Answers what cannot be done because the resource cannot be read. */
-export async function refuseRequests(pass: ResourcePass, reason: string, because: string): Promise<void> {
+export async function refuseUndos(pass: ResourcePass, reason: string, because: string): Promise<void> {
   for (const cause of pass.causes)
     if (isUndo(cause) && !(await isAnswered(pass, cause))) await refuseUndo(pass, cause, reason, because);
+}
+
+/**
+ * The row that the app wrote when the request came in. Without it nobody has asked: whoever can write into the tables, but not ask the app, could
+ * put a request into a row of `work`, and anybody's name on it.
+ */
+async function findRequest({ context, target }: ResourcePass, cause: PendingCause): Promise<AuditRecord | undefined> {
+  const row = await context.audit.find(auditKey(new Date(cause.time), `${cause.id}-asked`, 'operator'));
+  if (row?.resourceId?.toLowerCase() === target.key) return row;
+  context.log.error('a request is not on record, and ignored', { resourceId: target.id, causeId: cause.id });
+  return undefined;
+}
+
+/** Who asked is who the record says. */
+function asBy<C extends PendingCause>(cause: C, { actor }: AuditRecord): C {
+  const { actor: _claimed, ...rest } = cause;
+  return { ...cause, ...rest, ...(actor !== undefined && { actor: { id: actor } }) };
 }
 
 function isUndo(cause: PendingCause): cause is UndoCause {
@@ -34,6 +58,8 @@ async function release(pass: ResourcePass, cause: PendingCause, policyId: string
   const { context, target } = pass;
   const key = auditKey(new Date(cause.time), `${cause.id}-released`, 'operator');
   if ((await context.audit.find(key)) !== undefined) return;
+  const asked = await findRequest(pass, cause);
+  if (asked?.policyId !== policyId) return;
   const { reverts: _reverts, quarantines: _count, quarantinedUntil, ...memory } = pass.memoryOf({ id: policyId });
   // Stored first: a row that says so, and a quarantine that goes on, would be a lie.
   pass.remember(policyId, memory);
@@ -43,7 +69,7 @@ async function release(pass: ResourcePass, cause: PendingCause, policyId: string
     stage: 'operator',
     reason: 'quarantine-released',
     ...resourceColumns(target),
-    ...causeColumns(cause),
+    ...causeColumns(asBy(cause, asked)),
     policyId,
     ...(quarantinedUntil !== undefined && { error: `it would have lasted until ${quarantinedUntil}` }),
     configHash: context.settings.hash,

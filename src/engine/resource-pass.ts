@@ -3,12 +3,13 @@ import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { OpenRun, PendingCause, RecordedOperation } from '../work/work-items.ts';
+import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
-import type { Decision, DecisionInput } from './decide.ts';
+import { givePlaceBack, needsPlace } from './breaking.ts';
+import type { OpenVerdict } from './decide.ts';
 import { type Decided, decideAbout } from './deciding.ts';
-import { isPlanned, planFix } from './dry-run.ts';
+import { planFor } from './dry-run.ts';
 import {
   isChanged,
   isNewDecision,
@@ -22,10 +23,10 @@ import {
 } from './finding-state.ts';
 import { type RunEnd, type RunInput, type RunOutcome, startRun } from './fix-run.ts';
 import type { EngineContext } from './ports.ts';
-import { busyState, evaluatePolicy, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
+import { busyState, evaluatePolicy, isStale, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
 import { touchedBefore, touchesOf, violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
-import { scheduleLook, type Wait, waitFor } from './waits.ts';
+import { scheduleLook, sooner, type Wait, waitFor } from './waits.ts';
 import { countReversal, reversedRun } from './war.ts';
 import type { WorkLease } from './work-lease.ts';
 
@@ -93,32 +94,41 @@ export class ResourcePass {
     });
   }
 
-  /** Judges and treats every policy on this snapshot; stops early when something has to wait. */
+  /** Judges and treats every policy on this snapshot; stops early when a run has to wait. Throws when the resource cannot be read again. */
   async treat(snapshot: Snapshot): Promise<Wait | undefined> {
     let current = snapshot;
     let wait: Wait | undefined;
     for (const policy of this.policies) {
-      const judged = await this.#judge(policy, current);
-      let verdict = judged.verdict;
+      let judged = await this.#judge(policy, current);
+      if (this.#isToFix(judged) && isStale(current, this.context.clock.now())) {
+        // Looking for dependants and taking a turn at the breaker takes time, in which somebody may have exempted it.
+        current = await this.read();
+        judged = await this.#judge(policy, current);
+      }
       const { decided } = judged;
-      if (decided?.decision.decision === 'fix' && !this.#tried.has(policy.id)) {
-        const end = await this.#fix(policy, current, decided, verdict);
+      if (decided !== undefined && this.#isToFix(judged)) {
+        const end = await this.#fix(policy, current, decided, judged.verdict);
         if (end.end === 'open') {
           await this.note(judged, current);
           return { delayMs: end.delayMs, run: end.run };
         }
-        wait = this.noteRun(policy, end);
+        const retry = this.noteRun(policy, end);
         current = end.snapshot ?? current;
-        verdict = this.evaluate(policy, current);
-      } else if (decided !== undefined) {
-        wait = waitFor(decided, this.lease.item.attempt) ?? wait;
+        await this.note({ ...judged, verdict: this.evaluate(policy, current) }, current);
+        if (retry !== undefined) return retry;
+      } else {
+        if (decided !== undefined) wait = sooner(wait, waitFor(decided, this.lease.item.attempt));
+        await this.note(judged, current);
       }
-      await this.note({ ...judged, verdict }, current);
-      if (wait !== undefined) return wait;
     }
+    if (wait !== undefined) return wait;
     // Even a compliant resource is looked at again when Azure has finished changing it.
     if (busyState(current)?.reason !== 'resource-busy') return undefined;
     return { delayMs: retryDelay(this.lease.item.attempt), isCompliant: true };
+  }
+
+  #isToFix({ policy, decided }: Judged): boolean {
+    return decided?.decision.decision === 'fix' && !this.#tried.has(policy.id);
   }
 
   /** Takes in how a run ended that this worker performed or judged; a `retry` has to wait. */
@@ -168,9 +178,12 @@ export class ResourcePass {
     });
     if (next === undefined) return;
     if (decision !== undefined) await scheduleLook(this, policy, decision);
+    if (previous?.reason === 'breaker-cap' && remediation !== undefined && !needsPlace(decision))
+      await givePlaceBack(this.context, this.target, remediation.id);
     if (!isChanged(previous, next)) return;
     if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
-      const plan = snapshot === undefined ? [] : await this.#plan(policy, snapshot, verdict, decision);
+      const plan =
+        snapshot === undefined ? [] : await planFor(this, { policy, remediation, snapshot, verdict, decision });
       const row = decisionRow(this.context, this.subject(policy, verdict), decision, plan);
       await this.context.audit.append(row.key, row.record);
       this.context.log.info('decided', {
@@ -186,11 +199,8 @@ export class ResourcePass {
   /** Stores every finding that says something new, together. */
   async save(): Promise<void> {
     const active = new Set(this.policies.map(({ id }) => id));
-    const updated = this.context.clock.now().toISOString();
-    for (const finding of this.previous.values()) {
-      if (finding.status === 'closed' || active.has(finding.policyId) || this.#changed.has(finding.policyId)) continue;
-      this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause: 'policy-off', updated });
-    }
+    const isOver = ({ policyId }: Finding) => !active.has(policyId) && !this.#changed.has(policyId);
+    this.#close('policy-off', [...this.previous.values()].filter(isOver));
     if (this.#changed.size === 0) return;
     // A worker whose lease has run out would overwrite what its successor has found.
     await this.lease.ensure();
@@ -199,11 +209,14 @@ export class ResourcePass {
 
   /** Closes every open finding: the resource is gone. */
   noteGone(): void {
+    this.#close('gone', this.previous.values());
+  }
+
+  #close(closedBecause: 'gone' | 'policy-off', findings: Iterable<Finding>): void {
     const updated = this.context.clock.now().toISOString();
-    for (const finding of this.previous.values()) {
-      if (finding.status === 'closed') continue;
-      this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause: 'gone', updated });
-    }
+    for (const finding of findings)
+      if (finding.status === 'open')
+        this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause, updated });
   }
 
   remediationOf(policy: Policy): Remediation | undefined {
@@ -242,12 +255,7 @@ export class ResourcePass {
   }
 
   /** The decision about one violation, and all that the safety devices have to say about it. */
-  async decideAbout(
-    policy: Policy,
-    snapshot: Snapshot,
-    verdict: DecisionInput['verdict'],
-    run?: OpenRun,
-  ): Promise<Decided> {
+  async decideAbout(policy: Policy, snapshot: Snapshot, verdict: OpenVerdict, run?: OpenRun): Promise<Decided> {
     const { now, previous } = { now: this.context.clock.now(), previous: this.previous.get(policy.id) };
     const remediation = this.remediationOf(policy);
     const reversed = reversedRun(previous, verdict, this.context.settings.safety.war, now);
@@ -320,22 +328,13 @@ export class ResourcePass {
     return await startRun(this.context, this.runInput(policy, remediation), violation, decided, touched);
   }
 
-  /** The plan belongs to the decisions that leave the fix to somebody else. */
-  async #plan(
-    policy: Policy,
-    snapshot: Snapshot,
-    verdict: Verdict,
-    decision: Decision,
-  ): Promise<readonly RecordedOperation[]> {
-    const remediation = this.remediationOf(policy);
-    if (remediation === undefined || verdict.verdict !== 'violation') return [];
-    if (!isPlanned(decision)) return [];
-    const violation = violationOf(this.context, { target: this.target, policy }, snapshot, verdict);
-    return await planFix(this.context, this.calls, remediation, violation);
-  }
-
   #othersActedAt(policy: Policy): string | undefined {
-    return othersActedAt(this.previous.get(policy.id), this.remediationOf(policy), this.causes);
+    return othersActedAt(
+      this.previous.get(policy.id),
+      this.remediationOf(policy),
+      this.causes,
+      this.context.clock.now(),
+    );
   }
 
   #yieldUntil(policy: Policy): Date | undefined {

@@ -1,6 +1,7 @@
 import type { ReviewBody } from '../events/review-body.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import { remediationGuard, subscriptionGuard } from '../guards/breaker.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
 import { markDirty } from './accept.ts';
 import { resourceColumns } from './audit-rows.ts';
 import {
@@ -21,6 +22,7 @@ export async function undo(request: ReviewRequest, { runId, reason }: ReviewBody
   if ('refused' in found) return refused(found.refused === 'run-not-found' ? 404 : 409, found.refused, found.because);
   const target = parseId(found.record.resourceId ?? '');
   if (target === undefined) return refused(409, 'unknown-resource', 'the resource of the run is not covered any more');
+  if (await hasTooMany(request, target)) return TOO_MANY;
   const columns = { ...resourceColumns(target), policyId: found.policyId, remediationId: found.remediation.id };
   await record(request, 'operator', { ...columns, reason: 'undo-asked', previousRunId: runId, error: reason });
   await markDirty(context, target, { ...operatorCause(request), request: { action: 'undo', runId } });
@@ -36,6 +38,7 @@ export async function release(request: ReviewRequest, asked: ReviewBody<'release
   const { policyId, quarantinedUntil } = finding;
   if (quarantinedUntil === undefined || new Date(quarantinedUntil) <= now)
     return refused(409, 'not-quarantined', 'the finding is not in quarantine');
+  if (await hasTooMany(request, target)) return TOO_MANY;
   await record(request, 'operator', {
     ...resourceColumns(target),
     policyId,
@@ -54,7 +57,7 @@ export async function reset(
   const { context, requestId } = request;
   const [type = '', id = ''] = guard.split('/');
   const remediation = context.remediations.find((known) => remediationGuard(known.id) === guard);
-  const isSubscription = type === 'subscription' && subscriptionGuard(id) === guard;
+  const isSubscription = type === 'subscription' && /^[0-9a-f-]{36}$/.test(id) && subscriptionGuard(id) === guard;
   const unknown = refused(404, 'unknown-breaker', 'there is no such breaker, or it has not counted anything yet');
   if (remediation === undefined && !isSubscription) return unknown;
   const column = remediation === undefined ? { subscriptionId: id } : { remediationId: remediation.id };
@@ -79,6 +82,20 @@ export async function reset(
     requestId,
     message: `breaker ${guard} is reset; ${woken} findings that it held back are looked at again`,
   };
+}
+
+/** Most requests that may wait for one resource: its row holds so many causes that none of them is dropped. */
+const MAX_WAITING = 8;
+const TOO_MANY = refused(
+  409,
+  'too-many-requests',
+  `${MAX_WAITING} requests wait for this resource already: see what comes of them first`,
+);
+
+async function hasTooMany({ context }: ReviewRequest, target: ResourceId): Promise<boolean> {
+  const row = await context.work.get(target);
+  const waiting = row?.item.pending.filter(({ request }) => request !== undefined) ?? [];
+  return waiting.length >= MAX_WAITING;
 }
 
 function describeReset(guard: string, reason: string | undefined): string {

@@ -76,6 +76,14 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
   });
 }
 
+/** Oldest read that a fix may rest upon, in milliseconds. */
+const FRESH = 5000;
+
+/** Is it too long ago that the resource was read? */
+export function isStale({ readAt }: Snapshot, now: Date): boolean {
+  return now.getTime() - readAt.getTime() > FRESH;
+}
+
 const FINAL_STATES = new Set(['succeeded', 'failed', 'canceled', 'cancelled']);
 
 /** Is Azure still changing the resource, or is it stopped? An absent state counts as final. */

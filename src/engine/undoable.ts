@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AuditRecord, auditKey, runStart } from '../audit/audit-log.ts';
+import { isDockwardenError } from '../errors.ts';
 import type { Policy } from '../policy/define-policy.ts';
 import type { JsonPointer, Remediation, TouchedValues } from '../remediations/define-remediation.ts';
 import { isPlainObject } from '../resources/lenient.ts';
@@ -26,7 +27,13 @@ export interface Undoable {
 
 /** Looks up a run and whether it can be taken back at all; the state of the resource is another question. */
 export async function findUndoable(context: EngineContext, runId: string): Promise<Undoable | Refusal> {
-  const record = await context.audit.find(auditKey(runStart(runId), runId, 'outcome'));
+  let record: AuditRecord | undefined;
+  try {
+    record = await context.audit.find(auditKey(runStart(runId), runId, 'outcome'));
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    return { refused: 'values-not-recorded', because: error.message };
+  }
   if (record?.policyId === undefined)
     return { refused: 'run-not-found', because: `there is no outcome of run ${runId}` };
   const { policyId, remediationId, outcome } = record;

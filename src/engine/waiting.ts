@@ -25,3 +25,8 @@ export function backoffUntil(failures: number, now: Date): Date {
   const hours = BACKOFF_HOURS[failures - 1] ?? LONGEST_BACKOFF_HOURS;
   return new Date(now.getTime() + hours * 3_600_000);
 }
+
+/** The delay of a message that is to come at a moment: never negative, and never longer than a message can wait. */
+export function delayUntil(moment: Date, now: Date): number {
+  return Math.min(Math.max(0, moment.getTime() - now.getTime()), LIMITS.message);
+}

@@ -6,7 +6,7 @@ import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import type { Decision } from './decide.ts';
 import type { Decided } from './deciding.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
-import { retryDelay } from './waiting.ts';
+import { delayUntil, retryDelay } from './waiting.ts';
 
 /** Longest wait for a resource that Azure is changing, in milliseconds: the end of the change tells nobody else. */
 const BUSY_WAIT = 60_000;
@@ -28,6 +28,12 @@ export function waitFor({ decision, error }: Decided, attempt: number): Wait | u
   if (decision.isPassing !== true) return undefined;
   const delayMs = retryDelay(attempt, error);
   return { delayMs: decision.reason === 'resource-busy' ? Math.min(delayMs, BUSY_WAIT) : delayMs };
+}
+
+/** The shorter of two waits. */
+export function sooner(one: Wait | undefined, other: Wait | undefined): Wait | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return other.delayMs < one.delayMs ? other : one;
 }
 
 interface Looking {
@@ -54,5 +60,5 @@ export async function scheduleLook(
   const isUsedUp = causes.some(({ id }) => id.startsWith(prefix));
   if (delayMs > LIMITS.message || (isAskedFor && !isUsedUp)) return;
   const cause = { kind: 'sweep', id: `${prefix}${context.newRunId(now)}`, time: until.toISOString() } as const;
-  await context.queue.send(formatWorkMessage({ resourceId: target, cause }), delayMs);
+  await context.queue.send(formatWorkMessage({ resourceId: target, cause }), delayUntil(until, context.clock.now()));
 }

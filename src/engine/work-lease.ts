@@ -73,7 +73,9 @@ export class WorkLease {
       if (item.leaseOwner !== undefined && item.leaseOwner !== owner && until > now) return { result: 'held', until };
       const marked = wakeUp.cause === undefined ? item : (withCause(item, wakeUp.cause) ?? item);
       if (marked.pending.length === 0 && marked.run === undefined) return { result: 'clean' };
-      if (isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
+      // Azure may have asked us to wait for hours; whoever asks for something is not to wait for that.
+      const isAsked = marked.pending.some(({ kind }) => kind === 'operator');
+      if (!isAsked && isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
       const leased = { ...marked, leaseOwner: owner, leaseUntil: after(now, LIMITS.lease) };
       const written =
         row === undefined ? await work.insert(resource, leased) : await work.replace(resource, leased, row.etag);

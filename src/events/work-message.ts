@@ -13,10 +13,31 @@ export interface WorkMessage {
   readonly notBefore?: string;
 }
 
+/** Longest text of a cause in a message. */
+const MAX_TEXT = 300;
+const short = z.string().max(MAX_TEXT);
+
+/**
+ * A cause as a message may bring it. What operators ask for, and who they are, comes in through the app alone, which puts it on record first:
+ * whoever can write into the queue could be anybody.
+ */
+const MessageCause = z
+  .object({
+    ...Cause.shape,
+    id: short.min(1),
+    operation: z.exactOptional(short),
+    correlationId: z.exactOptional(short),
+    request: z.exactOptional(z.never()),
+  })
+  .transform(
+    ({ request: _none, actor, ...cause }): Cause =>
+      actor === undefined || cause.kind === 'operator' ? cause : { ...cause, actor },
+  );
+
 const Message = z.object({
   version: z.literal(1),
   resourceId: z.string(),
-  cause: z.exactOptional(Cause),
+  cause: z.exactOptional(MessageCause),
   notBefore: z.exactOptional(z.iso.datetime()),
 });
 

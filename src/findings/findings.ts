@@ -4,6 +4,7 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 const text = () => z.exactOptional(z.string());
+const moment = () => z.exactOptional(z.iso.datetime());
 
 /** What is to be done about a violation. */
 export const decisionNames = ['fix', 'observe', 'exempt', 'await-approval', 'defer', 'quarantine', 'ticket'] as const;
@@ -54,46 +55,46 @@ export const Finding = z.object({
   /** Evidence of a violation (JSON), or why it does not apply or cannot be known. */
   evidence: text(),
   /** First moment of the present open period, ISO 8601. */
-  since: z.string(),
-  updated: z.string(),
+  since: z.iso.datetime(),
+  updated: z.iso.datetime(),
   mode: text(),
   decision: z.exactOptional(z.enum(decisionNames)),
   reason: text(),
   /** For people: the dependants found, the tags without default, … */
   because: text(),
   /** A deferred decision is looked at again from here on. */
-  notBefore: text(),
+  notBefore: moment(),
   /** When somebody else last performed the action that the remediation yields to. */
-  othersActedAt: text(),
+  othersActedAt: moment(),
   lastOutcome: z.exactOptional(z.enum(outcomes)),
   lastRunId: text(),
   /** When the last unsuccessful run ended. */
-  failedAt: text(),
+  failedAt: moment(),
   /** Unsuccessful runs since the finding was opened. */
   attempts: z.number(),
   /** A sweep does not try again before this, because a run has failed for good. */
-  backoffUntil: text(),
+  backoffUntil: moment(),
   /** When Dockwarden itself last fixed this violation (verified). */
-  lastFixedAt: text(),
+  lastFixedAt: moment(),
   /** Object id of whoever last changed the resource. */
   actor: text(),
   /** Settings under which it was decided (`configHash` of the audit): after a change the next sweep decides anew. */
   configHash: text(),
   /** When the fix was first announced (`GRACE_<ID>`), ISO 8601; it acts that much later. */
-  announcedAt: text(),
+  announcedAt: moment(),
   /** The exemption that holds, or held when last looked at. */
   exemption: z.exactOptional(ExemptionRecord),
   /** An exemption tag has been there in a form that is not valid since then, ISO 8601. */
-  exemptionInvalidSince: text(),
+  exemptionInvalidSince: moment(),
   /** Until when the policy leaves the resource alone because a fix was undone, the run that was undone, and who asked for it. */
-  undoneUntil: text(),
+  undoneUntil: moment(),
   undoneRunId: text(),
   undoneBy: text(),
   /** Who reversed fixes of ours, newest last, bounded. */
   reverts: z.exactOptional(z.array(Revert).readonly()),
   /** Quarantines in a row; each is longer than the one before. */
   quarantines: z.exactOptional(z.number()),
-  quarantinedUntil: text(),
+  quarantinedUntil: moment(),
 });
 export type Finding = Readonly<z.infer<typeof Finding>>;
 

@@ -119,6 +119,14 @@ export function reset(state: BreakerState): BreakerState {
   return { ...state, slots: [], trip: undefined };
 }
 
+/** The state without a place that was booked and is not wanted any more; what was admitted stays, because it was done. */
+export function withdraw(state: BreakerState, key: string): BreakerState {
+  const slots = state.slots.filter((slot) => slot.key !== key || !isBooked(slot));
+  if (slots.length === state.slots.length) return state;
+  const trip = state.trip?.kind === 'cap' && !slots.some(isBooked) ? undefined : state.trip;
+  return { ...state, slots, trip };
+}
+
 /** A trip as the caller sees it; guard, kind and since tell it from every other. */
 export interface Trip extends Pick<TripState, 'kind' | 'since'> {
   /** `remediation/<id>` or `subscription/<id>`. */
@@ -152,6 +160,8 @@ export interface Breakers {
   /** The trips that nobody has been told of. */
   noteFailure(request: BreakerRequest): Promise<readonly Trip[]>;
   announced(trip: Trip): Promise<void>;
+  /** Gives booked places back. */
+  withdraw(request: BreakerRequest): Promise<void>;
   list(now: Date, onInvalid: OnInvalidRow): AsyncIterable<BreakerStatus>;
   /** False when there is no such guard. A row that cannot be read is put right by this. */
   reset(guard: string): Promise<boolean>;
@@ -197,8 +207,10 @@ function seatOf({ state, limits }: Guard, key: string, now: number): Seat {
 
 /** Most keys in one window, never less than one. */
 function capOf({ cap, sharePercent }: BreakerLimits, fleet: number | undefined): number {
-  const isShared = sharePercent !== undefined && fleet !== undefined && fleet >= SHARE_FROM;
-  return Math.max(1, Math.min(cap ?? Infinity, isShared ? Math.ceil((fleet * sharePercent) / 100) : Infinity));
+  // Where the share is the only limit, an estate that nobody has counted yet is as small as a share can be taken of.
+  const known = fleet ?? (cap === undefined ? SHARE_FROM : 0);
+  const isShared = sharePercent !== undefined && known >= SHARE_FROM;
+  return Math.max(1, Math.min(cap ?? Infinity, isShared ? Math.ceil((known * sharePercent) / 100) : Infinity));
 }
 
 /** Slots in the window that ends at this time. One that was admitted counts even if another instance's clock is ahead. */

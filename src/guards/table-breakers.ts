@@ -17,6 +17,7 @@ import {
   reset,
   subscriptionGuard,
   type Trip,
+  withdraw,
 } from './breaker.ts';
 
 const PARTITION = 'breaker';
@@ -121,6 +122,12 @@ export function createTableBreakers(table: TableStore, pause: (ms: number) => Pr
   }
 
   return {
+    async withdraw(request) {
+      await changeGuards(request, undefined, (guards) => ({
+        states: guards.map(({ state }) => withdraw(state, request.key)),
+        answer: undefined,
+      }));
+    },
     async admit(request) {
       const { answer, announce } = await changeGuards(request, { result: 'admitted' }, (guards) => {
         const { admission, states } = admit(guards, request.key, request.now);

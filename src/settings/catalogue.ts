@@ -65,6 +65,7 @@ export function scopeSetting(remediation: ConfigurableRemediation): Setting<Reme
     default: undefined,
     examples: ['dockwarden-pilot=yes', '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-pilot'],
     parse: parseRemediationScope,
+    restricts: true,
     consequence: 'this remediation only observes',
   };
 }
@@ -74,12 +75,14 @@ export function windowSetting(remediation: ConfigurableRemediation): Setting<Mai
   const name = modeSetting(remediation).name;
   return {
     name: `${name}_WINDOW`,
-    description: `Maintenance window of the remediation: it acts only within it, and waits for its next opening otherwise. Not set: at any time.`,
+    description:
+      'Maintenance window of the remediation: it acts only within it, and waits for its next opening otherwise. Not set: at any time.',
     format:
       '<cron>;<duration>;<time zone>: cron with five fields (minute hour day month weekday) for the openings, duration as 90m, 4h or 2d, an IANA time zone',
     default: undefined,
     examples: ['0 22 * * 1-5;4h;Europe/Berlin', '0 2 * * 6;6h;UTC'],
     parse: parseMaintenanceWindow,
+    restricts: true,
     consequence: 'this remediation only observes',
   };
 }
@@ -93,6 +96,7 @@ export function noticeSetting({ id, title }: ConfigurableRemediation): Setting<n
     default: 0,
     examples: ['0h', '24h'],
     parse: (text) => parseDuration(text, 0, MAX_NOTICE),
+    restricts: true,
     consequence: 'this remediation only observes',
   };
 }
@@ -109,6 +113,7 @@ export function switchSetting({ id, title }: ConfigurablePolicy): Setting<boolea
     default: true,
     examples: ['on', 'off'],
     parse: parseSwitch,
+    restricts: true,
     consequence: 'the policy is on, and its remediation does not go further than observe',
   };
 }
@@ -126,6 +131,11 @@ export function parameterSetting<V>(parameter: Parameter<V>): Setting<V> {
   };
 }
 
+/** How long a remediation stands back after somebody else did the same. */
+function graceSetting(grace: Parameter<number>): Setting<number> {
+  return { ...parameterSetting(grace), restricts: true };
+}
+
 /** Every setting there is, each name once, in the order of the documentation. */
 export function listSettings({ policies, remediations }: SettingsCatalogue): readonly Setting[] {
   const all: readonly Setting[] = [
@@ -136,7 +146,7 @@ export function listSettings({ policies, remediations }: SettingsCatalogue): rea
       scopeSetting(remediation),
       windowSetting(remediation),
       noticeSetting(remediation),
-      ...(remediation.yieldsTo === undefined ? [] : [parameterSetting(remediation.yieldsTo.grace)]),
+      ...(remediation.yieldsTo === undefined ? [] : [graceSetting(remediation.yieldsTo.grace)]),
     ]),
     ...policies.flatMap((policy) => [
       switchSetting(policy),

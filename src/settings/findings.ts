@@ -1,4 +1,4 @@
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 import type { Setting } from './setting.ts';
 
 /** Something that is wrong with the settings of the app. It never stops the app; it is shown and recorded. */
@@ -9,9 +9,11 @@ export interface ConfigurationFinding {
   readonly message: string;
 }
 
-/** Names that start with one of these are meant for us, whatever their casing. */
+/** Names that start with one of these, or nearly so, are meant for us, whatever their casing. */
 const PREFIX =
-  /^(?:DOCKWARDEN|REMEDIATE|POLICY|ACR|AKS|AUDIT|EXEMPTION|UNDO|APPROVAL|BREAKER|WAR|FREEZE|GRACE|REVIEW)_/i;
+  /^(?:DOCKWARDENS?|REMEDIAT[A-Z]*|POLIC[A-Z]*|ACR|AKS|AUDIT|EXEMPT[A-Z]*|UNDO[A-Z]*|APPROV[A-Z]*|BREAKERS?|WARS?|FREEZ[A-Z]*|GRACES?|REVIEWS?)_/i;
+/** Most letters that are wrong in a name that is misspelt; more make another name. */
+const LONGEST_SLIP = 3;
 const MAX_NAME = 128;
 const MAX_VALUE = 60;
 
@@ -39,7 +41,11 @@ export function findMissing({ name, format }: Setting, ifMissing: string): Confi
 }
 
 /** Names with one of our prefixes that no setting has, each with the name that was probably meant. */
-export function findUnknownNames(names: readonly string[], known: readonly string[]): readonly ConfigurationFinding[] {
+export function findUnknownNames(
+  names: readonly string[],
+  settings: readonly Setting[],
+): readonly ConfigurationFinding[] {
+  const known = settings.map(({ name }) => name);
   return names
     .filter((name) => PREFIX.test(name) && !known.includes(name))
     .map((name) => {
@@ -48,7 +54,7 @@ export function findUnknownNames(names: readonly string[], known: readonly strin
       return {
         setting,
         problem: 'unknown-setting',
-        message: `There is no setting ${setting}; the nearest is ${nearest}. ${describeEffect(setting, known)}`,
+        message: `There is no setting ${setting}; the nearest is ${nearest}. ${describeEffect(setting, settings)}`,
       };
     });
 }
@@ -59,25 +65,26 @@ function findNearest(setting: string, known: readonly string[]): string {
   return known.find((candidate) => candidate.startsWith(wanted)) ?? closest(wanted, known);
 }
 
-/** Names that can only have been meant to hold Dockwarden back; which remediation, nobody can tell from a misspelt one. */
-const RESTRICTION = /^(?:EXEMPTION|UNDO|APPROVAL|BREAKER|WAR|FREEZE|GRACE)_/i;
-const RESTRICTED_REMEDIATION = /^REMEDIATE_.*_(?:SCOPE|WINDOW)$/i;
+/** Names that can only have been meant to hold Dockwarden back, whatever setting is nearest. */
+const RESTRICTION = /^(?:(?:EXEMPT|UNDO|APPROV|BREAKER|WAR|FREEZ|GRACE)[A-Z]*_|REMEDIAT[A-Z]*_.*_(?:SCOPE|WINDOW)S?$)/i;
 
 /** Does an unknown name ask for more care than can be given? Then nothing is changed until it is corrected. */
-export function isLostRestriction(setting: string, known: readonly string[]): boolean {
-  if (restrictedBy(setting, known).length > 0) return false;
-  return (
-    RESTRICTION.test(setting) ||
-    [setting, findNearest(setting, known)].some((name) => RESTRICTED_REMEDIATION.test(name))
-  );
+export function isLostRestriction(setting: string, settings: readonly Setting[]): boolean {
+  if (restrictedBy(setting, settings).length > 0) return false;
+  const restricting = settings.filter(({ restricts }) => restricts === true).map(({ name }) => name);
+  const known = settings.map(({ name }) => name);
+  const nearest = findNearest(setting, known);
+  const isSlip = distance(setting.toUpperCase(), nearest) <= LONGEST_SLIP && restricting.includes(nearest);
+  return isSlip || RESTRICTION.test(setting);
 }
 
 /**
  * `REMEDIATE_<ID>_SOMETHING` that does not exist was probably meant to restrict that remediation. As that cannot be honoured, the
  * remediation only observes.
  */
-export function restrictedBy(setting: string, known: readonly string[]): readonly string[] {
+export function restrictedBy(setting: string, settings: readonly Setting[]): readonly string[] {
   const name = setting.toUpperCase();
+  const known = settings.map((candidate) => candidate.name);
   const restricted = known.filter(
     (candidate) => candidate.startsWith('REMEDIATE_') && name.startsWith(`${candidate}_`),
   );
@@ -86,9 +93,9 @@ export function restrictedBy(setting: string, known: readonly string[]): readonl
   return restricted.filter((candidate) => !ofOthers.includes(candidate));
 }
 
-function describeEffect(setting: string, known: readonly string[]): string {
-  const restricted = restrictedBy(setting, known);
-  if (isLostRestriction(setting, known))
+function describeEffect(setting: string, settings: readonly Setting[]): string {
+  const restricted = restrictedBy(setting, settings);
+  if (isLostRestriction(setting, settings))
     return 'It looks like a restriction that cannot be honoured, so no remediation goes further than observe until it is gone.';
   if (restricted.length === 0) return 'It has no effect.';
   return `What ${restricted.join(' and ')} switches only observes until it is gone.`;

@@ -29,6 +29,7 @@ export const globalSettings = {
     default: 'enforce',
     examples: ['enforce', 'observe'],
     parse: parseMode,
+    restricts: true,
     salvage: () => 'observe',
     consequence: 'no remediation goes further than observe',
   }),

@@ -1,6 +1,6 @@
 import { parseDuration, parseNumber } from './formats.ts';
 import { type Freezes, parseFreezes } from './maintenance-window.ts';
-import { defineSetting, type Setting } from './setting.ts';
+import type { Setting } from './setting.ts';
 
 /** Where exemption tags count. */
 export const exemptionSources = ['resource', 'resource-group'] as const;
@@ -17,7 +17,7 @@ const STOP = 'no remediation goes further than observe';
 
 /** The settings that hold Dockwarden back. A malformed one stops every change, because its meaning cannot be guessed. */
 export const safetySettings = {
-  exemptionMaxDays: defineSetting<number>({
+  exemptionMaxDays: restriction<number>({
     name: 'EXEMPTION_MAX_DAYS',
     description: 'How many days ahead an exemption tag may reach at most.',
     format: 'a whole number of days from 1 to 366',
@@ -26,7 +26,7 @@ export const safetySettings = {
     parse: (text) => parseNumber(text, 1, 366),
     consequence: STOP,
   }),
-  exemptionSources: defineSetting<readonly ExemptionSource[]>({
+  exemptionSources: restriction<readonly ExemptionSource[]>({
     name: 'EXEMPTION_SOURCES',
     description: 'Whose exemption tags count: those of the resource itself, of its resource group, both, or none.',
     format: '`resource`, `resource-group`, both separated by a comma, or `none`',
@@ -68,7 +68,7 @@ export const safetySettings = {
     lowest: 15 * MINUTE,
     highest: 30 * DAY,
   }),
-  approvalPersons: defineSetting<number>({
+  approvalPersons: restriction<number>({
     name: 'APPROVAL_PERSONS',
     description:
       'How many different people have to approve a fix. With 2 only people count whom the platform has verified, and a function key does not.',
@@ -116,7 +116,7 @@ export const safetySettings = {
     examples: ['25', '50'],
     highest: 100,
   }),
-  breakerFailureMinimum: defineSetting<number>({
+  breakerFailureMinimum: restriction<number>({
     name: 'BREAKER_FAILURE_MINIMUM',
     description: 'How many fixes within the window there have to be before the failure rate counts.',
     format: 'a whole number from 1 to 400',
@@ -133,7 +133,7 @@ export const safetySettings = {
     lowest: HOUR,
     highest: 30 * DAY,
   }),
-  warReverts: defineSetting<number>({
+  warReverts: restriction<number>({
     name: 'WAR_REVERTS',
     description:
       'How often the same writer may reverse a fix of the same resource within WAR_WINDOW before Dockwarden stops and quarantines the finding.',
@@ -143,7 +143,7 @@ export const safetySettings = {
     parse: (text) => parseNumber(text, 1, 20),
     consequence: STOP,
   }),
-  warRevertsTotal: defineSetting<number>({
+  warRevertsTotal: restriction<number>({
     name: 'WAR_REVERTS_TOTAL',
     description: 'The same for all writers together.',
     format: 'a whole number from 1 to 20',
@@ -152,7 +152,7 @@ export const safetySettings = {
     parse: (text) => parseNumber(text, 1, 20),
     consequence: STOP,
   }),
-  freezeDates: defineSetting<Freezes | undefined>({
+  freezeDates: restriction<Freezes | undefined>({
     name: 'FREEZE_DATES',
     description: 'Days on which nothing is changed, by any remediation.',
     format:
@@ -254,6 +254,7 @@ function duration(setting: {
     format: `minutes, hours or days, for example 30m, 24h or 2d; from ${describe(lowest)} to ${describe(highest)}`,
     default: parse(defaultText) ?? lowest,
     parse,
+    restricts: true,
     consequence: STOP,
   };
 }
@@ -275,6 +276,12 @@ function limit(setting: {
     ...rest,
     format: `a whole number from 1 to ${highest}, or off`,
     parse: (text) => (text === 'off' ? 'off' : parseNumber(text, 1, highest)),
+    restricts: true,
     consequence: STOP,
   };
+}
+
+/** Returns its argument as a setting that holds back. */
+function restriction<V>(setting: Setting<V>): Setting<V> {
+  return { ...setting, restricts: true };
 }

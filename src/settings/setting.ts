@@ -15,6 +15,8 @@ export interface Setting<V = unknown> {
   salvage?(text: string): V;
   /** What holds until a value that is not valid is corrected; for people. */
   readonly consequence: string;
+  /** It holds Dockwarden back: a name that was probably meant to be this one stops every change, because its value is not honoured. */
+  readonly restricts?: true;
   /** What is lost while the setting is not there; absent = nothing, it may be left out. */
   readonly ifMissing?: string;
 }

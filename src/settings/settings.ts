@@ -103,7 +103,7 @@ interface RemediationSettings {
  */
 export function parseSettings(environment: Environment, catalogue: SettingsCatalogue): Settings {
   const findings = new Map<string, ConfigurationFinding>();
-  const known = listSettings(catalogue).map(({ name }) => name);
+  const known = listSettings(catalogue);
   const unknownNames = findUnknownNames(presentNames(environment), known);
   const restricted = new Set(unknownNames.flatMap(({ setting }) => restrictedBy(setting, known)));
   const read = <V>(setting: Setting<V>): Reading<V> => readSetting(setting, environment, findings);

@@ -46,6 +46,12 @@ export interface TableStore {
   all(): AsyncIterable<StoredRow>;
 }
 
+/** Codes that say something about the table, and nothing about the row that was asked for. */
+const ABOUT_THE_TABLE = new Set<string | undefined>(['TableNotFound', 'TableBeingDeleted']);
+
+/** Statuses of a request that can never succeed: a cell that is too large, a key with a character that keys may not have. */
+const NEVER = new Set<number | undefined>([400, 413]);
+
 /** Longest wait for one answer, and for one whole list, in milliseconds. */
 const CALL_TIMEOUT = 10_000;
 const LIST_TIMEOUT = 120_000;
@@ -72,7 +78,7 @@ export function createTableStore(client: TableClient): TableStore {
       return await call(work);
     } catch (error) {
       const { status, code } = describeStorageError(error);
-      if (status !== undefined && statuses.includes(status) && code !== 'TableNotFound') return refused;
+      if (status !== undefined && statuses.includes(status) && !ABOUT_THE_TABLE.has(code)) return refused;
       throw unavailable(client.tableName, error);
     }
   }
@@ -182,7 +188,9 @@ function quote(text: string): string {
 function unavailable(table: string, error: unknown): DockwardenError {
   const { status, code } = describeStorageError(error);
   const why = code ?? (error instanceof Error ? error.name : 'unknown error');
-  return new DockwardenError('STORAGE_UNAVAILABLE', `table ${table} cannot be used: ${status ?? 'no answer'} ${why}`, {
+  // Trying again every half minute for ever would show to nobody; a message that fails shows in the poison queue.
+  const errorCode = NEVER.has(status) ? 'INTERNAL_INVARIANT' : 'STORAGE_UNAVAILABLE';
+  return new DockwardenError(errorCode, `table ${table} cannot be used: ${status ?? 'no answer'} ${why}`, {
     cause: error,
     ...(status !== undefined && { status }),
   });

@@ -133,14 +133,26 @@ export function joinOperations(
   return joined;
 }
 
-/** Drops the oldest cause that only says "look": what says more – an action, a deletion, a request – goes last. */
+/** Drops the oldest cause that says least: one that only says "look", then an action that was done again since, then any but a request. */
 function bounded(causes: readonly PendingCause[]): readonly PendingCause[] {
   if (causes.length <= LIMITS.pending) return causes;
-  const plain = causes.findIndex(
-    ({ operation, deleted, request }) =>
-      deleted !== true && request === undefined && operation?.toLowerCase().endsWith('/action') !== true,
-  );
-  return causes.toSpliced(Math.max(plain, 0), 1);
+  const index = [isPlain, isRepeated, isNoRequest, () => true]
+    .map((isLess) => causes.findIndex(isLess))
+    .find((found) => found !== -1);
+  return causes.toSpliced(index ?? 0, 1);
+}
+
+function isPlain({ operation, deleted, request }: PendingCause): boolean {
+  return deleted !== true && request === undefined && operation?.toLowerCase().endsWith('/action') !== true;
+}
+
+function isRepeated(cause: PendingCause, index: number, causes: readonly PendingCause[]): boolean {
+  if (cause.request !== undefined || cause.deleted === true) return false;
+  return causes.slice(index + 1).some(({ operation }) => operation?.toLowerCase() === cause.operation?.toLowerCase());
+}
+
+function isNoRequest({ request }: PendingCause): boolean {
+  return request === undefined;
 }
 
 /** An empty row. */
