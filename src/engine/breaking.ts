@@ -3,7 +3,7 @@ import { auditKey } from '../audit/audit-log.ts';
 import { isDockwardenError } from '../errors.ts';
 import type { Trip } from '../guards/breaker.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { AdmissionAnswer, Decision } from './decide.ts';
+import type { AdmissionAnswer } from './decide.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Asks the breaker for one more change of this resource by this remediation. A breaker that cannot be asked lets nothing pass. */
@@ -33,12 +33,6 @@ export async function countFailure(context: EngineContext, target: ResourceId, r
     // Nothing is let through while the row is damaged; the run that has failed still gets its outcome.
     context.log.error('a failed fix cannot be counted', { remediationId, error: error.message });
   }
-}
-
-/** Is the place that was booked still wanted? */
-export function needsPlace(decision: Decision | undefined): boolean {
-  if (decision === undefined) return false;
-  return decision.decision === 'fix' || decision.reason === 'breaker-cap' || decision.isPassing === true;
 }
 
 /** Gives a booked place back, so that it keeps nobody else waiting. */

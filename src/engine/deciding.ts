@@ -5,7 +5,7 @@ import { DockwardenError } from '../errors.ts';
 import { evidenceHash } from '../findings/finding-id.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Approval } from '../guards/approvals.ts';
-import type { Policy, Verdict } from '../policy/define-policy.ts';
+import type { Policy } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { Tags } from '../resources/tags.ts';
@@ -27,7 +27,7 @@ import {
 } from './decide.ts';
 import { askPreflight } from './dry-run.ts';
 import { announceExemptionEnd } from './exemption-notice.ts';
-import { type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from './exemptions.ts';
+import { type Exemption, type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from './exemptions.ts';
 import { backoffOf, type SafetyMemory, writeCause } from './finding-state.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
@@ -53,6 +53,8 @@ export interface OpenCase {
   readonly yieldUntil: Date | undefined;
   /** The run that is taken up again. */
   readonly run?: OpenRun;
+  /** A run of this pass has been made of it: what is decided now is only remembered, and takes no place at the breaker. */
+  readonly isTried?: boolean;
 }
 
 /** A decision with what it leaves behind. */
@@ -64,6 +66,11 @@ export interface Decided {
   readonly approvedBy?: string;
   /** What a call that did not answer asked us to wait for. */
   readonly error?: DockwardenError;
+}
+
+/** Has somebody exempted it, as far as can be seen at this moment? What cannot be read counts as a yes. */
+export async function isExemptNow(pass: DecidingPass, open: OpenCase): Promise<boolean> {
+  return (await new Deciding(pass, open).findExemption()).state !== 'none';
 }
 
 /** Decides about one violation; asks Azure and the guards only what the decision needs. */
@@ -135,7 +142,7 @@ class Deciding {
       ),
       preflight: 'not-asked',
       approval: 'not-asked',
-      admission: 'not-asked',
+      admission: this.#open.isTried === true ? { result: 'admitted' } : 'not-asked',
       now: this.#now,
     };
   }
@@ -146,7 +153,7 @@ class Deciding {
       throw new DockwardenError('INTERNAL_INVARIANT', 'without a remediation there is nothing to ask about');
     switch (question) {
       case 'exemption':
-        return { exemption: await this.#askExemption() };
+        return { exemption: await this.findExemption() };
       case 'preflight':
         return { preflight: await this.#askPreflight(remediation) };
       case 'approval':
@@ -182,7 +189,7 @@ class Deciding {
     return { reason: opening.reason, because, until };
   }
 
-  async #askExemption(): Promise<DecisionInput['exemption']> {
+  async findExemption(): Promise<Exemption> {
     const { context, target, calls, causes } = this.#pass;
     const { policy, snapshot, previous } = this.#open;
     const { exemptions } = context.settings.safety;
@@ -247,10 +254,11 @@ class Deciding {
   }
 
   async #judgeApproval(approval: Approval): Promise<ApprovalAnswer> {
-    const { verdict, previous } = this.#open;
+    const { previous } = this.#open;
     const { state, by, secondBy, comment, expires, evidence } = approval;
     const since = previous?.status === 'open' ? previous.since : undefined;
-    const isSame = since !== undefined && evidence === evidenceHash({ evidence: evidenceText(verdict), since });
+    const isSame =
+      since !== undefined && evidence === evidenceHash({ evidence: JSON.stringify(this.#violation().evidence), since });
     if (state === 'used' && !(isSame && (await this.#isStillUnused(approval)))) return NOT_APPROVED;
     if (!isSame) {
       if (state === 'rejected') return NOT_APPROVED;
@@ -312,8 +320,4 @@ class Deciding {
 
 function people(by: string, secondBy: string | undefined): string {
   return secondBy === undefined ? by : `${by} and ${secondBy}`;
-}
-
-function evidenceText(verdict: Verdict): string {
-  return verdict.verdict === 'violation' ? JSON.stringify(verdict.evidence) : '';
 }

@@ -139,12 +139,31 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
     attempts,
     configHash,
     ...(mode !== undefined && { mode }),
-    ...(decision !== undefined && { decision: decision.decision, reason: decision.reason }),
-    ...(decision?.because !== undefined && { because: decision.because.slice(0, 2000) }),
+    ...(decision === undefined ? lastDecisionOf(stillOpen) : decisionColumns(decision)),
+    ...(keepsPlace(stillOpen, decision) && { hasPlace: true as const }),
     ...(notBefore !== undefined && { notBefore }),
     ...(backoff !== undefined && { backoffUntil: backoff }),
     ...(failedAt !== undefined && { failedAt }),
     ...actorOf(stillOpen, cause),
+  };
+}
+
+/** A place at the breaker is kept while nothing but waiting stands between it and the fix. */
+function keepsPlace(stillOpen: Finding | undefined, decision: Decision | undefined): boolean {
+  if (decision?.reason === 'breaker-cap') return true;
+  return stillOpen?.hasPlace === true && (decision === undefined || decision.isPassing === true);
+}
+
+function decisionColumns({ decision, reason, because }: Decision) {
+  return { decision, reason, ...(because !== undefined && { because: because.slice(0, 2000) }) };
+}
+
+/** A look that ended before it decided leaves what was decided before. */
+function lastDecisionOf(finding: Finding | undefined) {
+  return {
+    ...(finding?.decision !== undefined && { decision: finding.decision }),
+    ...(finding?.reason !== undefined && { reason: finding.reason }),
+    ...(finding?.because !== undefined && { because: finding.because }),
   };
 }
 

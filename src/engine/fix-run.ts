@@ -202,8 +202,14 @@ export async function judgeRun(
     const end = await endRun(context, input, run, ending);
     return hasWritten(run) && run.touches.length > 0 ? { ...end, isReversed: true } : end;
   }
-  const waitedMs = context.clock.now().getTime() - since.getTime();
-  if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
+  const now = context.clock.now();
+  const unverifiedSince = run.unverifiedSince ?? now.toISOString();
+  // One look after a long outage proves little: somebody may have set it back, and the event is still on its way.
+  const isOver = now.getTime() - since.getTime() >= LIMITS.verification;
+  if (!isOver || now.getTime() - Date.parse(unverifiedSince) < LIMITS.missing) {
+    const delayMs = verificationDelay(input.lease.item.attempt);
+    return { end: 'open', run: { ...run, unverifiedSince }, delayMs };
+  }
   const error = 'the resource still shows the violation after the fix';
   return await endRun(context, input, run, { outcome: 'not-effective', reason: 'not-verified', error, snapshot });
 }

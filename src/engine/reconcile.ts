@@ -122,15 +122,16 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
   } catch (error) {
     return await afterFailedRead(pass, openRun, error);
   }
-  const taken = openRun === undefined ? { wait: undefined, snapshot } : await takeUpRun(pass, openRun, snapshot);
-  if (taken.wait !== undefined) return taken.wait;
-  const done = await undoFixes(pass, taken.snapshot);
-  if (done.wait !== undefined) return done.wait;
+  let run = openRun;
   try {
-    return await pass.treat(done.snapshot);
+    const taken = openRun === undefined ? { wait: undefined, snapshot } : await takeUpRun(pass, openRun, snapshot);
+    if (taken.wait !== undefined) return taken.wait;
+    run = undefined;
+    const done = await undoFixes(pass, taken.snapshot);
+    return done.wait ?? (await pass.treat(done.snapshot));
   } catch (error) {
-    // It reads once more where the first read is too old to act upon.
-    return await afterFailedRead(pass, undefined, error);
+    // The resource is read once more where the first read is too old to act upon.
+    return await afterFailedRead(pass, run, error);
   }
 }
 
@@ -143,6 +144,7 @@ async function suspend(context: EngineContext, target: ResourceId, lease: WorkLe
   const state = {
     attempt: attempt + 1,
     waitingSince: waitingSince ?? now.toISOString(),
+    lookedAt: now.toISOString(),
     notBefore,
     ...(wait.run !== undefined && { run: wait.run }),
     ...(wait.missingSince !== undefined && { missingSince: wait.missingSince }),
@@ -192,7 +194,9 @@ async function afterOutage(
 ): Promise<PassWait | undefined> {
   const { attempt, waitingSince } = pass.lease.item;
   if (attempt === 0) await noteWaiting(pass, 'azure-unavailable', error.message);
-  const waitedMs = waitingSince === undefined ? 0 : pass.context.clock.now().getTime() - Date.parse(waitingSince);
+  // A run has a day of its own: what came before it has waited for something else.
+  const since = openRun?.verifyingSince ?? openRun?.startedAt ?? waitingSince;
+  const waitedMs = since === undefined ? 0 : pass.context.clock.now().getTime() - Date.parse(since);
   const delayMs = retryDelay(attempt, error);
   if (openRun === undefined) return { delayMs };
   if (waitedMs < LIMITS.givingUp) return { delayMs, run: openRun };
@@ -248,6 +252,6 @@ async function afterMissing(
   }
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
   await refuseUndos(pass, 'gone', error.message);
-  pass.noteGone();
+  await pass.noteGone();
   return undefined;
 }

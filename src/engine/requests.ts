@@ -1,10 +1,11 @@
 import { type AuditRecord, auditKey } from '../audit/audit-log.ts';
+import { isDockwardenError } from '../errors.ts';
 import type { PendingCause } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import type { ResourcePass } from './resource-pass.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type Undone, undoFix } from './undo.ts';
-import { isAnswered, refuseUndo, type UndoCause } from './undo-answer.ts';
+import { isAnswered, isWritten, refuseUndo, type UndoCause } from './undo-answer.ts';
 
 /** Ends the quarantines that operators asked to end; for that the resource need not even be readable. */
 export async function releaseQuarantines(pass: ResourcePass): Promise<void> {
@@ -19,7 +20,7 @@ export async function undoFixes(pass: ResourcePass, snapshot: Snapshot): Promise
     if (!isUndo(cause) || (await isAnswered(pass, cause))) continue;
     const asked = await findRequest(pass, cause);
     if (asked?.previousRunId !== cause.request.runId) continue;
-    const undone = await undoFix(pass, current, asBy(cause, asked));
+    const undone = await undoFix(pass, current, { ...asBy(cause, asked), request: cause.request });
     if (undone.wait !== undefined) return undone;
     current = undone.snapshot;
   }
@@ -28,8 +29,12 @@ export async function undoFixes(pass: ResourcePass, snapshot: Snapshot): Promise
 
 /** Answers what cannot be done because the resource cannot be read. */
 export async function refuseUndos(pass: ResourcePass, reason: string, because: string): Promise<void> {
-  for (const cause of pass.causes)
-    if (isUndo(cause) && !(await isAnswered(pass, cause))) await refuseUndo(pass, cause, reason, because);
+  for (const cause of pass.causes) {
+    if (!isUndo(cause) || (await isAnswered(pass, cause))) continue;
+    const asked = await findRequest(pass, cause);
+    if (asked?.previousRunId === cause.request.runId)
+      await refuseUndo(pass, { ...asBy(cause, asked), request: cause.request }, reason, because);
+  }
 }
 
 /**
@@ -37,16 +42,19 @@ export async function refuseUndos(pass: ResourcePass, reason: string, because: s
  * put a request into a row of `work`, and anybody's name on it.
  */
 async function findRequest({ context, target }: ResourcePass, cause: PendingCause): Promise<AuditRecord | undefined> {
-  const row = await context.audit.find(auditKey(new Date(cause.time), `${cause.id}-asked`, 'operator'));
-  if (row?.resourceId?.toLowerCase() === target.key) return row;
+  try {
+    const row = await context.audit.find(auditKey(new Date(cause.time), `${cause.id}-asked`, 'operator'));
+    if (row?.resourceId?.toLowerCase() === target.key) return row;
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+  }
   context.log.error('a request is not on record, and ignored', { resourceId: target.id, causeId: cause.id });
   return undefined;
 }
 
 /** Who asked is who the record says. */
-function asBy<C extends PendingCause>(cause: C, { actor }: AuditRecord): C {
-  const { actor: _claimed, ...rest } = cause;
-  return { ...cause, ...rest, ...(actor !== undefined && { actor: { id: actor } }) };
+function asBy({ actor: _claimed, ...cause }: PendingCause, { actor }: AuditRecord): PendingCause {
+  return { ...cause, ...(actor !== undefined && { actor: { id: actor } }) };
 }
 
 function isUndo(cause: PendingCause): cause is UndoCause {
@@ -57,7 +65,7 @@ function isUndo(cause: PendingCause): cause is UndoCause {
 async function release(pass: ResourcePass, cause: PendingCause, policyId: string): Promise<void> {
   const { context, target } = pass;
   const key = auditKey(new Date(cause.time), `${cause.id}-released`, 'operator');
-  if ((await context.audit.find(key)) !== undefined) return;
+  if (await isWritten(context.audit, key)) return;
   const asked = await findRequest(pass, cause);
   if (asked?.policyId !== policyId) return;
   const { reverts: _reverts, quarantines: _count, quarantinedUntil, ...memory } = pass.memoryOf({ id: policyId });

@@ -1,14 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import { DockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause } from '../work/work-items.ts';
-import { decisionRow, type Subject, type Timings } from './audit-rows.ts';
+import { decisionRow, type Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
-import { givePlaceBack, needsPlace } from './breaking.ts';
+import { givePlaceBack } from './breaking.ts';
 import type { OpenVerdict } from './decide.ts';
-import { type Decided, decideAbout } from './deciding.ts';
+import { type Decided, decideAbout, isExemptNow, type OpenCase } from './deciding.ts';
 import { planFor } from './dry-run.ts';
 import {
   isChanged,
@@ -21,8 +22,9 @@ import {
   withMemory,
   writeCause,
 } from './finding-state.ts';
-import { type RunEnd, type RunInput, type RunOutcome, startRun } from './fix-run.ts';
+import { type RunEnd, type RunOutcome, startRun } from './fix-run.ts';
 import type { EngineContext } from './ports.ts';
+import { runInputOf, subjectOf } from './run-input.ts';
 import { busyState, evaluatePolicy, isStale, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
 import { touchedBefore, touchesOf, violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
@@ -57,6 +59,8 @@ export class ResourcePass {
   /** Policies whose violation was counted as a reversal in this pass. */
   readonly #reversed = new Set<string>();
   #timings: Timings;
+  /** The newest read of this pass. */
+  #latest: Snapshot | undefined;
 
   private constructor(context: EngineContext, target: ResourceId, lease: WorkLease, findings: readonly Finding[]) {
     this.context = context;
@@ -81,6 +85,7 @@ export class ResourcePass {
   async read(): Promise<Snapshot> {
     const snapshot = await readSnapshot(this.calls, this.target, this.policies, () => this.context.clock.now());
     this.#timings = { ...this.#timings, read: this.#timings.read ?? snapshot.readAt.toISOString() };
+    this.#latest = snapshot;
     return snapshot;
   }
 
@@ -101,9 +106,8 @@ export class ResourcePass {
     for (const policy of this.policies) {
       let judged = await this.#judge(policy, current);
       if (this.#isToFix(judged) && isStale(current, this.context.clock.now())) {
-        // Looking for dependants and taking a turn at the breaker takes time, in which somebody may have exempted it.
         current = await this.read();
-        judged = await this.#judge(policy, current);
+        if (!(await this.stillHolds(policy, current, judged.verdict))) judged = await this.#judge(policy, current);
       }
       const { decided } = judged;
       if (decided !== undefined && this.#isToFix(judged)) {
@@ -125,6 +129,16 @@ export class ResourcePass {
     // Even a compliant resource is looked at again when Azure has finished changing it.
     if (busyState(current)?.reason !== 'resource-busy') return undefined;
     return { delayMs: retryDelay(this.lease.item.attempt), isCompliant: true };
+  }
+
+  /**
+   * Looking for dependants and taking a turn at the breaker takes time, in which somebody may have put the resource right, or exempted it. Is
+   * what was decided still right for what was read just now?
+   */
+  async stillHolds(policy: Policy, snapshot: Snapshot, decidedOn: Verdict): Promise<boolean> {
+    const verdict = this.evaluate(policy, snapshot);
+    if (verdict.verdict !== 'violation' || !isDeepStrictEqual(verdict, decidedOn)) return false;
+    return !(await isExemptNow(this, this.#openCase(policy, snapshot, verdict)));
   }
 
   #isToFix({ policy, decided }: Judged): boolean {
@@ -178,13 +192,13 @@ export class ResourcePass {
     });
     if (next === undefined) return;
     if (decision !== undefined) await scheduleLook(this, policy, decision);
-    if (previous?.reason === 'breaker-cap' && remediation !== undefined && !needsPlace(decision))
-      await givePlaceBack(this.context, this.target, remediation.id);
+    if (previous?.hasPlace === true && next.hasPlace !== true && decision?.decision !== 'fix')
+      await this.#givePlaceBack(policy.id);
     if (!isChanged(previous, next)) return;
     if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
       const plan =
         snapshot === undefined ? [] : await planFor(this, { policy, remediation, snapshot, verdict, decision });
-      const row = decisionRow(this.context, this.subject(policy, verdict), decision, plan);
+      const row = decisionRow(this.context, subjectOf(this, policy, verdict), decision, plan);
       await this.context.audit.append(row.key, row.record);
       this.context.log.info('decided', {
         resourceId: this.target.id,
@@ -198,60 +212,51 @@ export class ResourcePass {
 
   /** Stores every finding that says something new, together. */
   async save(): Promise<void> {
+    await this.#noteEnded();
     const active = new Set(this.policies.map(({ id }) => id));
     const isOver = ({ policyId }: Finding) => !active.has(policyId) && !this.#changed.has(policyId);
-    this.#close('policy-off', [...this.previous.values()].filter(isOver));
+    await this.#close('policy-off', [...this.previous.values()].filter(isOver));
     if (this.#changed.size === 0) return;
     // A worker whose lease has run out would overwrite what its successor has found.
     await this.lease.ensure();
     await this.context.findings.save(this.target, [...this.#changed.values()]);
   }
 
-  /** Closes every open finding: the resource is gone. */
-  noteGone(): void {
-    this.#close('gone', this.previous.values());
+  /** What has ended in this pass is remembered, even if the pass had to stop before the turn of its policy. */
+  async #noteEnded(): Promise<void> {
+    for (const policy of this.policies) {
+      const hasEnded = this.#runs.has(policy.id) || this.#fixedAt.has(policy.id);
+      if (this.#latest === undefined || !hasEnded || this.#changed.has(policy.id)) continue;
+      await this.note({ policy, verdict: this.evaluate(policy, this.#latest) }, this.#latest);
+    }
   }
 
-  #close(closedBecause: 'gone' | 'policy-off', findings: Iterable<Finding>): void {
+  /** Closes every open finding: the resource is gone. */
+  async noteGone(): Promise<void> {
+    await this.#close('gone', this.previous.values());
+  }
+
+  async #close(closedBecause: 'gone' | 'policy-off', findings: Iterable<Finding>): Promise<void> {
     const updated = this.context.clock.now().toISOString();
-    for (const finding of findings)
-      if (finding.status === 'open')
-        this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause, updated });
+    for (const { hasPlace, ...finding } of findings) {
+      if (finding.status === 'closed') continue;
+      if (hasPlace === true) await this.#givePlaceBack(finding.policyId);
+      this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause, updated });
+    }
+  }
+
+  async #givePlaceBack(policyId: string): Promise<void> {
+    const remediation = this.context.remediations.find(({ fixes }) => fixes.id === policyId);
+    if (remediation !== undefined) await givePlaceBack(this.context, this.target, remediation.id);
   }
 
   remediationOf(policy: Policy): Remediation | undefined {
     return this.context.remediations.find(({ fixes }) => fixes.id === policy.id);
   }
 
-  subject(policy: Policy, verdict: Verdict): Subject {
-    const remediation = this.remediationOf(policy);
-    return {
-      target: this.target,
-      policy,
-      verdict,
-      timings: this.#timings,
-      ...(remediation !== undefined && { remediationId: remediation.id }),
-      ...(this.cause !== undefined && { cause: this.cause }),
-    };
-  }
-
-  runInput(policy: Policy, remediation: Remediation): RunInput {
-    const { previousPolicyId, previousRunId } = this.lease.item;
-    return {
-      subject: {
-        target: this.target,
-        policy,
-        remediationId: remediation.id,
-        ...(this.cause !== undefined && { cause: this.cause }),
-      },
-      remediation,
-      timings: this.#timings,
-      calls: this.calls,
-      lease: this.lease,
-      previousRunId: previousPolicyId === policy.id ? previousRunId : undefined,
-      read: async () => await this.read(),
-      evaluate: (snapshot, lastFixedAt) => this.evaluate(policy, snapshot, lastFixedAt),
-    };
+  /** Moments of this pass so far. */
+  get timings(): Timings {
+    return this.#timings;
   }
 
   /** The decision about one violation, and all that the safety devices have to say about it. */
@@ -263,18 +268,23 @@ export class ResourcePass {
     const touched = touchesOf(this.context, { target: this.target, policy }, remediation, snapshot, verdict);
     if (reversed !== undefined && touched.length > 0 && !this.#reversed.has(policy.id))
       this.#countReversal(policy, reversed);
-    const decided = await decideAbout(this, {
-      policy,
-      remediation,
-      snapshot,
-      verdict,
-      previous,
-      memory: this.memoryOf(policy),
-      yieldUntil: this.#yieldUntil(policy),
-      ...(run !== undefined && { run }),
-    });
+    const open = this.#openCase(policy, snapshot, verdict);
+    const decided = await decideAbout(this, { ...open, ...(run !== undefined && { run }) });
     this.#memories.set(policy.id, decided.memory);
     return decided;
+  }
+
+  #openCase(policy: Policy, snapshot: Snapshot, verdict: OpenVerdict): OpenCase {
+    return {
+      policy,
+      remediation: this.remediationOf(policy),
+      snapshot,
+      verdict,
+      previous: this.previous.get(policy.id),
+      memory: this.memoryOf(policy),
+      yieldUntil: this.#yieldUntil(policy),
+      isTried: this.#tried.has(policy.id),
+    };
   }
 
   memoryOf(policy: Pick<Policy, 'id'>): SafetyMemory {
@@ -325,7 +335,7 @@ export class ResourcePass {
     const touched = remediation && touchedBefore(remediation, violation, snapshot);
     if (remediation === undefined || touched === undefined)
       throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
-    return await startRun(this.context, this.runInput(policy, remediation), violation, decided, touched);
+    return await startRun(this.context, runInputOf(this, policy, remediation), violation, decided, touched);
   }
 
   #othersActedAt(policy: Policy): string | undefined {

@@ -4,7 +4,8 @@ import { forgottenRow, runKey } from './audit-rows.ts';
 import { endRun, endVerified, judgeRun, type RunEnd, type RunOutcome, resumeRun } from './fix-run.ts';
 import { LIMITS } from './ports.ts';
 import type { ResourcePass } from './resource-pass.ts';
-import { busyState, type Snapshot } from './snapshot.ts';
+import { runInputOf } from './run-input.ts';
+import { busyState, isStale, type Snapshot } from './snapshot.ts';
 import { isUndoRun, settleUndo, takeUpUndo, type UndoRun } from './undo.ts';
 import { violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
@@ -90,7 +91,7 @@ export async function endUnreadable(
     await endForgotten(pass, run);
     return;
   }
-  const end = await endRun(pass.context, pass.runInput(policy, remediation), run, {
+  const end = await endRun(pass.context, runInputOf(pass, policy, remediation), run, {
     outcome,
     reason: 'unreadable',
     error,
@@ -102,7 +103,7 @@ async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: 
   const { context, target, lease } = pass;
   const remediation = context.remediations.find(({ id }) => id === run.remediationId);
   if (remediation === undefined) return await endForgotten(pass, run);
-  const input = pass.runInput(policy, remediation);
+  const input = runInputOf(pass, policy, remediation);
   const resumed = { ...run, resumed: run.resumed + 1 };
   if (!context.settings.isPolicyOn(policy.id)) {
     return await endRun(context, input, resumed, { outcome: 'abandoned', reason: 'policy-off', snapshot });
@@ -125,6 +126,10 @@ async function goOn(pass: ResourcePass, policy: Policy, run: OpenRun, snapshot: 
       reason: decision.reason,
       snapshot,
     });
+  }
+  if (isStale(snapshot, context.clock.now())) {
+    const fresh = await pass.read();
+    if (!(await pass.stillHolds(policy, fresh, verdict))) return { end: 'open', run, delayMs: 1000 };
   }
   return await resumeRun(context, input, violationOf(context, { target, policy }, snapshot, verdict), run);
 }

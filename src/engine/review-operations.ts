@@ -57,7 +57,10 @@ export async function reset(
   const { context, requestId } = request;
   const [type = '', id = ''] = guard.split('/');
   const remediation = context.remediations.find((known) => remediationGuard(known.id) === guard);
-  const isSubscription = type === 'subscription' && /^[0-9a-f-]{36}$/.test(id) && subscriptionGuard(id) === guard;
+  const isSubscription =
+    type === 'subscription' &&
+    /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) &&
+    subscriptionGuard(id) === guard;
   const unknown = refused(404, 'unknown-breaker', 'there is no such breaker, or it has not counted anything yet');
   if (remediation === undefined && !isSubscription) return unknown;
   const column = remediation === undefined ? { subscriptionId: id } : { remediationId: remediation.id };

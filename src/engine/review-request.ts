@@ -1,5 +1,4 @@
 import { type AuditRecord, type AuditStage, auditKey } from '../audit/audit-log.ts';
-import { isDockwardenError } from '../errors.ts';
 import type { Cause } from '../events/cause.ts';
 import type { Finding } from '../findings/findings.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
@@ -52,8 +51,7 @@ export async function findOpen(
 export function parseId(id: string): ResourceId | undefined {
   try {
     return parseResourceId(id);
-  } catch (error) {
-    if (!isDockwardenError(error, 'INPUT_INVALID_RESOURCE_ID')) throw error;
+  } catch {
     return undefined;
   }
 }

@@ -101,5 +101,6 @@ export function busyState(snapshot: Snapshot): Busy | undefined {
 
 /** The verdict of a resource that may not be read. */
 export function unreadable(error: DockwardenError): Verdict {
-  return unknown(`permission to read the resource (${error.details.serviceCode ?? error.code})`);
+  const what = error.code === 'AZURE_DENIED' ? 'permission to read the resource' : 'an answer about the resource';
+  return unknown(`${what} (${error.details.serviceCode ?? error.code})`);
 }

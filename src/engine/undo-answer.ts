@@ -1,4 +1,4 @@
-import { type AuditRecord, auditKey } from '../audit/audit-log.ts';
+import { type AuditKey, type AuditLog, type AuditRecord, auditKey } from '../audit/audit-log.ts';
 import { isDockwardenError } from '../errors.ts';
 import type { OperatorRequest } from '../events/cause.ts';
 import type { PendingCause } from '../work/work-items.ts';
@@ -55,5 +55,15 @@ export async function answerUndo(pass: ResourcePass, { requestId, requestedAt, a
 
 /** Was this request answered before? */
 export async function isAnswered({ context }: ResourcePass, { time, id }: PendingCause): Promise<boolean> {
-  return (await context.audit.find(auditKey(new Date(time), id, 'undo'))) !== undefined;
+  return await isWritten(context.audit, auditKey(new Date(time), id, 'undo'));
+}
+
+/** Does a row stand there, even one that cannot be read any more? */
+export async function isWritten(audit: AuditLog, key: AuditKey): Promise<boolean> {
+  try {
+    return (await audit.find(key)) !== undefined;
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    return true;
+  }
 }

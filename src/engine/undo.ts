@@ -7,6 +7,7 @@ import { callAzure, endAfterError, endRun, type RunEnd, type RunInput, type RunO
 import { readPointers } from './json-pointer.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import type { ResourcePass } from './resource-pass.ts';
+import { runInputOf, subjectOf } from './run-input.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
 import { answerUndo, refuseUndo, type UndoCause } from './undo-answer.ts';
 import { checkUndo, describeDrift, findUndoable, pathsOf, type Refusal } from './undoable.ts';
@@ -51,7 +52,7 @@ export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: Und
   const input = undoInput(pass, policy, remediation, run);
   input.calls.reset();
   await lease.storeRun(run);
-  const subject = { ...pass.subject(policy, pass.evaluate(policy, snapshot)), remediationId: remediation.id, cause };
+  const subject = { ...subjectOf(pass, policy, pass.evaluate(policy, snapshot)), remediationId: remediation.id, cause };
   const details = { run, decision: undefined, previousRunId: runId };
   const intent = intentRow(context, subject, details);
   await context.audit.append(intent.key, intent.record);
@@ -99,7 +100,7 @@ function isVerifying(run: UndoRun): run is VerifyingRun {
 }
 
 function undoInput(pass: ResourcePass, policy: Policy, remediation: Remediation, run: UndoRun): RunInput {
-  return { ...pass.runInput(policy, remediation), previousRunId: run.undo.of };
+  return { ...runInputOf(pass, policy, remediation), previousRunId: run.undo.of };
 }
 
 async function perform(context: EngineContext, input: RunInput, run: UndoRun): Promise<RunEnd> {

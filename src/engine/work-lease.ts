@@ -32,7 +32,10 @@ export interface WakeUp {
 
 /** What of the row outlives this worker. */
 export type WaitState = Partial<
-  Pick<WorkItem, 'run' | 'notBefore' | 'waitingSince' | 'missingSince' | 'previousRunId' | 'previousPolicyId'>
+  Pick<
+    WorkItem,
+    'run' | 'notBefore' | 'lookedAt' | 'waitingSince' | 'missingSince' | 'previousRunId' | 'previousPolicyId'
+  >
 > & {
   readonly attempt: number;
 };
@@ -74,8 +77,7 @@ export class WorkLease {
       const marked = wakeUp.cause === undefined ? item : (withCause(item, wakeUp.cause) ?? item);
       if (marked.pending.length === 0 && marked.run === undefined) return { result: 'clean' };
       // Azure may have asked us to wait for hours; whoever asks for something is not to wait for that.
-      const isAsked = marked.pending.some(({ kind }) => kind === 'operator');
-      if (!isAsked && isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
+      if (!hasBeenAsked(marked) && isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
       const leased = { ...marked, leaseOwner: owner, leaseUntil: after(now, LIMITS.lease) };
       const written =
         row === undefined ? await work.insert(resource, leased) : await work.replace(resource, leased, row.etag);
@@ -201,6 +203,14 @@ function heldUntil(item: WorkItem): Date {
 
 function leaseEnd({ leaseUntil = '1970-01-01T00:00:00Z' }: WorkItem): number {
   return Date.parse(leaseUntil);
+}
+
+/** Has an operator asked for something since the last look? */
+function hasBeenAsked({ pending, lookedAt }: WorkItem): boolean {
+  return pending.some(
+    ({ kind, queuedAt }) =>
+      kind === 'operator' && (lookedAt === undefined || Date.parse(queuedAt) > Date.parse(lookedAt)),
+  );
 }
 
 function isScheduledLater(item: WorkItem, wakeUp: WakeUp, now: Date): boolean {

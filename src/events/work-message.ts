@@ -27,6 +27,14 @@ const MessageCause = z
     id: short.min(1),
     operation: z.exactOptional(short),
     correlationId: z.exactOptional(short),
+    actor: z.exactOptional(
+      z.object({
+        id: z.exactOptional(short),
+        type: z.exactOptional(z.enum(['User', 'ServicePrincipal', 'Group'])),
+        application: z.exactOptional(short),
+        name: z.exactOptional(short),
+      }),
+    ),
     request: z.exactOptional(z.never()),
   })
   .transform(

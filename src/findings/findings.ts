@@ -80,6 +80,8 @@ export const Finding = z.object({
   actor: text(),
   /** Settings under which it was decided (`configHash` of the audit): after a change the next sweep decides anew. */
   configHash: text(),
+  /** It has a place booked at the breaker. */
+  hasPlace: z.exactOptional(z.literal(true)),
   /** When the fix was first announced (`GRACE_<ID>`), ISO 8601; it acts that much later. */
   announcedAt: moment(),
   /** The exemption that holds, or held when last looked at. */

@@ -46,8 +46,9 @@ export function findUnknownNames(
   settings: readonly Setting[],
 ): readonly ConfigurationFinding[] {
   const known = settings.map(({ name }) => name);
+  const restricting = settings.filter(({ restricts }) => restricts === true).map(({ name }) => name);
   return names
-    .filter((name) => PREFIX.test(name) && !known.includes(name))
+    .filter((name) => !known.includes(name) && (PREFIX.test(name) || isSlipOfAny(name, restricting)))
     .map((name) => {
       const setting = name.slice(0, MAX_NAME).toWellFormed();
       const nearest = findNearest(setting, known);
@@ -57,6 +58,15 @@ export function findUnknownNames(
         message: `There is no setting ${setting}; the nearest is ${nearest}. ${describeEffect(setting, settings)}`,
       };
     });
+}
+
+/** Is it one of these names but for a few letters? Their lengths are compared first: the environment holds many names that are not ours. */
+function isSlipOfAny(name: string, known: readonly string[]): boolean {
+  const wanted = name.toUpperCase();
+  return known.some(
+    (candidate) =>
+      Math.abs(candidate.length - wanted.length) <= LONGEST_SLIP && distance(wanted, candidate) <= LONGEST_SLIP,
+  );
 }
 
 /** A name that was cut short is nearer to the whole one than letters alone tell. */
@@ -72,10 +82,7 @@ const RESTRICTION = /^(?:(?:EXEMPT|UNDO|APPROV|BREAKER|WAR|FREEZ|GRACE)[A-Z]*_|R
 export function isLostRestriction(setting: string, settings: readonly Setting[]): boolean {
   if (restrictedBy(setting, settings).length > 0) return false;
   const restricting = settings.filter(({ restricts }) => restricts === true).map(({ name }) => name);
-  const known = settings.map(({ name }) => name);
-  const nearest = findNearest(setting, known);
-  const isSlip = distance(setting.toUpperCase(), nearest) <= LONGEST_SLIP && restricting.includes(nearest);
-  return isSlip || RESTRICTION.test(setting);
+  return isSlipOfAny(setting, restricting) || RESTRICTION.test(setting);
 }
 
 /**

@@ -62,10 +62,12 @@ export function createTableStore(client: TableClient): TableStore {
 
   /** Creates the table when it turns out to be missing, so that a first start needs no set-up step. */
   async function call<T>(work: () => Promise<T>): Promise<T> {
+    // Others may create it while this call is under way.
+    const wasKnown = isTableKnown;
     try {
       return await work();
     } catch (error) {
-      if (isTableKnown || describeStorageError(error).code !== 'TableNotFound') throw error;
+      if (wasKnown || describeStorageError(error).code !== 'TableNotFound') throw error;
       await client.createTable(deadline());
       isTableKnown = true;
       return await work();

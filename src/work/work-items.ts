@@ -41,6 +41,8 @@ export const OpenRun = z.object({
   operations: z.array(RecordedOperation).readonly(),
   /** All calls of the fix went through at this time; only the read-back is missing. */
   verifyingSince: z.exactOptional(z.iso.datetime()),
+  /** The first read-back that did not show the fix. */
+  unverifiedSince: z.exactOptional(z.iso.datetime()),
   /** `x-ms-request-id` of Azure's answers to earlier workers. */
   requestIds: z.exactOptional(z.array(z.string()).readonly()),
   /** Moments of the pass that began it. */
@@ -75,6 +77,8 @@ export const WorkItem = z.object({
   run: z.exactOptional(OpenRun),
   /** A wake-up message for this time is in the queue; nothing happens before it. */
   notBefore: z.exactOptional(z.iso.datetime()),
+  /** When the worker that now waits looked last. */
+  lookedAt: z.exactOptional(z.iso.datetime()),
   /** Tries in a row that ended in waiting. */
   attempt: z.number(),
   /** When the first of them was. */

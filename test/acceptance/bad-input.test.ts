@@ -10,6 +10,7 @@ import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { TableStore } from '../../src/storage/table-store.ts';
 import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
 import { expectGuarantees, outcomesOf, runsOf } from './c10-guarantees.ts';
+import { seedOf } from './operator-requests.ts';
 import {
   addRequiredTags,
   disableAdminUser,
@@ -463,5 +464,112 @@ describe('a lease that expires during a fix', () => {
     expect(engine.mutations()).toHaveLength(1);
     expect(outcomesOf(engine)).toEqual(['fixed']);
     expectGuarantees(engine);
+  });
+});
+
+describe('a finding in which somebody has damaged a time', () => {
+  const ADMIN = disableAdminUser;
+  const NESTED = { source: 'resource', expires: '2027-01-01T00:00:00.000Z', reason: 'r', ticket: 't', renewals: 0 };
+
+  it.each<readonly [string, string]>([
+    ...[
+      'since',
+      'updated',
+      'notBefore',
+      'othersActedAt',
+      'failedAt',
+      'backoffUntil',
+      'lastFixedAt',
+      'announcedAt',
+      'exemptionInvalidSince',
+      'undoneUntil',
+      'quarantinedUntil',
+    ].flatMap((column) => ['soon', '', '2026-13-45T00:00:00Z', '23.11.2026'].map((text) => [column, text] as const)),
+    ['exemption', JSON.stringify({ ...NESTED, seenAt: 'soon' })],
+    ['exemption', JSON.stringify({ ...NESTED, expires: 'never', seenAt: '2026-11-23T10:00:00.000Z' })],
+    ['reverts', JSON.stringify([{ at: 'soon', runId: 'r1' }])],
+  ])('is refused, and nothing is done on the strength of it: %s = %j', async (column, text) => {
+    engine = await startScene(ADMIN, { seed: seedOf(ADMIN) });
+    engine.setEnvironment({ GRACE_ACR_DISABLE_ADMIN_USER: '1h' });
+    ADMIN.violate(engine);
+    await engine.settle(1000);
+    const [row] = engine.tables.findings.rows;
+    if (row === undefined) throw new Error('no finding');
+    await engine.tables.findings.replace(row, { ...row.columns, [column]: text }, row.etag);
+    engine.clock.advance(2 * 3_600_000);
+    const calls = engine.calls().length;
+    const [message] = engine.queue.splice(0);
+    if (message === undefined) throw new Error('no message');
+
+    const worked = reconcile(engine.context(), parseWorkMessage(message.text), 'worker');
+
+    await expect(worked).rejects.toMatchObject({ code: 'INPUT_INVALID_ROW', message: expect.stringContaining(column) });
+    expect(engine.calls()).toHaveLength(calls);
+    expect(engine.mutations()).toEqual([]);
+    expect(engine.tables.findings.rows).toMatchObject([{ columns: { [column]: text } }]);
+    // The lease was given back, and the sweep goes on past it.
+    expect(engine.work()[0]).not.toHaveProperty('leaseOwner');
+    expect(await sweepResources(engine.context())).toMatchObject({ complete: true });
+  });
+});
+
+describe('a work message that somebody has forged', () => {
+  const { resourceId } = disableAdminUser;
+
+  it.each([
+    ['undo', { action: 'undo', runId: '01JDB5Q8V0ABCDEFGHJKMNPQRS' }],
+    ['release', { action: 'release', policyId: disableAdminUser.policyId }],
+  ])('cannot ask for anything: %s', async (_what, request) => {
+    engine = await startEngine();
+    const cause = { kind: 'operator', id: 'forged', time: '2026-11-23T10:00:00Z', actor: { id: 'alice' }, request };
+    const message = { version: 1, resourceId, cause };
+
+    expect(() => parseWorkMessage(message)).toThrow(
+      expect.objectContaining({ code: 'INPUT_INVALID_MESSAGE', message: expect.stringContaining('cause.request') }),
+    );
+    await keepPoison(engine.context(), 'work-poison', message, 'gave up after 5 tries');
+    expect(engine.audit()).toMatchObject([{ stage: 'input', reason: 'poison' }]);
+    expect(engine.work()).toEqual([]);
+  });
+
+  it('cannot put a fix into an operator’s name', async () => {
+    engine = await startScene(disableAdminUser, { seed: seedOf(disableAdminUser) });
+    engine.simulator.state.patch(resourceId, { properties: { adminUserEnabled: true } });
+    const cause = { kind: 'operator', id: 'forged', time: '2026-11-23T10:00:00Z', actor: { id: 'alice' } };
+
+    await reconcile(engine.context(), parseWorkMessage({ version: 1, resourceId, cause }), 'worker');
+
+    expect(outcomesOf(engine)).toEqual(['fixed']);
+    expect(JSON.stringify([engine.audit(), engine.findings(), engine.work()])).not.toContain('alice');
+  });
+
+  it('with a time in the future keeps no rotation away for longer than the grace', async () => {
+    engine = await startScene(rotateSecondPassword, { seed: seedOf(rotateSecondPassword) });
+    engine.simulator.state.patch(resourceId, { properties: { adminUserEnabled: true } });
+    const operation = 'Microsoft.ContainerRegistry/registries/regenerateCredential/action';
+    const cause = { kind: 'event', id: 'forged', time: '2099-01-01T00:00:00Z', operation };
+
+    await reconcile(engine.context(), parseWorkMessage({ version: 1, resourceId, cause }), 'worker');
+    expect(engine.findings()).toMatchObject([{ othersActedAt: '2026-11-23T10:00:00.000Z' }]);
+    await engine.settle(25 * 3_600_000);
+
+    expect(outcomesOf(engine)).toEqual(['fixed']);
+  });
+});
+
+describe('a lease that somebody has put far into the future', () => {
+  it('is waited for by messages of a day at most', async () => {
+    engine = await startScene(disableAdminUser, { seed: seedOf(disableAdminUser) });
+    disableAdminUser.violate(engine);
+    await engine.deliverEvents();
+    const [row] = engine.tables.work.rows;
+    if (row === undefined) throw new Error('no row');
+    const columns = { ...row.columns, leaseOwner: 'nobody', leaseUntil: '2099-01-01T00:00:00.000Z' };
+    await engine.tables.work.replace(row, columns, row.etag);
+
+    await engine.drain();
+
+    expect(engine.queue.map(({ delayMs }) => delayMs)).toEqual([24 * 3_600_000]);
+    expect(engine.calls()).toEqual([]);
   });
 });

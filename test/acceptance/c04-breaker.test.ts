@@ -9,7 +9,7 @@ import type { TableStore } from '../../src/storage/table-store.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
-import { ALICE, ask, asSeen, DAY, HOUR } from './operator-requests.ts';
+import { ALICE, ask, asSeen, DAY, findingOf, HOUR, seedOf } from './operator-requests.ts';
 import {
   breakFleet,
   changedByWindow,
@@ -322,7 +322,11 @@ async function reset(breaker: string) {
 
 describe('an operator who resets the breaker', () => {
   it('is on record, and wakes what was held back, which drains at the cap', async () => {
-    await startFleet(40, { BREAKER_REMEDIATION_CAP: '12', BREAKER_SUBSCRIPTION_CAP: 'off' });
+    await startFleet(40, {
+      BREAKER_REMEDIATION_CAP: '12',
+      BREAKER_SUBSCRIPTION_CAP: 'off',
+      BREAKER_FLEET_SHARE: 'off',
+    });
     refusePatch(6);
     breakFleet(engine, 40);
     await workTogether(engine, 1);
@@ -551,5 +555,279 @@ describe('R27: without caps', () => {
     );
     expect(needed).toBeGreaterThan(10);
     expect(seconds).toBeLessThanOrEqual(needed * 1.2);
+  });
+});
+
+async function countBooked(): Promise<number> {
+  const statuses = engine.context().breakers.list(engine.clock.now(), () => undefined);
+  return (await Array.fromAsync(statuses)).find(({ guard }) => guard === GUARD)?.booked ?? 0;
+}
+
+/** Those that are still open. */
+function forAllOpen(act: (id: string) => void): void {
+  for (let index = 0; index < 55; index += 1) {
+    const id = fleetId(index);
+    if (engine.simulator.state.get(id)?.properties?.['adminUserEnabled'] === true) act(id);
+  }
+}
+
+/** Minutes from its violation until a newcomer is fixed. */
+async function minutesOfNewcomer(): Promise<number> {
+  const start = engine.clock.now().getTime();
+  breakFleet(engine, 1, 59);
+  await workUntilDone(engine, 3 * HOUR);
+  const fixed = outcomes('fixed').find(({ resourceId }) => resourceId?.toLowerCase() === fleetId(59).toLowerCase());
+  return fixed === undefined ? Infinity : (Date.parse(fixed.time) - start) / MINUTE;
+}
+
+describe('places that were booked and are not wanted any more', () => {
+  const SLOW = { BREAKER_REMEDIATION_CAP: '5', BREAKER_SUBSCRIPTION_CAP: 'off', BREAKER_FLEET_SHARE: 'off' };
+  const EXEMPT = { 'dockwarden-exempt-acr-admin-user-disabled': '2026-12-20;planned;CHG1' };
+
+  /** 55 registries are broken: five are fixed at once, 50 have a place. */
+  async function bookFifty(): Promise<void> {
+    await startFleet(60, SLOW);
+    breakFleet(engine, 55);
+    await workTogether(engine, 1);
+    expect([openDoors(engine), await countBooked()]).toEqual([50, 50]);
+  }
+
+  it.each<readonly [string, (id: string) => void]>([
+    [
+      'put right by their owners',
+      (id) => engine.simulator.as('operator').patch(id, { properties: { adminUserEnabled: false } }),
+    ],
+    ['exempted', (id) => engine.simulator.as('operator').patch(id, { tags: EXEMPT })],
+    ['deleted', (id) => engine.simulator.as('operator').delete(id)],
+  ])('are given back when the resources are %s: a newcomer waits one window at most', async (_how, act) => {
+    await bookFifty();
+
+    forAllOpen(act);
+    await workTogether(engine, 1);
+
+    expect(await countBooked()).toBe(0);
+    expect(await minutesOfNewcomer()).toBeLessThanOrEqual(10);
+  });
+
+  it.each<readonly [string, Readonly<Record<string, string>>]>([
+    ['observes', { REMEDIATE_ACR_DISABLE_ADMIN_USER: 'observe' }],
+    ['is off', { REMEDIATE_ACR_DISABLE_ADMIN_USER: 'off' }],
+    ['acts elsewhere', { REMEDIATE_ACR_DISABLE_ADMIN_USER_SCOPE: 'pilot=yes' }],
+    ['is out of its window', { REMEDIATE_ACR_DISABLE_ADMIN_USER_WINDOW: '0 22 * * *;1h;UTC' }],
+    ['has no policy any more', { POLICY_ACR_ADMIN_USER_DISABLED: 'off' }],
+  ])('are given back when the remediation %s', async (_how, environment) => {
+    await bookFifty();
+
+    engine.setEnvironment(environment);
+    await sweepResources(engine.context());
+    await workTogether(engine, 1);
+
+    expect(await countBooked()).toBe(0);
+  });
+
+  it('are given back although an answer was waited for in between', async () => {
+    await bookFifty();
+    const down = engine.simulator.faults.add({
+      method: 'GET',
+      path: /containerGroups/,
+      caller: 'dockwarden',
+      times: Infinity,
+      effect: { kind: 'answer', status: 503, body: { error: { code: 'ServerBusy', message: 'busy' } } },
+    });
+    await sweepResources(engine.context());
+    forAllOpen((id) => engine.simulator.as('operator').patch(id, { tags: { touched: 'yes' } }));
+    await workTogether(engine, 1);
+    expect(deferred('preflight-unavailable').length).toBeGreaterThanOrEqual(50);
+    expect(await countBooked()).toBe(50);
+    down.remove();
+
+    forAllOpen((id) => engine.simulator.as('operator').patch(id, { properties: { adminUserEnabled: false } }));
+    await workUntilDone(engine, 5 * MINUTE);
+
+    expect(await countBooked()).toBe(0);
+  });
+
+  it('are kept while only an answer is waited for, and acted upon in their turn', async () => {
+    await startFleet(3, { ...SLOW, BREAKER_REMEDIATION_CAP: '1' });
+    breakFleet(engine, 3);
+    await workTogether(engine, 1);
+    const times = () => engine.findings().map(({ notBefore }) => notBefore);
+    const before = times();
+    engine.simulator.faults.add({
+      method: 'GET',
+      path: /containerGroups/,
+      caller: 'dockwarden',
+      times: 2,
+      effect: { kind: 'answer', status: 503, body: { error: { code: 'ServerBusy', message: 'busy' } } },
+    });
+    engine.clock.advance(MINUTE);
+    forAllOpen((id) => engine.simulator.as('operator').patch(id, { tags: { touched: 'yes' } }));
+    await workUntilDone(engine, 2 * MINUTE);
+
+    expect(await countBooked()).toBe(2);
+    expect(times()).toEqual(before);
+    await workUntilDone(engine, HOUR);
+    expect(openDoors(engine)).toBe(0);
+    expect(mostChangedWithin(engine, WINDOW)).toBe(1);
+    expectSettled(engine);
+  });
+
+  it('keep the cap whatever is given back', async () => {
+    await bookFifty();
+    let count = 0;
+    forAllOpen((id) => {
+      count += 1;
+      if (count % 2 === 0) engine.simulator.as('operator').patch(id, { properties: { adminUserEnabled: false } });
+    });
+    await workUntilDone(engine, 3 * HOUR);
+
+    expect(openDoors(engine)).toBe(0);
+    expect(mostChangedWithin(engine, WINDOW)).toBe(5);
+    expectSettled(engine);
+  });
+});
+
+function refuseRotations(status: number, code: string): void {
+  engine.simulator.faults.add({
+    method: 'POST',
+    path: /\/fleet0000\d\/regenerateCredential/,
+    caller: 'dockwarden',
+    times: Infinity,
+    effect: { kind: 'answer', status, body: { error: { code, message: 'refused' } } },
+  });
+}
+
+describe('ten fixes that fail', () => {
+  const LIMITLESS = { BREAKER_REMEDIATION_CAP: 'off', BREAKER_SUBSCRIPTION_CAP: 'off', BREAKER_FLEET_SHARE: 'off' };
+
+  it.each([
+    ['locked', 409, 'ScopeLocked'],
+    ['denied-by-policy', 403, 'RequestDisallowedByPolicy'],
+  ])('because their resources are %s do not stop those of anybody else', async (outcome, status, code) => {
+    await startFleet(25, LIMITLESS);
+    refuseRotations(status, code);
+    breakFleet(engine, 10);
+    await workTogether(engine, 1);
+    expect(outcomes(outcome)).toHaveLength(10);
+
+    breakFleet(engine, 5, 20);
+    await workTogether(engine, 1);
+
+    expect(outcomes('fixed')).toHaveLength(5);
+    expect(engine.audit('notice')).toEqual([]);
+  });
+
+  it.each([
+    ['denied', 403, 'AuthorizationFailed'],
+    ['failed', 400, 'BadRequest'],
+  ])('as %s open the breaker for all', async (outcome, status, code) => {
+    await startFleet(25, LIMITLESS);
+    refuseRotations(status, code);
+    breakFleet(engine, 10);
+    await workTogether(engine, 1);
+    expect(outcomes(outcome)).toHaveLength(10);
+
+    breakFleet(engine, 5, 20);
+    await workTogether(engine, 1);
+
+    expect(outcomes('fixed')).toEqual([]);
+    expect(deferred('breaker-open')).toHaveLength(5);
+    expect(engine.audit('notice').map(({ reason }) => reason)).toContain('breaker-open');
+  });
+
+  it('as not-effective open the breaker for all', async () => {
+    await startFleet(25, LIMITLESS);
+    engine.simulator.faults.add({
+      method: 'PATCH',
+      path: /\/fleet0000\d(\?|$)/,
+      caller: 'dockwarden',
+      times: Infinity,
+      effect: { kind: 'ignore-write' },
+    });
+    breakFleet(engine, 10);
+    await workUntilDone(engine, 20 * MINUTE);
+    expect(outcomes('not-effective')).toHaveLength(10);
+
+    breakFleet(engine, 5, 20);
+    await workTogether(engine, 1);
+
+    expect(outcomes('fixed')).toEqual([]);
+    expect(deferred('breaker-open')).toHaveLength(5);
+  });
+});
+
+function answerReads(
+  path: RegExp,
+  status: number,
+  which: {
+    readonly skip?: number;
+    readonly times?: number;
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
+): void {
+  const { skip = 0, times = Infinity, headers = {} } = which;
+  engine.simulator.faults.add({
+    method: 'GET',
+    path,
+    caller: 'dockwarden',
+    skip,
+    times,
+    effect: { kind: 'answer', status, headers, body: { error: { code: 'Refused', message: 'refused' } } },
+  });
+}
+
+function breakBoth(): void {
+  const properties = { adminUserEnabled: true, creationDate: '2020-01-01T00:00:00Z' };
+  engine.simulator.as('operator').patch(disableAdminUser.resourceId, { properties });
+}
+
+describe('of the policies of one resource', () => {
+  /** Both policies of the registry are violated. */
+  const BOTH = {
+    environment: { ...ENFORCING, ACR_PASSWORD_MAX_AGE_DAYS: '1' },
+    seed: seedOf(disableAdminUser),
+  };
+  const failures: Readonly<Record<string, () => Promise<void>>> = {
+    async 'the breaker row of its remediation is damaged'() {
+      const row = { partitionKey: 'breaker', rowKey: `remediation:${disableAdminUser.remediationId}` };
+      await engine.tables.guards.insert(row, { slots: 'x' });
+    },
+    async 'its pre-flight gets no answer'() {
+      answerReads(/containerGroups/, 503);
+      await Promise.resolve();
+    },
+    async 'the group cannot be read when it asks'() {
+      // The second policy asks again, and is answered.
+      answerReads(GROUP, 503, { times: 1 });
+      await Promise.resolve();
+    },
+  };
+  const GROUP = /\/resourceGroups\/[\w-]+\?/i;
+
+  it.each(Object.entries(failures))('the later one is treated although %s for the first', async (_what, fail) => {
+    engine = await startEngine(BOTH);
+    await fail();
+    breakBoth();
+
+    await engine.settle(1000);
+
+    const of = (policyId: string) => engine.audit('outcome').filter((row) => row.policyId === policyId);
+    expect(of(rotateSecondPassword.policyId).map(({ outcome }) => outcome)).toEqual(['fixed']);
+    expect(of(disableAdminUser.policyId)).toEqual([]);
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({ status: 'open', decision: 'defer' });
+  });
+
+  it('the one that has to wait for less time is not kept waiting by the other', async () => {
+    engine = await startEngine(BOTH);
+    const start = engine.clock.now().getTime();
+    answerReads(/containerGroups/, 429, { headers: { 'retry-after': '3600' } });
+    answerReads(GROUP, 503, { skip: 1, times: 1 });
+    breakBoth();
+
+    await engine.settle(MINUTE);
+
+    const fixed = engine.audit('outcome').find(({ policyId }) => policyId === rotateSecondPassword.policyId);
+    expect(fixed).toMatchObject({ outcome: 'fixed' });
+    expect(Date.parse(fixed?.time ?? '') - start).toBeLessThanOrEqual(10_000);
   });
 });

@@ -559,3 +559,130 @@ describe('R31: tags', () => {
     expectSettled(engine);
   });
 });
+
+describe('an operator’s release needs no readable resource', () => {
+  const { policyId } = disableAdminUser;
+
+  it.each([
+    ['may not be read', 403, 'AuthorizationFailed'],
+    ['answers 404', 404, 'ResourceNotFound'],
+    ['answers with an error', 500, 'InternalServerError'],
+    ['is throttled', 429, 'TooManyRequests'],
+  ])('is done and answered at once while the resource %s', async (_what, status, code) => {
+    await start();
+    await breakTimes(4);
+    expect(finding()).toMatchObject({ decision: 'quarantine', quarantines: 1 });
+    const fault = engine.simulator.faults.add({
+      method: 'GET',
+      path: /\/registries\/contosoacr\?/i,
+      caller: 'dockwarden',
+      times: Infinity,
+      effect: { kind: 'answer', status, body: { error: { code, message: 'refused' } } },
+    });
+
+    expect(await ask(engine, 'release', { resourceId: ACR, policyId })).toMatchObject({ result: 'accepted' });
+    const asked = engine.clock.now().toISOString();
+    await runHost(engine, { untilMs: 1000 });
+
+    const rows = engine.audit('operator').filter(({ reason }) => reason === 'quarantine-released');
+    expect(rows).toMatchObject([{ policyId, actor: ALICE.id, causeTime: asked, time: asked }]);
+    expect(finding()).not.toHaveProperty('quarantinedUntil');
+    expect(finding()).not.toHaveProperty('reverts');
+    fault.remove();
+    await runHost(engine, { untilMs: MINUTE });
+    await sweep();
+    expect(isOpen()).toBe(false);
+    expect(engine.audit('operator').filter(({ reason }) => reason === 'quarantine-released')).toHaveLength(1);
+    expectInvariants();
+  });
+});
+
+describe('a throttled answer that asks for a day', () => {
+  it('does not keep an operator who releases a quarantine waiting', async () => {
+    await start();
+    await breakTimes(4);
+    engine.simulator.faults.add({
+      method: 'GET',
+      path: /\/registries\/contosoacr\?/i,
+      caller: 'dockwarden',
+      effect: {
+        kind: 'answer',
+        status: 429,
+        headers: { 'retry-after': '86400' },
+        body: { error: { code: 'TooManyRequests', message: 'later' } },
+      },
+    });
+    engine.clock.advance(MINUTE);
+    engine.simulator.as('automation').patch(ACR, { tags: { touched: 'yes' } });
+    await runHost(engine, { untilMs: 1000 });
+    // The end of the quarantine has a look of its own, which is no reason to wait less.
+    expect(Math.max(...engine.queue.map(({ dueAt }) => dueAt)) - engine.clock.now().getTime()).toBeGreaterThan(
+      23 * HOUR,
+    );
+
+    await ask(engine, 'release', { resourceId: ACR, policyId: disableAdminUser.policyId });
+    await runHost(engine, { untilMs: MINUTE });
+
+    expect(isOpen()).toBe(false);
+    expect(engine.audit('operator').map(({ reason }) => reason)).toContain('quarantine-released');
+    expectInvariants();
+  });
+});
+
+const rotation = () => findingOf(engine, rotateSecondPassword);
+
+describe('somebody else’s rotation', () => {
+  const OPERATION = 'Microsoft.ContainerRegistry/registries/regenerateCredential/action';
+
+  async function reportRotation(eventTime: string): Promise<void> {
+    await acceptEvents(engine.context(), {
+      id: `rotation-${eventTime}`,
+      topic: '/subscriptions/x',
+      subject: ACR,
+      eventType: 'Microsoft.Resources.ResourceActionSuccess',
+      eventTime,
+      data: { resourceUri: ACR, operationName: OPERATION },
+    });
+  }
+
+  it('in an event that claims a time in the future keeps the fix away for the grace, and not for good', async () => {
+    await start({}, rotateSecondPassword);
+    await reportRotation('2099-01-01T00:00:00Z');
+    rotateSecondPassword.violate(engine);
+    await runHost(engine, { untilMs: MINUTE });
+    expect(rotation()).toMatchObject({
+      reason: 'changed-by-others',
+      othersActedAt: '2026-11-23T10:00:00.000Z',
+      notBefore: '2026-11-24T10:00:00.000Z',
+    });
+
+    await runHost(engine, { untilMs: 2 * DAY });
+    await sweep();
+
+    expect(engine.audit('outcome').map(({ outcome }) => outcome)).toEqual(['fixed']);
+    expectInvariants();
+  });
+
+  it('that a stored finding puts into the future is forgotten, and the fix follows', async () => {
+    await start({}, rotateSecondPassword);
+    await reportRotation('2026-11-23T09:59:00Z');
+    rotateSecondPassword.violate(engine);
+    await runHost(engine, { untilMs: MINUTE });
+    const [row] = engine.tables.findings.rows;
+    if (row === undefined) throw new Error('no finding');
+    const columns = {
+      ...row.columns,
+      othersActedAt: '2099-01-01T00:00:00.000Z',
+      notBefore: '2099-01-02T00:00:00.000Z',
+    };
+    await engine.tables.findings.replace(row, columns, row.etag);
+
+    rotateSecondPassword.violate(engine);
+    engine.simulator.as('automation').patch(ACR, { tags: { touched: 'yes' } });
+    await runHost(engine, { untilMs: MINUTE });
+
+    expect(engine.audit('outcome').map(({ outcome }) => outcome)).toEqual(['fixed']);
+    expect(rotation()).not.toHaveProperty('othersActedAt');
+    expectInvariants();
+  });
+});

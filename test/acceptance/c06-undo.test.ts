@@ -106,14 +106,21 @@ function failWrites(scene: Scene, status: number, code: string, headers: Readonl
 }
 
 /** Fails reads of ours of the resource itself. */
-function failReads(status: number, code: string, which: { readonly skip?: number; readonly times: number }) {
+function failReads(
+  status: number,
+  code: string,
+  {
+    headers = {},
+    ...which
+  }: { readonly skip?: number; readonly times: number; readonly headers?: Readonly<Record<string, string>> },
+) {
   const body = { error: { code, message: 'no' } };
   return engine.simulator.faults.add({
     caller: 'dockwarden',
     method: 'GET',
     path: /\/(registries|managedClusters)\/[\w-]+\?/i,
     ...which,
-    effect: { kind: 'answer', status, body },
+    effect: { kind: 'answer', status, headers, body },
   });
 }
 
@@ -1186,7 +1193,7 @@ describe.each(reversible)('$remediationId: a request whose wake-up was never sen
   it('is found by the sweep', async () => {
     const boundary = new Boundary();
     const { before, runId } = await fix(scene, { wrapContext: boundary.wrapContext });
-    boundary.arm([[5, 'dies before']]);
+    boundary.arm([[6, 'dies before']]);
     await expect(ask(engine, 'undo', { runId })).rejects.toThrow('queue.send');
     expect(engine.queue).toEqual([]);
 
@@ -1195,6 +1202,70 @@ describe.each(reversible)('$remediationId: a request whose wake-up was never sen
 
     expect(differences(before)).toEqual([]);
     expect(answersOf(engine)).toMatchObject([{ reason: 'undone' }]);
+    expectInvariants();
+  });
+});
+
+async function damageOutcome(runId: string): Promise<void> {
+  const row = engine.tables.audit.rows.find(({ rowKey }) => rowKey.endsWith(`${runId}_outcome`));
+  if (row === undefined) throw new Error('no outcome');
+  await engine.tables.audit.replace(row, { ...row.columns, stage: 'nonsense' }, row.etag);
+}
+
+/** The audit without the row that cannot be read. */
+function readableAnswers(): readonly unknown[] {
+  return engine.tables.audit.rows.filter(({ columns }) => columns['stage'] === 'undo').map(({ columns }) => columns);
+}
+
+describe.each(reversible)('$remediationId: the outcome of the run was damaged', (scene) => {
+  it('an undo of it is refused when it is asked for', async () => {
+    const { runId } = await fix(scene);
+    const mutations = engine.mutations().length;
+    await damageOutcome(runId);
+
+    expect(await ask(engine, 'undo', { runId })).toMatchObject({ status: 409, code: 'values-not-recorded' });
+    await engine.settle();
+
+    expect(engine.mutations()).toHaveLength(mutations);
+    expect(engine.poison).toEqual([]);
+  });
+
+  it('an undo that waits is refused, and the resource is treated on', async () => {
+    const { runId } = await fix(scene);
+    await ask(engine, 'undo', { runId });
+    await damageOutcome(runId);
+
+    await runHost(engine, { untilMs: HOUR });
+    expect(readableAnswers()).toMatchObject([
+      { reason: 'refused-values-not-recorded', actor: ALICE.id, previousRunId: runId },
+    ]);
+    expect(scene.isFixed(engine)).toBe(true);
+    scene.violate(engine);
+    await runHost(engine, { untilMs: HOUR });
+
+    expect(scene.isFixed(engine)).toBe(true);
+    expect(engine.poison).toEqual([]);
+    expect(engine.work()).toMatchObject([{ pending: [], attempt: 0 }]);
+    expect(engine.queue).toEqual([]);
+  });
+});
+
+describe.each(reversible)('$remediationId: a throttled answer that asks for a day', (scene) => {
+  it('does not keep an operator who undoes a fix waiting', async () => {
+    const { before, runId } = await fix(scene);
+    failReads(429, 'TooManyRequests', { times: 1, headers: { 'retry-after': '86400' } });
+    engine.clock.advance(HOUR);
+    const tags = engine.simulator.state.get(scene.resourceId)?.tags;
+    engine.simulator.as('automation').patch(scene.resourceId, { tags: { ...tags, looked: 'yes' } });
+    await runHost(engine, { untilMs: 1000 });
+    expect(engine.queue.map(({ dueAt }) => dueAt > engine.clock.now().getTime() + 23 * HOUR)).toEqual([true]);
+
+    await ask(engine, 'undo', { runId });
+    await runHost(engine, { untilMs: 60_000 });
+
+    expect(answersOf(engine)).toMatchObject([{ reason: 'undone' }]);
+    expect(differences(before)).toEqual(['/tags/looked']);
+    await runHost(engine, { untilMs: 2 * DAY });
     expectInvariants();
   });
 });

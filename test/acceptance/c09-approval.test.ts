@@ -1138,3 +1138,181 @@ describe.each(approvals)('$remediationId: an approved fix survives', ({ scene, c
 it('every remediation is approved in these tests', () => {
   expect(scenes.map(({ remediationId }) => remediationId)).toEqual(remediations.map(({ id }) => id));
 });
+
+describe.each(scenes)('$remediationId, approved while Azure has asked for a day of patience', (scene) => {
+  it('is fixed at once', async () => {
+    const seen = await startWaiting(scene);
+    engine.simulator.faults.add({
+      method: 'GET',
+      path: /\/(registries|managedClusters)\/[\w-]+\?/i,
+      caller: 'dockwarden',
+      effect: {
+        kind: 'answer',
+        status: 429,
+        headers: { 'retry-after': '86400' },
+        body: { error: { code: 'TooManyRequests', message: 'later' } },
+      },
+    });
+    const tags = engine.simulator.state.get(scene.resourceId)?.tags;
+    engine.simulator.as('automation').patch(scene.resourceId, { tags: { ...tags, looked: ulid() } });
+    await engine.settle(1000);
+    expect(engine.queue.map(({ delayMs }) => delayMs)).toEqual([DAY]);
+
+    expect(await ask(engine, 'approve', seen)).toMatchObject(ACCEPTED);
+    await engine.settle(1000);
+    expect(scene.isFixed(engine)).toBe(true);
+    await engine.settle(2 * DAY);
+
+    expectFixedOnce(scene);
+  });
+});
+
+/** A turn at the breaker takes so long; meanwhile somebody does something. */
+function slowBreaker(ms: number, meanwhile: (turn: number) => void): EngineHarnessOptions {
+  let turns = 0;
+  return {
+    wrapContext: (context) => ({
+      ...context,
+      breakers: {
+        ...context.breakers,
+        async admit(request) {
+          turns += 1;
+          engine.clock.advance(ms);
+          meanwhile(turns);
+          return await context.breakers.admit(request);
+        },
+      },
+    }),
+  };
+}
+
+describe.each(scenes)('$remediationId: a fix rests on a fresh read', (scene) => {
+  const EXEMPT = { [`dockwarden-exempt-${scene.policyId}`]: '2026-12-20;planned;CHG1' };
+  const RESOURCE = /\/(registries|managedClusters)\/[\w-]+\?/i;
+
+  function exempt(): void {
+    const tags = engine.simulator.state.get(scene.resourceId)?.tags;
+    engine.simulator.state.patch(scene.resourceId, { tags: { ...tags, ...EXEMPT } });
+  }
+
+  function reads(): number {
+    return engine.calls().filter((call) => call === `GET ${scene.resourceId}`).length;
+  }
+
+  it('an exemption that is set after a read of six seconds ago is seen before the first write', async () => {
+    const options = slowBreaker(6000, (turn) => {
+      if (turn === 1) exempt();
+    });
+    await start(scene, { [settingOf(scene)]: 'enforce' }, options);
+    scene.violate(engine);
+    await engine.settle(60_000);
+
+    expectUntouched();
+    expect(findingOf(engine, scene)).toMatchObject({ decision: 'exempt', reason: 'exempt-resource' });
+  });
+
+  it('one that is set while a run is decided about that a worker has left is seen, too', async () => {
+    const options = slowBreaker(6000, (turn) => {
+      if (turn === 2) exempt();
+    });
+    await start(scene, { [settingOf(scene)]: 'enforce' }, options);
+    const write = scene.calls.find(({ kind }) => kind === 'write');
+    engine.simulator.faults.add({
+      method: write?.method ?? 'PATCH',
+      path: new RegExp(write?.path.source.replace(/\$$/, '(\\?|$)') ?? '', 'i'),
+      caller: 'dockwarden',
+      effect: { kind: 'drop' },
+    });
+    scene.violate(engine);
+    await engine.deliverEvents();
+    await engine.drain();
+    expect(engine.work()).toMatchObject([{ run: { resumed: 0 } }]);
+    expect(scene.isFixed(engine)).toBe(scene.remediationId === 'acr-rotate-second-password');
+    const mutations = engine.mutations().length;
+
+    await engine.settle(HOUR);
+
+    expect(engine.mutations()).toHaveLength(mutations);
+    expect(engine.audit('outcome')).toMatchObject([{ outcome: 'abandoned', reason: 'exempt-resource' }]);
+  });
+
+  it('a read of five seconds ago is fresh enough: none is made for nothing', async () => {
+    await start(
+      scene,
+      { [settingOf(scene)]: 'enforce' },
+      slowBreaker(5000, () => undefined),
+    );
+    scene.violate(engine);
+    await engine.settle(60_000);
+
+    expect(scene.isFixed(engine)).toBe(true);
+    expect(reads()).toBe(2);
+  });
+
+  it('a violation that is over meanwhile is not fixed', async () => {
+    const repaired = {
+      properties: { adminUserEnabled: false },
+      tags: { env: 'prod', costCenter: '4711', owner: 'platform-team' },
+    };
+    const options = slowBreaker(6000, (turn) => {
+      if (turn === 1) engine.simulator.state.patch(scene.resourceId, repaired);
+    });
+    await start(scene, { [settingOf(scene)]: 'enforce' }, options);
+    scene.violate(engine);
+    await engine.settle(60_000);
+
+    expect(engine.mutations()).toEqual([]);
+    expectUntouched();
+  });
+
+  it.each([
+    ['answers 404 once', 404, 'ResourceNotFound', 1],
+    ['may not be read once', 403, 'AuthorizationFailed', 1],
+    ['is throttled', 429, 'TooManyRequests', 1],
+    ['answers with an error', 500, 'InternalServerError', 3],
+  ])(
+    'approved: when the resource then %s, nothing is lost and no approval wasted',
+    async (_what, status, code, times) => {
+      const seen = await startWaiting(
+        scene,
+        {},
+        slowBreaker(6000, (turn) => {
+          if (turn > 1) return;
+          const effect = { kind: 'answer', status, body: { error: { code, message: 'refused' } } } as const;
+          engine.simulator.faults.add({ method: 'GET', path: RESOURCE, caller: 'dockwarden', times, effect });
+        }),
+      );
+
+      expect(await ask(engine, 'approve', seen)).toMatchObject(ACCEPTED);
+      await engine.settle(1000);
+      expect(engine.mutations()).toEqual([]);
+      expect(engine.poison).toEqual([]);
+      await engine.settle(HOUR);
+      // A 403 is nothing that passes by itself: the next look comes with an event, or a sweep.
+      if (status === 403) await look(scene);
+
+      expect(scene.isFixed(engine)).toBe(true);
+      expect(engine.audit('intent')).toMatchObject([{ decision: 'fix', reason: 'approved', approvedBy: ALICE.id }]);
+      expectInvariants();
+    },
+  );
+
+  it.each([
+    ['is gone', 404, 'ResourceNotFound', { status: 'closed', closedBecause: 'gone' }],
+    ['may not be read any more', 403, 'AuthorizationFailed', { status: 'open', reason: 'verdict-unknown' }],
+  ])('when the resource then %s for good, that is what is remembered', async (_what, status, code, expected) => {
+    const options = slowBreaker(6000, (turn) => {
+      if (turn > 1) return;
+      const effect = { kind: 'answer', status, body: { error: { code, message: 'refused' } } } as const;
+      engine.simulator.faults.add({ method: 'GET', path: RESOURCE, caller: 'dockwarden', times: Infinity, effect });
+    });
+    await start(scene, { [settingOf(scene)]: 'approve' }, options);
+    scene.violate(engine);
+    await engine.settle(1000);
+    await ask(engine, 'approve', asSeen(engine, scene));
+    await engine.settle(HOUR);
+
+    expectUntouched();
+    expect(findingOf(engine, scene)).toMatchObject(expected);
+  });
+});

@@ -297,8 +297,8 @@ describe('a damaged row', () => {
       severity: 'low',
       status: 'open',
       verdict: 'violation',
-      since: '',
-      updated: '',
+      since: '2026-11-23T09:00:00.000Z',
+      updated: '2026-11-23T09:00:00.000Z',
       attempts: 0,
     };
     await engine.tables.findings.putAll(columns.subscriptionId, [

@@ -27,7 +27,10 @@ describe('a planted violation is caught', () => {
     ['a type-only import', `import type { X } from '../engine/x.ts';`],
     ['an import for its side effects', `import '../engine/x.ts';`],
     ['a dynamic import', `export const load = async () => await import('../engine/x.ts');`],
-    ['a dynamic import of something computed (R51: no name from outside reaches import)', `export const load = async (name: string) => await import(name);`],
+    [
+      'a dynamic import of something computed (R51: no name from outside reaches import)',
+      `export const load = async (name: string) => await import(name);`,
+    ],
     ['a re-export', `export { x } from '../engine/x.ts';`],
     ['a re-export of everything', `export * from '../engine/x.ts';`],
     ['a package', `import * as z from 'zod';`],

@@ -3,6 +3,7 @@ import { decideAbout } from '../../src/engine/deciding.ts';
 import { startRun } from '../../src/engine/fix-run.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { ResourcePass } from '../../src/engine/resource-pass.ts';
+import { runInputOf } from '../../src/engine/run-input.ts';
 import { sweepResources } from '../../src/engine/sweep.ts';
 import { touchedBefore, violationOf } from '../../src/engine/violation.ts';
 import { WorkLease } from '../../src/engine/work-lease.ts';
@@ -118,6 +119,101 @@ describe('a notice', () => {
     });
     expect(findingOf(engine, disableAdminUser)).not.toHaveProperty('notBefore');
     expect(engine.queue).toEqual([]);
+  });
+
+  const EXEMPT = { 'dockwarden-exempt-acr-admin-user-disabled': '2026-12-20;planned;CHG1' };
+
+  /** Something else than waiting comes in between, and goes again. */
+  const interruptions: Readonly<Record<string, { readonly begin: () => void; readonly end: () => void }>> = {
+    observe: {
+      begin: () => {
+        engine.setEnvironment({ DOCKWARDEN_MODE: 'observe' });
+      },
+      end: () => {
+        engine.setEnvironment({ DOCKWARDEN_MODE: 'enforce' });
+      },
+    },
+    'await-approval': {
+      begin: () => {
+        engine.setEnvironment({ [MODE]: 'approve' });
+      },
+      end: () => {
+        engine.setEnvironment({ [MODE]: 'enforce' });
+      },
+    },
+    exempt: {
+      begin: () => {
+        engine.simulator.as('operator').patch(disableAdminUser.resourceId, { tags: EXEMPT });
+      },
+      end: () => {
+        engine.simulator.as('operator').patch(disableAdminUser.resourceId, { tags: { env: 'x' } });
+      },
+    },
+  };
+
+  it.each(Object.entries(interruptions))('is given anew when the decision was %s in between', async (between, step) => {
+    await start(announced);
+    await violate();
+    step.begin();
+    await runHost(engine, { sweep: true, untilMs: 30 * DAY });
+    const finding = findingOf(engine, disableAdminUser);
+    expect(finding).toMatchObject({ status: 'open', decision: between });
+    expect(finding).not.toHaveProperty('announcedAt');
+
+    step.end();
+    engine.clock.advance(HOUR);
+    const again = engine.clock.now();
+    await runHost(engine, { sweep: true, untilMs: MINUTE });
+
+    expect(engine.mutations()).toEqual([]);
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({
+      reason: 'notice',
+      announcedAt: again.toISOString(),
+      notBefore: new Date(again.getTime() + 2 * HOUR).toISOString(),
+    });
+    await runHost(engine, { untilMs: DAY });
+    expect(fixedAt()).toBe(new Date(again.getTime() + 2 * HOUR).toISOString());
+    expectSettled(engine);
+  });
+
+  it('is given anew after a quarantine', async () => {
+    await start({ ...announced, WAR_REVERTS: '1' });
+    await violate();
+    const [row] = engine.tables.findings.rows;
+    if (row === undefined) throw new Error('no finding');
+    const reverts = JSON.stringify([{ at: '2026-11-23T10:00:00.000Z', runId: 'r1' }]);
+    const columns = { ...row.columns, reverts, quarantines: 1, quarantinedUntil: '2026-11-23T11:00:00.000Z' };
+    await engine.tables.findings.replace(row, columns, row.etag);
+
+    await violate();
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({ decision: 'quarantine' });
+    expect(findingOf(engine, disableAdminUser)).not.toHaveProperty('announcedAt');
+    await runHost(engine, { untilMs: 90 * MINUTE });
+
+    expect(engine.mutations()).toEqual([]);
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({
+      reason: 'notice',
+      announcedAt: '2026-11-23T11:00:00.000Z',
+    });
+    await runHost(engine, { untilMs: DAY });
+    expect(fixedAt()).toBe('2026-11-23T13:00:00.000Z');
+  });
+
+  it('stands while something else is waited for', async () => {
+    await start({ ...announced, FREEZE_DATES: '2026-11-23' });
+    await violate();
+    engine.simulator.as('automation').patch(disableAdminUser.resourceId, { tags: { touched: 'yes' } });
+    engine.simulator.state.patch(disableAdminUser.resourceId, { properties: { provisioningState: 'Updating' } });
+    await runHost(engine, { untilMs: HOUR });
+    expect(findingOf(engine, disableAdminUser)).toMatchObject({
+      reason: 'resource-busy',
+      announcedAt: '2026-11-23T10:00:00.000Z',
+    });
+    engine.simulator.state.patch(disableAdminUser.resourceId, { properties: { provisioningState: 'Succeeded' } });
+
+    await runHost(engine, { untilMs: DAY });
+
+    expect(fixedAt()).toBe('2026-11-24T00:00:00.000Z');
   });
 
   it('is no matter of mode approve: the approval is the notice', async () => {
@@ -448,7 +544,7 @@ describe('a defect', () => {
 
     const end = await startRun(
       context,
-      pass.runInput(open.policy, remediation),
+      runInputOf(pass, open.policy, remediation),
       violation,
       { decision, memory: {} },
       touched,

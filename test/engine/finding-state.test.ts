@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { outcomes } from '../../src/audit/audit-log.ts';
+import type { Decision } from '../../src/engine/decide.ts';
 import {
   backoffOf,
   isChanged,
+  isFailureOfOurs,
   isNewDecision,
   memoryOf,
   nextFinding,
@@ -207,22 +209,43 @@ describe('the moment at which somebody else did what the remediation yields to',
       cause({ operation: 'Microsoft.ContainerRegistry/registries/write', time: '2026-11-23T09:30:00.000Z' }),
     ];
 
-    expect(othersActedAt(undefined, rotation, causes)).toBe('2026-11-23T09:00:00.000Z');
+    expect(othersActedAt(undefined, rotation, causes, NOW)).toBe('2026-11-23T09:00:00.000Z');
   });
 
   it('is never set back by an older action', () => {
     const previous = open({ othersActedAt: '2026-11-30T00:00:00.000Z' });
+    const now = new Date('2026-11-30T00:00:00.000Z');
 
-    expect(othersActedAt(previous, rotation, [cause({ operation: action })])).toBe('2026-11-30T00:00:00.000Z');
-    expect(othersActedAt(previous, rotation, [])).toBe('2026-11-30T00:00:00.000Z');
+    expect(othersActedAt(previous, rotation, [cause({ operation: action })], now)).toBe('2026-11-30T00:00:00.000Z');
+    expect(othersActedAt(previous, rotation, [], now)).toBe('2026-11-30T00:00:00.000Z');
+  });
+
+  it('is no later than when the event was taken in, whatever time it claims', () => {
+    const future = cause({ operation: action, time: '2099-01-01T00:00:00Z', queuedAt: '2026-11-23T09:30:00.000Z' });
+
+    expect(othersActedAt(undefined, rotation, [future], NOW)).toBe('2026-11-23T09:30:00.000Z');
+    const bothAhead = cause({ operation: action, time: '2099-01-01T00:00:00Z', queuedAt: '2098-01-01T00:00:00.000Z' });
+    expect(othersActedAt(undefined, rotation, [bothAhead], NOW)).toBeUndefined();
+    expect(othersActedAt(undefined, rotation, [bothAhead, future], NOW)).toBe('2026-11-23T09:30:00.000Z');
+  });
+
+  it('that a finding holds and that is still to come counts for nothing: it heals', () => {
+    const damaged = open({ othersActedAt: '2099-01-01T00:00:00.000Z' });
+    const ahead = open({ othersActedAt: new Date(NOW.getTime() + 1).toISOString() });
+
+    expect(othersActedAt(damaged, rotation, [], NOW)).toBeUndefined();
+    expect(othersActedAt(ahead, rotation, [], NOW)).toBeUndefined();
+    expect(othersActedAt(open({ othersActedAt: NOW.toISOString() }), rotation, [], NOW)).toBe(NOW.toISOString());
+    const acted = cause({ operation: action, time: '2026-11-23T09:00:00.000Z' });
+    expect(othersActedAt(damaged, rotation, [acted], NOW)).toBe('2026-11-23T09:00:00.000Z');
   });
 
   it('does not exist for a remediation that yields to nobody, or when nobody did it', () => {
     const { yieldsTo: _none, ...other } = rotation;
 
-    expect(othersActedAt(undefined, other, [cause({ operation: action })])).toBeUndefined();
-    expect(othersActedAt(undefined, undefined, [cause({ operation: action })])).toBeUndefined();
-    expect(othersActedAt(undefined, rotation, [cause()])).toBeUndefined();
+    expect(othersActedAt(undefined, other, [cause({ operation: action })], NOW)).toBeUndefined();
+    expect(othersActedAt(undefined, undefined, [cause({ operation: action })], NOW)).toBeUndefined();
+    expect(othersActedAt(undefined, rotation, [cause()], NOW)).toBeUndefined();
   });
 });
 
@@ -373,5 +396,42 @@ describe('the cause that a person would name', () => {
     expect(principalCause([older, sweep])?.id).toBe('older');
     expect(principalCause([sweep, { ...sweep, id: 'old', time: '2026-11-01T00:00:00.000Z' }])?.id).toBe('sweep');
     expect(principalCause([])).toBeUndefined();
+  });
+});
+
+describe('the breaker counts an outcome', () => {
+  it.each(outcomes)('when it is a failure of ours, and not what the resource or its owner says: %s', (outcome) => {
+    const counted: readonly string[] = ['denied', 'failed', 'not-effective', 'gave-up'];
+
+    expect(isFailureOfOurs(outcome)).toBe(counted.includes(outcome));
+  });
+});
+
+describe('a place at the breaker', () => {
+  it.each<readonly [string, Decision | undefined, boolean]>([
+    ['nothing: the look ended before it', undefined, true],
+    ['a fix', { decision: 'fix', reason: 'mode-enforce' }, false],
+    ['to wait for the breaker', { decision: 'defer', reason: 'breaker-cap' }, true],
+    ['to wait for an answer', { decision: 'defer', reason: 'preflight-unavailable', isPassing: true }, true],
+    ['to wait for a window', { decision: 'defer', reason: 'outside-window' }, false],
+    ['to wait until an operator resets the breaker', { decision: 'defer', reason: 'breaker-open' }, false],
+    ['exempt', { decision: 'exempt', reason: 'exempt-resource' }, false],
+    ['to look only', { decision: 'observe', reason: 'mode-observe' }, false],
+    ['quarantine', { decision: 'quarantine', reason: 'war-with-writer' }, false],
+    ['a ticket', { decision: 'ticket', reason: 'dependants-found' }, false],
+    ['to wait for an approval', { decision: 'await-approval', reason: 'mode-approve' }, false],
+  ])(
+    'is kept only while nothing but waiting stands between it and the fix, when the decision is %s',
+    (_name, decision, expected) => {
+      const next = nextFinding(open({ hasPlace: true }), observation({ decision }));
+
+      expect(next?.hasPlace === true).toBe(expected);
+    },
+  );
+
+  it('is over with the violation', () => {
+    const next = nextFinding(open({ hasPlace: true }), observation({ verdict: { verdict: 'compliant' } }));
+
+    expect(next).not.toHaveProperty('hasPlace');
   });
 });

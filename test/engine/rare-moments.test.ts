@@ -6,6 +6,7 @@ import { DockwardenError } from '../../src/errors.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
 import type { Remediation } from '../../src/remediations/define-remediation.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { ALICE, ask, runsWith } from '../acceptance/operator-requests.ts';
 import {
   addRequiredTags,
   disableAdminUser,
@@ -149,6 +150,28 @@ describe('a run that a version leaves behind which knows more than the next one'
   });
 });
 
+describe('an undo that an older version began', () => {
+  it('without noting who asked is finished all the same, for somebody unknown', async () => {
+    engine = await startScene(disableAdminUser);
+    disableAdminUser.violate(engine);
+    await runHost(engine, { untilMs: HOUR });
+    const [runId] = runsWith(engine, 'fixed');
+    engine.simulator.faults.add({ method: 'PATCH', caller: 'dockwarden', effect: { kind: 'drop' } });
+    await ask(engine, 'undo', { runId });
+    await engine.drain();
+    const row = engine.tables.work.rows.find(({ columns }) => columns['run'] !== undefined);
+    if (row === undefined) throw new Error('no open run');
+    const { approvedBy, ...older }: Record<string, unknown> = JSON.parse(String(row.columns['run']));
+    expect(approvedBy).toBe(ALICE.id);
+    await engine.tables.work.replace(row, { ...row.columns, run: JSON.stringify(older) }, row.etag);
+
+    await runHost(engine, { untilMs: 30 * HOUR });
+
+    expect(engine.audit('undo')).toMatchObject([{ reason: 'undone', actor: 'unknown' }]);
+    expectSettled(engine);
+  });
+});
+
 describe('a worker that dies between outcome and finding', () => {
   it('after a retry leaves it to the next one to wait and try again', async () => {
     const boundary = new Boundary();
@@ -167,6 +190,29 @@ describe('a worker that dies between outcome and finding', () => {
     ]);
     const [fixed, retry] = engine.audit('outcome');
     expect(fixed?.previousRunId).toBe(retry?.remediationRunId);
+    expectSettled(engine);
+    expectRecordedMutations(engine);
+  });
+
+  it('after the retry of an undo leaves it to the next one to wait and try again', async () => {
+    const boundary = new Boundary();
+    engine = await startScene(disableAdminUser, { wrapContext: boundary.wrapContext });
+    boundary.watch(engine.simulator);
+    disableAdminUser.violate(engine);
+    await runHost(engine, { untilMs: HOUR });
+    refuse('PATCH', REGISTRY, 409, 1, 'OperationNotAllowed');
+    await ask(engine, 'undo', { runId: runsWith(engine, 'fixed')[0] });
+    boundary.arm([[11, 'dies after']]);
+
+    await runHost(engine, { hasDied: () => boundary.hasDied });
+
+    expect(boundary.calls[10]).toBe('audit.append');
+    expect(outcomes()).toEqual([
+      ['undone', 'verified'],
+      ['retry', 'OperationNotAllowed'],
+      ['fixed', 'verified'],
+    ]);
+    expect(engine.audit('undo')).toMatchObject([{ reason: 'undone', actor: ALICE.id }]);
     expectSettled(engine);
     expectRecordedMutations(engine);
   });

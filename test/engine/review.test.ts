@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
+import { auditKey } from '../../src/audit/audit-log.ts';
 import { acceptEvents, markDirty } from '../../src/engine/accept.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { ResourcePass } from '../../src/engine/resource-pass.ts';
@@ -13,7 +14,17 @@ import { policies } from '../../src/policy/catalogue.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { Environment } from '../../src/settings/settings.ts';
-import { ALICE, answersOf, ask, asSeen, findingOf, HOUR, runsWith, seedOf } from '../acceptance/operator-requests.ts';
+import {
+  ALICE,
+  answersOf,
+  ask,
+  asSeen,
+  BOB,
+  findingOf,
+  HOUR,
+  runsWith,
+  seedOf,
+} from '../acceptance/operator-requests.ts';
 import { disableAdminUser } from '../acceptance/remediation-scenes.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { Boundary, mishaps } from '../support/boundary.ts';
@@ -49,19 +60,47 @@ function expectInvariants(): void {
   expectSettled(engine);
 }
 
-/** A request that reaches the worker without having been looked at by `review`, as another version might have let it pass. */
-async function demand(request: Cause['request'], actor?: Cause['actor']): Promise<string> {
+/** A request that is on record and reaches the worker, as another version of `review` might have let it pass. */
+async function demand(request: Cause['request'], actor?: string, resource = target): Promise<string> {
   engine.clock.advance(1000);
   const id = ulid(engine.clock.now().getTime());
-  await markDirty(engine.context(), target, {
+  if (request !== undefined) await putOnRecord(id, request, { resourceId: resource.id, actor });
+  await slipIn(id, request, resource);
+  await engine.settle();
+  return id;
+}
+
+/** The row that `review` writes before anything else. */
+async function putOnRecord(
+  causeId: string,
+  request: NonNullable<Cause['request']>,
+  { actor, ...columns }: { readonly resourceId: string; readonly actor?: string | undefined },
+): Promise<void> {
+  const now = engine.clock.now();
+  await engine.context().audit.append(auditKey(now, `${causeId}-asked`, 'operator'), {
+    time: now.toISOString(),
+    stage: 'operator',
+    reason: `${request.action}-asked`,
+    causeKind: 'operator',
+    causeId,
+    causeTime: now.toISOString(),
+    ...columns,
+    ...(actor !== undefined && { actor }),
+    ...(request.action === 'undo' ? { previousRunId: request.runId } : { policyId: request.policyId }),
+    configHash: engine.context().settings.hash,
+    version: '0.0.0-test',
+  });
+}
+
+/** A request that stands in the row of a resource, in the name of Bob, whoever put it there. */
+async function slipIn(id: string, request: Cause['request'], resource = target): Promise<void> {
+  await markDirty(engine.context(), resource, {
     kind: 'operator',
     id,
     time: engine.clock.now().toISOString(),
+    actor: { id: BOB.id, type: 'User' },
     ...(request !== undefined && { request }),
-    ...(actor !== undefined && { actor }),
   });
-  await engine.settle();
-  return id;
 }
 
 /** Puts a finding into the table as it is. */
@@ -196,14 +235,7 @@ describe('a worker answers a request that should not have reached it', () => {
     });
     const mutations = engine.mutations().length;
 
-    await markDirty(engine.context(), other, {
-      kind: 'operator',
-      id: 'r1',
-      time: engine.clock.now().toISOString(),
-      actor: { id: ALICE.id },
-      request: { action: 'undo', runId },
-    });
-    await engine.settle();
+    await demand({ action: 'undo', runId }, ALICE.id, other);
 
     expect(answersOf(engine)).toMatchObject([
       { reason: 'refused-other-resource', resourceName: 'contosoci', actor: ALICE.id, previousRunId: runId },
@@ -219,7 +251,7 @@ describe('a worker answers a request that should not have reached it', () => {
     const mutations = engine.mutations().length;
     known = policies.filter(({ id }) => id !== scene.policyId);
 
-    await demand({ action: 'undo', runId }, { id: ALICE.id });
+    await demand({ action: 'undo', runId }, ALICE.id);
 
     expect(answersOf(engine)).toMatchObject([{ reason: 'refused-unknown-policy' }]);
     expect(engine.mutations()).toHaveLength(mutations);
@@ -242,7 +274,7 @@ describe('a worker answers a request that should not have reached it', () => {
     scene.violate(engine);
     await engine.settle();
 
-    await demand({ action: 'undo', runId: ulid() }, { id: ALICE.id });
+    await demand({ action: 'undo', runId: ulid() }, ALICE.id);
 
     expect(answersOf(engine)).toMatchObject([{ reason: 'refused-run-not-found' }]);
     expectInvariants();
@@ -253,7 +285,7 @@ describe('a worker answers a request that should not have reached it', () => {
     await fix();
     const rows = engine.audit().length;
 
-    await demand(undefined, { id: ALICE.id });
+    await demand(undefined);
 
     expect(engine.audit()).toHaveLength(rows);
     expectInvariants();
@@ -263,13 +295,233 @@ describe('a worker answers a request that should not have reached it', () => {
     await start();
     const runId = await fix();
 
-    await demand({ action: 'release', policyId: scene.policyId }, { id: ALICE.id });
+    await demand({ action: 'release', policyId: scene.policyId }, ALICE.id);
 
     const row = engine.audit('operator').find(({ reason }) => reason === 'quarantine-released');
     expect(row).toMatchObject({ policyId: scene.policyId, actor: ALICE.id });
     expect(row).not.toHaveProperty('error');
     expect(findingOf(engine, scene)).toMatchObject({ status: 'closed', lastRunId: runId });
     expectInvariants();
+  });
+});
+
+/** A fix, and a violation that is in quarantine for an hour because it was reversed. */
+async function quarantine(changes: Environment = {}): Promise<void> {
+  await start({ WAR_REVERTS: '1', ...changes });
+  await fix();
+  engine.clock.advance(60_000);
+  scene.violate(engine);
+  await engine.settle(1000);
+  expect(findingOf(engine, scene)).toMatchObject({ decision: 'quarantine' });
+}
+
+describe('a request in the row of a resource that the app has not put on record does nothing', () => {
+  it('an undo: no call, no run, no answer in anybody’s name', async () => {
+    await start();
+    const runId = await fix();
+    const mutations = engine.mutations().length;
+
+    await slipIn('forged', { action: 'undo', runId });
+    await engine.settle();
+
+    expect(engine.mutations()).toHaveLength(mutations);
+    expect(scene.isFixed(engine)).toBe(true);
+    expect(answersOf(engine)).toEqual([]);
+    expectInvariants();
+  });
+
+  it('a release: the quarantine goes on', async () => {
+    await quarantine();
+    const before = findingOf(engine, scene);
+
+    await slipIn('forged', { action: 'release', policyId: scene.policyId });
+    await engine.settle(1000);
+
+    expect(findingOf(engine, scene)).toMatchObject({ decision: 'quarantine', reverts: before?.reverts });
+    expect(findingOf(engine, scene)?.quarantinedUntil).toBe(before?.quarantinedUntil);
+    expect(engine.audit('operator')).toEqual([]);
+    expect(scene.isFixed(engine)).toBe(false);
+  });
+
+  it.each([
+    ['about another resource', { resourceId: sampleId('contosoci') }, undefined],
+    ['about another run', { resourceId: target.id }, ulid()],
+  ])('nor does one whose record is %s', async (_what, columns, otherRun) => {
+    await start();
+    const runId = await fix();
+    const mutations = engine.mutations().length;
+
+    await putOnRecord('forged', { action: 'undo', runId: otherRun ?? runId }, { ...columns, actor: ALICE.id });
+    await slipIn('forged', { action: 'undo', runId });
+    await engine.settle();
+
+    expect(engine.mutations()).toHaveLength(mutations);
+    expect(answersOf(engine)).toEqual([]);
+  });
+
+  it('nor does a release of another policy than the record is about', async () => {
+    await quarantine();
+
+    await putOnRecord('forged', { action: 'release', policyId: 'another' }, { resourceId: target.id, actor: ALICE.id });
+    await slipIn('forged', { action: 'release', policyId: scene.policyId });
+    await engine.settle(1000);
+
+    expect(findingOf(engine, scene)).toMatchObject({ decision: 'quarantine' });
+    expect(engine.audit('operator').map(({ reason }) => reason)).toEqual(['release-asked']);
+  });
+
+  it.each([
+    ['may not be read', 403],
+    ['is gone', 404],
+  ])('and an undo that the app did not see gets no answer either while the resource %s', async (_what, status) => {
+    await start();
+    const runId = await fix();
+    engine.simulator.faults.add({
+      method: 'GET',
+      path: /\/registries\/contosoacr\?/i,
+      caller: 'dockwarden',
+      times: Infinity,
+      effect: { kind: 'answer', status, body: { error: { code: 'Refused', message: 'refused' } } },
+    });
+
+    await slipIn('forged', { action: 'undo', runId });
+    await engine.settle();
+
+    expect(answersOf(engine)).toEqual([]);
+  });
+
+  it.each(['undo', 'release'] as const)(
+    'and one whose record was damaged does nothing, and the resource is treated on: %s',
+    async (action) => {
+      await quarantine();
+      const [runId = ''] = runsWith(engine, 'fixed');
+      const body = action === 'undo' ? { runId } : { resourceId: target.id, policyId: scene.policyId };
+      await ask(engine, action, body);
+      const row = engine.tables.audit.rows.find(({ columns }) => columns['stage'] === 'operator');
+      if (row === undefined) throw new Error('no record');
+      await engine.tables.audit.replace(row, { ...row.columns, stage: 'nonsense' }, row.etag);
+
+      await runHost(engine, { untilMs: 2 * HOUR });
+
+      expect(engine.poison).toEqual([]);
+      expect(engine.tables.audit.rows.filter(({ columns }) => columns['stage'] === 'undo')).toEqual([]);
+      // The quarantine has ended by itself.
+      expect(scene.isFixed(engine)).toBe(true);
+    },
+  );
+
+  it('and who asked is who the record says, whatever the row says', async () => {
+    await start();
+    const runId = await fix();
+
+    await demand({ action: 'undo', runId }, ALICE.id);
+
+    expect(answersOf(engine)).toMatchObject([{ reason: 'undone', actor: ALICE.id }]);
+    expect(engine.audit('intent').find(({ reason }) => reason === 'undo')).toMatchObject({ approvedBy: ALICE.id });
+    expect(findingOf(engine, scene)).toMatchObject({ undoneBy: ALICE.id });
+    expectInvariants();
+  });
+});
+
+describe('requests that wait for one resource', () => {
+  const TOO_MANY = { result: 'refused', status: 409, code: 'too-many-requests' };
+
+  it('are eight at most; the ninth is refused on record, and all eight are answered', async () => {
+    await start();
+    const runId = await fix();
+    engine.simulator.state.patch(target.id, { properties: { provisioningState: 'Updating' } });
+    for (let count = 0; count < 8; count += 1)
+      expect(await ask(engine, 'undo', { runId })).toMatchObject({ result: 'accepted' });
+    await engine.drain();
+
+    expect(await ask(engine, 'undo', { runId })).toMatchObject(TOO_MANY);
+    expect(await ask(engine, 'undo', { runId })).toMatchObject(TOO_MANY);
+    const asked = () => engine.audit('operator').filter(({ reason }) => reason === 'undo-asked');
+    expect(asked()).toHaveLength(8);
+    expect(engine.audit('operator').filter(({ reason }) => reason === 'refused-too-many-requests')).toHaveLength(2);
+    engine.simulator.state.patch(target.id, { properties: { provisioningState: 'Succeeded' } });
+    await engine.settle();
+
+    expect(answersOf(engine)).toHaveLength(8);
+    expect(new Set(answersOf(engine).map(({ causeId }) => causeId))).toEqual(
+      new Set(asked().map(({ causeId }) => causeId)),
+    );
+    expect(answersOf(engine).filter(({ reason }) => reason === 'undone')).toHaveLength(1);
+    expect(await ask(engine, 'undo', { runId })).toMatchObject({ result: 'accepted' });
+    await engine.settle();
+    expectInvariants();
+  });
+
+  it('count together, whatever they ask for', async () => {
+    await quarantine();
+    for (let count = 0; count < 8; count += 1)
+      expect(await ask(engine, 'release', { resourceId: target.id, policyId: scene.policyId })).toMatchObject({
+        result: 'accepted',
+      });
+
+    expect(await ask(engine, 'release', { resourceId: target.id, policyId: scene.policyId })).toMatchObject(TOO_MANY);
+    expect(await ask(engine, 'undo', { runId: runsWith(engine, 'fixed')[0] })).toMatchObject(TOO_MANY);
+    await engine.settle();
+
+    expect(engine.audit('operator').filter(({ reason }) => reason === 'quarantine-released')).toHaveLength(8);
+    expect(scene.isFixed(engine)).toBe(true);
+    expectInvariants();
+  });
+
+  it('are none where nobody has worked on the resource yet', async () => {
+    await start();
+    await save({ decision: 'quarantine', quarantinedUntil: '2026-11-24T00:00:00.000Z' });
+
+    const answer = await ask(engine, 'release', { resourceId: target.id, policyId: scene.policyId });
+    await engine.settle();
+
+    expect(answer).toMatchObject({ result: 'accepted' });
+    const reasons = engine.audit('operator').map(({ reason }) => reason);
+    expect(new Set(reasons)).toEqual(new Set(['release-asked', 'quarantine-released']));
+    expect(reasons).toHaveLength(2);
+    expectInvariants();
+  });
+
+  it('are lost by no number of events that come after them', async () => {
+    await start();
+    const runId = await fix();
+    engine.simulator.state.patch(target.id, { properties: { provisioningState: 'Updating' } });
+    await ask(engine, 'undo', { runId });
+    await engine.drain();
+    const operationName = 'Microsoft.ContainerRegistry/registries/regenerateCredential/action';
+    for (let count = 0; count < 17; count += 1)
+      await acceptEvents(engine.context(), {
+        id: `action-${count}`,
+        topic: '/subscriptions/x',
+        subject: target.id,
+        eventType: 'Microsoft.Resources.ResourceActionSuccess',
+        eventTime: engine.clock.now().toISOString(),
+        data: { resourceUri: target.id, operationName },
+      });
+    engine.simulator.state.patch(target.id, { properties: { provisioningState: 'Succeeded' } });
+    await engine.settle();
+
+    expect(answersOf(engine)).toMatchObject([{ reason: 'undone' }]);
+    expectInvariants();
+  });
+
+  it('do not multiply the wake-ups of a resource that has to wait', async () => {
+    await start();
+    const runId = await fix();
+    engine.simulator.state.patch(target.id, { properties: { provisioningState: 'Updating' } });
+    await ask(engine, 'undo', { runId });
+    await engine.drain();
+    for (let count = 0; count < 10; count += 1) {
+      engine.clock.advance(1000);
+      engine.simulator.as('automation').patch(target.id, { tags: { count: String(count) } });
+      engine.simulator.state.patch(target.id, { properties: { provisioningState: 'Updating' } });
+      await engine.deliverEvents();
+      await engine.drain();
+    }
+
+    await engine.settle(HOUR);
+
+    expect(engine.queue.length).toBeLessThanOrEqual(1);
   });
 });
 
@@ -362,8 +614,8 @@ describe('a reset of the breaker', () => {
       severity: 'high',
       status: 'open',
       verdict: 'violation',
-      since: '',
-      updated: '',
+      since: engine.clock.now().toISOString(),
+      updated: engine.clock.now().toISOString(),
       attempts: 0,
     };
     await context.findings.save(other, [
@@ -386,6 +638,52 @@ describe('a reset of the breaker', () => {
     expect(engine.audit('operator').map(({ reason, error }) => `${reason} ${error}`)).toEqual([
       `reset-asked subscription/${target.subscriptionId}: all clear`,
       `reset-asked ${GUARD}`,
+    ]);
+  });
+});
+
+describe('a reset of what is no breaker', () => {
+  it.each([
+    'subscription/',
+    'subscription/x',
+    `subscription/${'-'.repeat(36)}`,
+    `subscription/${target.subscriptionId}/`,
+    `subscription/${target.subscriptionId}#`,
+    `subscription/../${target.subscriptionId}`,
+    `subscription/${target.subscriptionId.replace('4', 'g')}`,
+    `subscription/${target.subscriptionId.replaceAll('-', '')}`,
+    'subscription/%2F',
+    `subscription/${'a'.repeat(2000)}`,
+    'subscription/a\u0000b',
+    `Subscription/${target.subscriptionId}`,
+    'remediation/acr-open-doors',
+    'remediation/',
+    'x',
+    '',
+  ])('is refused on record, and asks no table: %j', async (breaker) => {
+    const asked: string[] = [];
+    await start(
+      {},
+      {
+        wrapContext: (context) => ({
+          ...context,
+          breakers: {
+            ...context.breakers,
+            reset: async (guard) => {
+              asked.push(guard);
+              return await context.breakers.reset(guard);
+            },
+          },
+        }),
+      },
+    );
+
+    const answer = await ask(engine, 'reset', { breaker, reason: 'no reason' });
+
+    expect(answer).toMatchObject({ result: 'refused' });
+    expect(asked).toEqual([]);
+    expect(engine.audit('operator').map(({ reason }) => reason)).toEqual([
+      `refused-${'code' in answer ? answer.code : ''}`,
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/engine/ports.ts';
-import { backoffUntil, retryDelay, verificationDelay } from '../../src/engine/waiting.ts';
+import { backoffUntil, delayUntil, retryDelay, verificationDelay } from '../../src/engine/waiting.ts';
 import { DockwardenError } from '../../src/errors.ts';
 
 function asking(retryAfterMs: number): DockwardenError {
@@ -20,6 +20,22 @@ describe('the wait before another try', () => {
     expect(retryDelay(8, asking(60_000))).toBe(LIMITS.retry);
     expect(retryDelay(0, asking(7 * LIMITS.message))).toBe(LIMITS.message);
     expect(retryDelay(0, new DockwardenError('AZURE_BUSY', 'busy'))).toBe(5000);
+  });
+});
+
+describe('the delay of a message that is to come at a moment', () => {
+  const now = new Date('2026-11-23T10:00:00.000Z');
+
+  it.each([
+    ['2026-11-23T10:00:00.000Z', 0],
+    ['2026-11-23T09:59:59.999Z', 0],
+    ['1970-01-01T00:00:00.000Z', 0],
+    ['2026-11-23T10:00:00.001Z', 1],
+    ['2026-11-24T10:00:00.000Z', LIMITS.message],
+    ['2026-11-24T10:00:00.001Z', LIMITS.message],
+    ['9999-12-31T23:59:59.999Z', LIMITS.message],
+  ])('is never negative, and never longer than a message can wait: %s', (moment, expected) => {
+    expect(delayUntil(new Date(moment), now)).toBe(expected);
   });
 });
 

@@ -58,6 +58,50 @@ test('fields that nobody knows are dropped', () => {
   expect(parseWorkMessage(message)).toEqual({ resourceId, cause });
 });
 
+test.each(['operator', 'event', 'alert', 'sweep'] as const)(
+  'a request comes in through the app and never through a message, whatever kind it says it is: %s',
+  (kind) => {
+    const runId = '01JDB5Q8V0ABCDEFGHJKMNPQRS';
+    for (const request of [{ action: 'undo', runId }, { action: 'release', policyId: 'p' }, {}, null, 'undo']) {
+      const error = errorOf({ version: 1, resourceId: ID, cause: { ...cause, kind, request } });
+      expect(isDockwardenError(error, 'INPUT_INVALID_MESSAGE')).toBe(true);
+      expect(String(error)).toContain('cause.request');
+    }
+  },
+);
+
+test('no message names an operator: whoever asked stands on the record that the cause id leads to', () => {
+  const { actor, ...plain } = cause;
+  expect(actor).toBeDefined();
+
+  const text = formatWorkMessage({ resourceId, cause: { ...cause, kind: 'operator' } });
+
+  expect(parseWorkMessage(text)).toStrictEqual({ resourceId, cause: { ...plain, kind: 'operator' } });
+  expect(parseWorkMessage(formatWorkMessage({ resourceId, cause })).cause?.actor).toEqual(actor);
+});
+
+const long = 's3cret'.repeat(51);
+
+test.each([
+  ['id', { id: long }],
+  ['operation', { operation: long }],
+  ['correlation id', { correlationId: long }],
+  ["writer's id", { actor: { id: long } }],
+  ["writer's application", { actor: { application: long } }],
+  ["writer's name", { actor: { name: long } }],
+])('an over-long %s of a cause is refused', (_what, change) => {
+  const error = errorOf({ version: 1, resourceId: ID, cause: { ...cause, ...change } });
+
+  expect(isDockwardenError(error, 'INPUT_INVALID_MESSAGE')).toBe(true);
+  expect(String(error)).not.toContain('s3cret');
+});
+
+test('texts of 300 characters are not too long', () => {
+  const longest = { ...cause, id: 'i'.repeat(300), operation: 'o'.repeat(300), correlationId: 'c'.repeat(300) };
+
+  expect(parseWorkMessage(formatWorkMessage({ resourceId, cause: longest }))).toEqual({ resourceId, cause: longest });
+});
+
 test.each([
   ['nothing', undefined],
   ['garbage', 'no json, s3cret'],

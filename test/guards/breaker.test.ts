@@ -10,6 +10,7 @@ import {
   noteFailure,
   reset,
   type Slot,
+  withdraw,
 } from '../../src/guards/breaker.ts';
 
 const START = Date.parse('2026-11-23T10:00:00.000Z');
@@ -63,6 +64,9 @@ function guard(own: BreakerLimits, first: BreakerState = EMPTY_STATE) {
     },
     reset() {
       now = reset(now);
+    },
+    withdraw(key: string) {
+      now = withdraw(now, key);
     },
   };
 }
@@ -162,12 +166,14 @@ describe('a cap', () => {
     expect(keys(9).filter((key) => breaker.ask(key, 0) === 'admitted')).toHaveLength(expected);
   });
 
-  it('may be a share alone, and is never less than one', () => {
-    const small = guard(limits({ sharePercent: 1 }), state([], { fleet: 20 }));
-    const unknown = guard(limits({ sharePercent: 1 }));
+  it.each([
+    ['never less than one', 1, 20, 1],
+    ['of an estate that nobody has counted yet, as if that were 20', 20, undefined, 4],
+    ['of which nothing is left below 20 known resources', 20, 19, 9],
+  ])('may be a share alone: %s', (_name, sharePercent, fleet, expected) => {
+    const breaker = guard(limits({ sharePercent }), state([], { fleet }));
 
-    expect(keys(9).filter((key) => small.ask(key, 0) === 'admitted')).toHaveLength(1);
-    expect(keys(9).filter((key) => unknown.ask(key, 0) === 'admitted')).toHaveLength(9);
+    expect(keys(9).filter((key) => breaker.ask(key, 0) === 'admitted')).toHaveLength(expected);
   });
 
   it('that was switched off lets everybody through, and ends its trip', () => {
@@ -607,5 +613,64 @@ describe('any number of keys', () => {
     expect(findPeak(run, 0, WINDOW)).toBe(20);
     expect(last).toBeLessThan(25 * (WINDOW + 20_000));
     expect([...run.asked.values()].reduce((sum, count) => sum + count, 0)).toBeLessThan(500 * 4);
+  });
+});
+
+describe('a place that is given back', () => {
+  it('is free for the next one who asks', () => {
+    const breaker = guard(limits({ cap: 1 }));
+    breaker.ask('a', 0);
+    expect(breaker.ask('b', 1)).toBe(10);
+    expect(breaker.ask('c', 2)).toBe(20);
+
+    breaker.withdraw('b');
+
+    expect(breaker.ask('d', 3)).toBe(10);
+    expect(breaker.ask('c', 4)).toBe(20);
+  });
+
+  it('is only one that was booked: what was done, or has failed, counts on', () => {
+    const counted = state([slot('a', 0), slot('b', 1, 'failed')]);
+
+    expect(withdraw(counted, 'a')).toBe(counted);
+    expect(withdraw(counted, 'b')).toBe(counted);
+    expect(withdraw(counted, 'nobody')).toBe(counted);
+    expect(withdraw(EMPTY_STATE, 'a')).toBe(EMPTY_STATE);
+  });
+
+  it('ends the trip of the cap when it was the last, and no other trip', () => {
+    const booked = [slot('a', 0), slot('b', 10, 'booked'), slot('c', 20, 'booked')];
+    const cap = { kind: 'cap', since: at(1).toISOString(), announced: true } as const;
+    const rate = { ...cap, kind: 'failure-rate' } as const;
+
+    const one = withdraw(state(booked, { trip: cap, fleet: 7 }), 'b');
+    expect(one).toEqual(state([slot('a', 0), slot('c', 20, 'booked')], { trip: cap, fleet: 7 }));
+    expect(withdraw(one, 'c')).toEqual(state([slot('a', 0)], { fleet: 7 }));
+    const open = withdraw(withdraw(state(booked, { trip: rate }), 'b'), 'c');
+    expect(open).toEqual(state([slot('a', 0)], { trip: rate }));
+    expect(withdraw(state(booked), 'b').trip).toBeUndefined();
+  });
+
+  it('never lets more through than the cap, whoever gives back what, whenever', () => {
+    const moves = fc.array(fc.record({ key: fc.nat(12), minutes: fc.nat(3), isGivenBack: fc.boolean() }), {
+      maxLength: 80,
+    });
+
+    fc.assert(
+      fc.property(moves, fc.integer({ min: 1, max: 4 }), (made, cap) => {
+        const breaker = guard(limits({ cap }));
+        const admitted: { readonly key: string; readonly at: number }[] = [];
+        let minute = 0;
+        for (const { key, minutes, isGivenBack } of made) {
+          minute += minutes;
+          if (isGivenBack) breaker.withdraw(`k${key}`);
+          else if (breaker.ask(`k${key}`, minute) === 'admitted') admitted.push({ key: `k${key}`, at: minute });
+        }
+        for (const { at: end } of admitted) {
+          const within = admitted.filter((one) => one.at <= end && one.at > end - 10);
+          expect(new Set(within.map(({ key }) => key)).size).toBeLessThanOrEqual(cap);
+        }
+      }),
+    );
   });
 });

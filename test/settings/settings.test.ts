@@ -507,10 +507,8 @@ describe('an unknown name', () => {
     ['REMEDIATE_ACR_CLOSE_DOOR', CLOSE],
     ['remediate_acr_close_doors', CLOSE],
     ['REMEDIATE_ACR_CLOSEDOORS', CLOSE],
-    ['POLICY_ACR_DOORS_CLOSE', 'POLICY_ACR_DOORS_CLOSED'],
-    ['DOCKWARDEN_MODES', 'DOCKWARDEN_MODE'],
-    ['Dockwarden_Mode', 'DOCKWARDEN_MODE'],
     ['ACR_DOOR_MAX_AGE', 'ACR_DOOR_MAX_AGE_DAYS'],
+    ['DOCKWARDEN_PRINCIPALID', 'DOCKWARDEN_PRINCIPAL_ID'],
     ['AKS_SWITCH_LIGHTS', 'GRACE_AKS_SWITCH_LIGHTS'],
     ['AUDIT_ACTORNAMES', 'AUDIT_ACTOR_NAMES'],
   ])('%s is a finding that names %s, and its value is not shown', (name, nearest) => {
@@ -537,7 +535,9 @@ describe('an unknown name', () => {
   });
 
   test('without one of our prefixes, or without a value, is none of our business', () => {
-    expect(parse({ ...deployed, MY_DOCKWARDEN_MODE: 'x', ACRONYM: '1', DOCKWARDEN_X: undefined }).findings).toEqual([]);
+    expect(parse({ ...deployed, OTHER_DOCKWARDEN_MODE: 'x', ACRONYM: '1', DOCKWARDEN_X: undefined }).findings).toEqual(
+      [],
+    );
   });
 
   test('of any length is cut', () => {
@@ -550,6 +550,24 @@ describe('an unknown name', () => {
 
 describe('a name that looks like a restriction and is none', () => {
   test.each([
+    'DOCKWARDEN_MOD',
+    'DOCKWARDEN_MODES',
+    'DOCKWARDENS_MODE',
+    'DOCKWARDEN_MDOE',
+    'DOCKWARDEN__MODE',
+    'dockwarden_mode',
+    'Dockwarden_Mode',
+    'POLICY_ACR_DOORS_CLOSE',
+    'POLICIES_ACR_DOORS_CLOSED',
+    'policy_acr_doors_closed',
+    'ACR_DOOR_GRACES',
+    'ACR_DOORS_GRACE',
+    'acr_door_grace',
+    'FREEZES_DATES',
+    'REMEDIATION_ACR_CLOSE_DOORS_SCOPE',
+    'REMEDIATION_ACR_CLOSE_DOORS_WINDOW',
+    'REMEDIATE_ACR_CLOSE_DOOR_SCOPES',
+    'REMEDIATES_ACR_CLOSE_DOORS_WINDOWS',
     'REMEDIATE_ACR_CLOSE_DOOR_SCOPE',
     'REMEDIATE_ACR_CLOSE_DOOR_WINDOW',
     'REMEDIATE_DOORS_SCOPE',
@@ -582,6 +600,16 @@ describe('a name that looks like a restriction and is none', () => {
     expect(settings.findings[0]?.message).not.toContain('s3cret');
   });
 
+  test.each(['DOCWARDEN_MODE', 'DOCKWARDENMODE', 'DOCKWARDEN-MODE', 'REMDIATE_ACR_CLOSE_DOORS_SCOPE', 'FREZE_DATES'])(
+    '%s keeps everything at observe, though even its beginning is misspelt',
+    (name) => {
+      const settings = parse({ ...enforced, [name]: 'observe' });
+
+      expect(modes(settings)).toEqual(allDrop);
+      expect(problems(settings)).toEqual([`${name} unknown-setting`]);
+    },
+  );
+
   test.each(['_SCOPES', '_SCOPE_2', '_WINDOWS', '_WINDOW_', '_ONLY', '_EXCEPT', '_scope'])(
     'after the name of a remediation keeps that one at observe: %s',
     (suffix) => {
@@ -591,6 +619,41 @@ describe('a name that looks like a restriction and is none', () => {
       expect(settings.findings[0]?.message).toContain(`What ${CLOSE} switches only observes until it is gone.`);
     },
   );
+});
+
+describe('a name that is far from every setting that holds back', () => {
+  test.each([
+    'ACR_NAME',
+    'AKS_CLUSTER',
+    'AKS_NODE_COUNT',
+    'DOCKWARDEN_MOOD_LIGHT',
+    'DOCKWARDEN_VERSION',
+    'POLICY_SERVER',
+    'REMEDIATE_NOTHING',
+    'REVIEW_APP',
+    'AUDIT_GRACEFULLY',
+  ])('%s has no effect, and says so', (name) => {
+    const settings = parse({ ...enforced, [name]: 'observe' });
+
+    expect(modes(settings)).toEqual(noneDrops);
+    expect(problems(settings)).toEqual([`${name} unknown-setting`]);
+    expect(settings.findings[0]?.message).toContain('It has no effect.');
+  });
+
+  test.each(['GRACEFUL', 'GRACEFUL_SHUTDOWN', 'FREEZER', 'WARNING_LEVEL', 'MODE'])(
+    '%s is not even one of ours',
+    (name) => {
+      const settings = parse({ ...enforced, [name]: '1' });
+
+      expect(modes(settings)).toEqual(noneDrops);
+      expect(settings.findings).toEqual([]);
+    },
+  );
+
+  test('four letters make another name, three a slip', () => {
+    expect(parse({ ...enforced, DOCKWARDEN_MODELLL: 'off' }).cap).toBe('observe');
+    expect(parse({ ...enforced, DOCKWARDEN_MODELLLL: 'off' }).cap).toBe('enforce');
+  });
 });
 
 /** Paths of everything that differs between two values. */

@@ -1,3 +1,4 @@
+import { createHttpHeaders, type HttpClient, type PipelineRequest } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
@@ -106,10 +107,10 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
 
     await store.insert(KEY, { text: 'x'.repeat(32_000) });
     const long = store.insert({ ...KEY, rowKey: 'long' }, { text: 'x'.repeat(32_769) });
-    await expect(long).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
-    await expect(store.putAll('p', twice)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(long).rejects.toMatchObject({ code: 'INTERNAL_INVARIANT' });
+    await expect(store.putAll('p', twice)).rejects.toMatchObject({ code: 'INTERNAL_INVARIANT' });
     const together = twice.map((row) => ({ ...row, etag: undefined }));
-    await expect(store.replaceAll('p', together)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(store.replaceAll('p', together)).rejects.toMatchObject({ code: 'INTERNAL_INVARIANT' });
   });
 
   it('lets exactly one of several replace the same version', async () => {
@@ -247,6 +248,25 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
   });
 });
 
+interface Answer {
+  readonly status: number;
+  readonly code?: string;
+}
+
+/** A table behind the real client, whose every request is answered by this function. */
+function answering(answer: (request: PipelineRequest) => Answer | Promise<Answer>): TableStore {
+  const httpClient: HttpClient = {
+    async sendRequest(request) {
+      const { status, code } = await answer(request);
+      const headers = createHttpHeaders({ 'content-type': 'application/json' });
+      const error = { 'odata.error': { code, message: { lang: 'en-US', value: 'refused' } } };
+      return { request, status, headers, bodyAsText: code === undefined ? '' : JSON.stringify(error) };
+    },
+  };
+  const options = { httpClient, retryOptions: { maxRetries: 0 } };
+  return createTableStore(new TableClient('https://localhost:1/account', 'test', credential, options));
+}
+
 function unreachable(): TableStore {
   const retryOptions = { maxRetries: 0 };
   return createTableStore(new TableClient('https://localhost:1/account', 'test', credential, { retryOptions }));
@@ -271,17 +291,61 @@ describe('Table Storage that cannot be used', () => {
     });
   });
 
-  it('is the same error when the service refuses, and names the status and the code', async () => {
+  it('is a defect of ours when the service refuses for good, and names the status and the code', async () => {
     const store = createTableStore(new TableClient(endpoint, 'refused', credential));
 
     const invalid = store.insert({ partitionKey: 'a/b', rowKey: 'r' }, { a: 'x'.repeat(40_000) });
 
-    await expect(invalid).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE', details: { status: 400 } });
+    await expect(invalid).rejects.toMatchObject({ code: 'INTERNAL_INVARIANT', details: { status: 400 } });
   });
 
   it('never takes a missing table for a missing row when it cannot be created', async () => {
     const store = createTableStore(new TableClient(endpoint, 'a_name_that_is_not_allowed', credential));
 
-    await expect(store.get(KEY)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(store.get(KEY)).rejects.toMatchObject({ code: 'INTERNAL_INVARIANT', details: { status: 400 } });
+  });
+
+  it.each([
+    [400, 'PropertyValueTooLarge', 'INTERNAL_INVARIANT'],
+    [413, 'RequestBodyTooLarge', 'INTERNAL_INVARIANT'],
+    [401, 'InvalidAuthenticationInfo', 'STORAGE_UNAVAILABLE'],
+    [403, 'AuthorizationPermissionMismatch', 'STORAGE_UNAVAILABLE'],
+    [409, 'TableBeingDeleted', 'STORAGE_UNAVAILABLE'],
+    [429, 'TooManyRequests', 'STORAGE_UNAVAILABLE'],
+    [500, 'InternalError', 'STORAGE_UNAVAILABLE'],
+    [503, 'ServerBusy', 'STORAGE_UNAVAILABLE'],
+  ] as const)('says whether another try may help: %i %s', async (status, code, expected) => {
+    for (const use of Object.values(uses)) {
+      const store = answering(() => ({ status, code }));
+      await expect(use(store)).rejects.toMatchObject({ code: expected, message: expect.stringContaining(code) });
+    }
+  });
+
+  it('takes a row for one that exists already only when the service says so of the row', async () => {
+    const exists = answering(() => ({ status: 409, code: 'EntityAlreadyExists' }));
+
+    expect(await uses['insert']?.(exists)).toBe(false);
+    expect(await uses['replaceAll']?.(exists)).toBe(false);
+    for (const name of ['replace', 'putAll'])
+      await expect(uses[name]?.(exists)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+
+  it('is created once, and also serves who asked before it was there and is answered after', async () => {
+    const used = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    const store = answering(async ({ method }) => {
+      asked.push(method);
+      if (method === 'POST') return { status: 204 };
+      if (asked.length > 2) return { status: 404, code: 'ResourceNotFound' };
+      if (asked.length === 1) await used.promise;
+      return { status: 404, code: 'TableNotFound' };
+    });
+
+    const late = store.get(KEY);
+    expect(await store.get(KEY)).toBeUndefined();
+    expect(asked).toEqual(['GET', 'GET', 'POST', 'GET']);
+    used.resolve();
+
+    await expect(late).resolves.toBeUndefined();
   });
 });

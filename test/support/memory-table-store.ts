@@ -96,7 +96,7 @@ function checkCells(columns: Readonly<Record<string, unknown>>): void {
 }
 
 function refused(code: string): DockwardenError {
-  return new DockwardenError('STORAGE_UNAVAILABLE', `the table refuses: 400 ${code}`);
+  return new DockwardenError('INTERNAL_INVARIANT', `the table refuses: 400 ${code}`);
 }
 
 function join({ partitionKey, rowKey }: RowKey): string {

@@ -118,6 +118,10 @@ describe.each(Object.entries(stores))('work items %s', (_name, create) => {
   });
 });
 
+function idsAfter(causes: readonly PendingCause[]): readonly string[] {
+  return causes.reduce((item, cause) => withCause(item, cause) ?? item, newWorkItem('r')).pending.map(({ id }) => id);
+}
+
 describe('a cause', () => {
   it('that is known marks nothing', () => {
     const marked = withCause(newWorkItem('r'), CAUSE);
@@ -135,5 +139,69 @@ describe('a cause', () => {
     );
     expect(item.knownCauses).toHaveLength(LIMITS.knownCauses);
     expect(item.knownCauses.at(-1)).toBe('event-99');
+  });
+
+  const REQUEST: PendingCause = {
+    ...CAUSE,
+    kind: 'operator',
+    id: 'request',
+    request: { action: 'release', policyId: 'acr-admin-user-disabled' },
+  };
+
+  function actions(count: number, operation = (_index: number) => 'a/b/regenerateCredential/action') {
+    return Array.from({ length: count }, (_, index) => ({
+      ...CAUSE,
+      id: `action-${index}`,
+      operation: operation(index),
+    }));
+  }
+
+  it.each([
+    ['17 times the same action', actions(17)],
+    ['17 different actions', actions(17, (index) => `a/b/do${index}/action`)],
+    ['17 deletions', actions(17).map((cause) => ({ ...cause, deleted: true as const }))],
+    ['100 writes', Array.from({ length: 100 }, (_, index) => ({ ...CAUSE, id: `write-${index}` }))],
+  ])('that is a request is pushed out by nothing that comes after it: %s', (_what, others) => {
+    const left = idsAfter([REQUEST, ...others]);
+
+    expect(left).toContain('request');
+    expect(left).toHaveLength(LIMITS.pending);
+    expect(left.at(-1)).toBe(others.at(-1)?.id);
+  });
+
+  it('of which eight are requests keeps all of them, whatever comes between', () => {
+    const requests = Array.from({ length: 8 }, (_, index) => ({ ...REQUEST, id: `request-${index}` }));
+
+    const left = idsAfter([...requests, ...actions(40)]);
+
+    expect(left.slice(0, 8)).toEqual(requests.map(({ id }) => id));
+    expect(left.at(-1)).toBe('action-39');
+  });
+
+  it('that only says "look" goes first, then the action that was done again since, then the oldest action', () => {
+    const looks = Array.from({ length: 2 }, (_, index) => ({ ...CAUSE, id: `look-${index}` }));
+    const twice = actions(2).map((cause, index) => ({ ...cause, id: `twice-${index}` }));
+    const different = actions(13, (index) => `a/b/do${index}/action`);
+    const gone = { ...CAUSE, id: 'gone', deleted: true as const };
+    const all = [gone, ...looks, ...twice, ...different];
+
+    expect(idsAfter(all)).not.toContain('look-0');
+    expect(idsAfter(all)).not.toContain('look-1');
+    const one = idsAfter([...all, { ...CAUSE, id: 'more', operation: 'a/b/more/action' }]);
+    expect(one).toContain('gone');
+    expect(one).not.toContain('twice-0');
+    expect(one).toContain('twice-1');
+    const more = Array.from({ length: 2 }, (_, index) => ({
+      ...CAUSE,
+      id: `m${index}`,
+      operation: `x/${index}/action`,
+    }));
+    expect(idsAfter([...all, ...more])).not.toContain('gone');
+  });
+
+  it('pushes out the oldest request where there is nothing else', () => {
+    const requests = Array.from({ length: 17 }, (_, index) => ({ ...REQUEST, id: `request-${index}` }));
+
+    expect(idsAfter(requests)).toEqual(requests.slice(1).map(({ id }) => id));
   });
 });
