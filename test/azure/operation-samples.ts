@@ -4,7 +4,7 @@ import { apiVersions } from '../../src/azure/api-versions.ts';
 import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
 import { probeSubscription, relatedReads, resourceReads } from '../../src/azure/resources.ts';
-import { deleteTags, mergeTags, readTags } from '../../src/azure/tags.ts';
+import { deleteTags, mergeTags, readGroupTags, readTags } from '../../src/azure/tags.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { AzureHarness } from './azure-harness.ts';
 
@@ -100,6 +100,13 @@ export const samples: readonly Sample[] = [
     operation: readTags,
     call: (context) => readTags.run(context, target('aks-prod')),
     sends: [['GET', TAGS]],
+    versions: ['2022-09-01'],
+  },
+  {
+    name: 'resourceGroups.get',
+    operation: readGroupTags,
+    call: (context) => readGroupTags.run(context, target('aks-prod')),
+    sends: [['GET', `${SUBSCRIPTION}/resourceGroups/rg-platform-prod`]],
     versions: ['2022-09-01'],
   },
   {
