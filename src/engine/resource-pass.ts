@@ -246,8 +246,8 @@ export class ResourcePass {
   }
 
   async #givePlaceBack(policyId: string): Promise<void> {
-    const remediation = this.context.remediations.find(({ fixes }) => fixes.id === policyId);
-    if (remediation !== undefined) await givePlaceBack(this.context, this.target, remediation.id);
+    for (const { fixes, id } of this.context.remediations)
+      if (fixes.id === policyId) await givePlaceBack(this.context, this.target, id);
   }
 
   remediationOf(policy: Policy): Remediation | undefined {

@@ -1236,6 +1236,28 @@ describe.each(scenes)('$remediationId: a fix rests on a fresh read', (scene) => 
     expect(engine.audit('outcome')).toMatchObject([{ outcome: 'abandoned', reason: 'exempt-resource' }]);
   });
 
+  it('a run that a worker has left goes on when the fresh read says the same', async () => {
+    await start(
+      scene,
+      { [settingOf(scene)]: 'enforce' },
+      slowBreaker(6000, () => undefined),
+    );
+    const write = scene.calls.find(({ kind }) => kind === 'write');
+    engine.simulator.faults.add({
+      method: write?.method ?? 'PATCH',
+      path: new RegExp(write?.path.source.replace(/\$$/, '(\\?|$)') ?? '', 'i'),
+      caller: 'dockwarden',
+      effect: { kind: 'drop' },
+    });
+    scene.violate(engine);
+
+    await engine.settle(HOUR);
+
+    expect(scene.isFixed(engine)).toBe(true);
+    expect(engine.audit('outcome')).toMatchObject([{ outcome: 'fixed', reason: 'verified-after-restart' }]);
+    expectRecordedMutations(engine);
+  });
+
   it('a read of five seconds ago is fresh enough: none is made for nothing', async () => {
     await start(
       scene,

@@ -1,13 +1,13 @@
 import { ulid } from 'ulid';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
-import { auditKey } from '../../src/audit/audit-log.ts';
+import { type AuditLog, auditKey } from '../../src/audit/audit-log.ts';
 import { acceptEvents, markDirty } from '../../src/engine/accept.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { ResourcePass } from '../../src/engine/resource-pass.ts';
-import { answerUndo } from '../../src/engine/undo-answer.ts';
+import { answerUndo, isWritten } from '../../src/engine/undo-answer.ts';
 import { WorkLease } from '../../src/engine/work-lease.ts';
-import { DockwardenError } from '../../src/errors.ts';
+import { DockwardenError, type ErrorCode } from '../../src/errors.ts';
 import type { Cause } from '../../src/events/cause.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { policies } from '../../src/policy/catalogue.ts';
@@ -742,4 +742,29 @@ describe('the release of a quarantine survives', () => {
       },
     );
   }
+});
+
+/** An audit that fails whoever looks for a row. */
+function unreadableAudit(code: ErrorCode): AuditLog {
+  return {
+    append: async () => await Promise.resolve(),
+    find: async () => await Promise.reject(new DockwardenError(code, 'planted')),
+    list: () => {
+      throw new Error('nobody lists');
+    },
+  };
+}
+
+describe('an answer that was damaged', () => {
+  const key = auditKey(new Date('2026-11-23T10:00:00Z'), 'request', 'undo');
+
+  it('was given all the same', async () => {
+    expect(await isWritten(unreadableAudit('INPUT_INVALID_ROW'), key)).toBe(true);
+  });
+
+  it('is another thing than a table that does not answer', async () => {
+    const answer = isWritten(unreadableAudit('STORAGE_UNAVAILABLE'), key);
+
+    await expect(answer).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
 });
