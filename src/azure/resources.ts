@@ -34,8 +34,11 @@ const READ_ALL_TYPES = [
   'Microsoft.ContainerInstance/containerGroups/read',
 ] as const satisfies readonly RbacAction[];
 
+/** Related resources that one call tells; the health of nodes is collected by the engine from several (`nodeHealthReads`). */
+export type SimpleRelatedName = Exclude<RelatedName, 'nodeHealth'>;
+
 /** Reads of related resources, by name; each costs one call and its own action. */
-export const relatedReads: { readonly [N in RelatedName]: Read<[ResourceId], RelatedMap[N]> } = {
+export const relatedReads: { readonly [N in SimpleRelatedName]: Read<[ResourceId], RelatedMap[N]> } = {
   agentPools: defineRead({
     id: 'agentPools.list',
     actions: ['Microsoft.ContainerService/managedClusters/agentPools/read'],

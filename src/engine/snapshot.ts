@@ -37,8 +37,8 @@ export async function readSnapshot(
     throw new DockwardenError('AZURE_TRANSIENT', 'the answer is about another resource', { resourceId: target.id });
   }
   const needed = new Set(policies.flatMap((policy) => policy.needs ?? []));
-  const related: { agentPools?: RelatedMap['agentPools'] } = {};
-  for (const name of needed) related[name] = await calls.read(relatedReads[name], target);
+  const related: { -readonly [N in keyof RelatedMap]?: RelatedMap[N] } = {};
+  if (needed.has('agentPools')) related.agentPools = await calls.read(relatedReads.agentPools, target);
   return { raw, resource: parseResource(target.type, raw), related, readAt: now() };
 }
 
@@ -71,10 +71,12 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
     now: facts.now,
     lastFixedAt,
     // Complete for what the policy declared, as just checked; the rest is invisible to it.
-    related: { agentPools: [], ...snapshot.related },
+    related: { agentPools: [], nodeHealth: NOT_COLLECTED, ...snapshot.related },
     parameters: facts.settings.parametersOf(policy.id),
   });
 }
+
+const NOT_COLLECTED = { state: 'unavailable', because: 'not asked for' } as const;
 
 /** Oldest read that a fix may rest upon, in milliseconds. */
 const FRESH = 5000;

@@ -3,12 +3,40 @@ import type { RelatedMap, RelatedName, ResourceMap, ResourceType } from '../reso
 /** What was seen: a flat record that fits into a table cell and a ticket. */
 export type Evidence = Readonly<Record<string, string | number | boolean | null>>;
 
-/** Result of one policy on one snapshot. Only `violation` can lead to a fix. */
+/** Something of a part that is wrong by itself, for example a node of an agent pool: a ticket lists it. */
+export interface PartItem {
+  readonly name: string;
+  /** Tells a new one of the same name from the old one: the uid of a Kubernetes node. */
+  readonly id: string;
+  /** Since when it has been wrong, ISO 8601, where that is known. */
+  readonly since?: string;
+  /** What was seen, in words and without numbers that grow from look to look. */
+  readonly detail: string;
+}
+
+/** A part of a resource that is judged, and gets a ticket, on its own: an agent pool of a cluster. */
+export interface Part {
+  readonly name: string;
+  readonly verdict: 'compliant' | 'violation' | 'unknown';
+  /** What was seen, without numbers that grow from look to look: other evidence is news for a ticket. */
+  readonly evidence: Evidence;
+  /** Of a violation: `certain` = the thing itself says so, `likely` = inferred. */
+  readonly confidence?: 'certain' | 'likely';
+  /** How well it is proven: a ticket closes only on proof at least as strong as what opened it. */
+  readonly strength?: ProofStrength;
+  /** What is wrong in it, one by one. */
+  readonly items?: readonly PartItem[];
+}
+
+/** 3 = the thing itself says so (metric, annotation, boot id), 2 = a label on it, 1 = inferred (ARM, kernels of its neighbours, an event). */
+export type ProofStrength = 1 | 2 | 3;
+
+/** Result of one policy on one snapshot. Only `violation` can lead to a fix. With `parts`, each part has a verdict of its own besides. */
 export type Verdict =
-  | { readonly verdict: 'compliant' }
-  | { readonly verdict: 'violation'; readonly evidence: Evidence }
+  | { readonly verdict: 'compliant'; readonly parts?: readonly Part[] }
+  | { readonly verdict: 'violation'; readonly evidence: Evidence; readonly parts?: readonly Part[] }
   | { readonly verdict: 'not-applicable'; readonly reason: string }
-  | { readonly verdict: 'unknown'; readonly missing: string };
+  | { readonly verdict: 'unknown'; readonly missing: string; readonly parts?: readonly Part[] };
 
 export const compliant: Verdict = { verdict: 'compliant' };
 

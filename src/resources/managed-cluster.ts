@@ -9,7 +9,11 @@ import { Tags } from './tags.ts';
 export const AgentPool = lenientObject({
   name: lenient(z.string()),
   osType: lenient(z.string()),
+  osSKU: lenient(z.string()),
+  count: lenient(z.number()),
+  nodeImageVersion: lenient(z.string()),
   provisioningState: lenient(z.string()),
+  powerState: lenientObject({ code: lenient(z.string()) }),
 });
 export type AgentPool = z.infer<typeof AgentPool>;
 
@@ -23,6 +27,15 @@ export const ManagedCluster = z.object({
   properties: lenientObject({
     provisioningState: lenient(z.string()),
     powerState: lenientObject({ code: lenient(z.string()) }),
+    /** Host of the API server; a private cluster has only the second. */
+    fqdn: lenient(z.string()),
+    privateFQDN: lenient(z.string()),
+    autoUpgradeProfile: lenientObject({ nodeOSUpgradeChannel: lenient(z.string()) }),
+    aadProfile: lenientObject({ managed: lenient(z.boolean()), enableAzureRBAC: lenient(z.boolean()) }),
+    apiServerAccessProfile: lenientObject({
+      enablePrivateCluster: lenient(z.boolean()),
+      disableRunCommand: lenient(z.boolean()),
+    }),
     agentPoolProfiles: z.array(AgentPool).catch([]),
   }),
 });

@@ -2,6 +2,7 @@ import { ContainerGroup } from './container-group.ts';
 import { ContainerRegistry } from './container-registry.ts';
 import type { AgentPool } from './managed-cluster.ts';
 import { ManagedCluster } from './managed-cluster.ts';
+import type { NodeHealth } from './node-health.ts';
 
 /** Every resource type that Dockwarden covers, in Azure's spelling, with the type of its reader. */
 export interface ResourceMap {
@@ -14,6 +15,8 @@ export type ResourceType = keyof ResourceMap;
 /** Resources that a policy may ask for besides its own; each name costs one declared read. */
 export interface RelatedMap {
   agentPools: readonly AgentPool[];
+  /** Collected from several places and remembered between looks; rests while the last inspection is fresh. */
+  nodeHealth: NodeHealth;
 }
 export type RelatedName = keyof RelatedMap;
 

@@ -8,7 +8,10 @@ type Facts = Parameters<Policy['evaluate']>[1];
 
 /** What the facts are when a case does not say. */
 const defaultNow = new Date('2026-11-02T12:00:00Z');
-const everythingRead: RelatedMap = { agentPools: [] };
+const everythingRead: RelatedMap = {
+  agentPools: [],
+  nodeHealth: { state: 'unavailable', because: 'the case does not say' },
+};
 
 /** The facts of one case: everything that it does not state is at its default. */
 export function factsOf(policy: Policy, { now, lastFixedAt, related, parameters }: Partial<PolicyCase>): Facts {
