@@ -3,6 +3,7 @@ import { ResourceGraphClient } from '@azure/arm-resourcegraph';
 import type { TokenCredential } from '@azure/identity';
 import { type Client, getClient } from '@azure-rest/core-client';
 import { DockwardenError } from '../errors.ts';
+import { createDataPlane, type DataPlane } from './data-plane.ts';
 
 /** The clients that operations call through. Built once per process; they hold no state but tokens and connections. */
 export interface AzureClients {
@@ -10,6 +11,8 @@ export interface AzureClients {
   readonly arm: Client;
   readonly resourceGraph: ResourceGraphClient;
   registries(subscriptionId: string): ContainerRegistryManagementClient['registries'];
+  /** The API servers of clusters, and Prometheus. */
+  readonly dataPlane: DataPlane;
 }
 
 export interface AzureClientOptions {
@@ -40,6 +43,7 @@ export function createAzureClients(options: AzureClientOptions): AzureClients {
   return {
     arm: getClient(endpoint, credential, clientOptions),
     resourceGraph: new ResourceGraphClient(credential, clientOptions),
+    dataPlane: createDataPlane({ credential, ...(ca !== undefined && { ca }) }),
     registries(subscriptionId) {
       const known = registries.get(subscriptionId);
       if (known !== undefined) return known;

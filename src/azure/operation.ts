@@ -28,34 +28,46 @@ type AnyArguments = readonly any[];
 interface OperationBase {
   /** `<type>.<verb>`, unique; the name in the audit row. */
   readonly id: string;
-  /** Everything Azure checks for this call, polls of a long-running operation included; the generated roles are made of these. */
-  readonly actions: readonly [RbacAction, ...RbacAction[]];
 }
 
-/** A call that changes nothing in Azure. */
-export interface Read<A extends AnyArguments = AnyArguments, Out = unknown> extends OperationBase {
-  readonly effect: 'read';
-  readonly repeatable: true;
+/**
+ * Everything that is checked for a call, polls of a long-running operation included; the generated roles are made of these. `actions` is what
+ * Azure Resource Manager checks, `dataActions` what a service checks by itself. At least one of both is there.
+ */
+type Permissions =
+  | {
+      readonly actions: readonly [RbacAction, ...RbacAction[]];
+      readonly dataActions?: readonly RbacAction[];
+    }
+  | {
+      readonly actions: readonly RbacAction[];
+      readonly dataActions: readonly [RbacAction, ...RbacAction[]];
+    };
+
+interface ReadCall<A extends AnyArguments, Out> extends OperationBase {
   run(context: CallContext, ...args: A): Promise<Out>;
 }
 
-/** A call that changes Azure. Returns nothing, so that `observe` can skip it and no fix can depend on its answer. */
-export interface Write<A extends AnyArguments = AnyArguments> extends OperationBase {
-  readonly effect: 'write';
+interface WriteCall<A extends AnyArguments> extends OperationBase {
   /** Does a second identical call lead to the same state? False for a rotation. */
   readonly repeatable: boolean;
   run(context: CallContext, ...args: A): Promise<void>;
 }
 
+/** A call that changes nothing in Azure. */
+export type Read<A extends AnyArguments = AnyArguments, Out = unknown> = Permissions &
+  ReadCall<A, Out> & { readonly effect: 'read'; readonly repeatable: true };
+
+/** A call that changes Azure. Returns nothing, so that `observe` can skip it and no fix can depend on its answer. */
+export type Write<A extends AnyArguments = AnyArguments> = Permissions & WriteCall<A> & { readonly effect: 'write' };
+
 export type Operation = Read | Write;
 
-export function defineRead<A extends AnyArguments, Out>(
-  operation: Omit<Read<A, Out>, 'effect' | 'repeatable'>,
-): Read<A, Out> {
+export function defineRead<A extends AnyArguments, Out>(operation: Permissions & ReadCall<A, Out>): Read<A, Out> {
   return { ...operation, effect: 'read', repeatable: true };
 }
 
-export function defineWrite<A extends AnyArguments>(operation: Omit<Write<A>, 'effect'>): Write<A> {
+export function defineWrite<A extends AnyArguments>(operation: Permissions & WriteCall<A>): Write<A> {
   return { ...operation, effect: 'write' };
 }
 

@@ -46,6 +46,14 @@ export interface TableStore {
   all(): AsyncIterable<StoredRow>;
 }
 
+/** A table whose rows may be deleted; what is a record for ever takes a `TableStore` and cannot. */
+export interface PrunableTableStore extends TableStore {
+  /** Deletes rows of one partition, whatever their version; one that is not there is no error. */
+  removeAll(partitionKey: string, rowKeys: readonly string[]): Promise<void>;
+  /** Deletes the row if it still has this version. False when somebody else wrote or deleted it. */
+  remove(key: RowKey, etag: string): Promise<boolean>;
+}
+
 /** Codes that say something about the table, and nothing about the row that was asked for. */
 const ABOUT_THE_TABLE = new Set<string | undefined>(['TableNotFound', 'TableBeingDeleted']);
 
@@ -57,7 +65,7 @@ const CALL_TIMEOUT = 10_000;
 const LIST_TIMEOUT = 120_000;
 
 /** Table Storage through the official client. */
-export function createTableStore(client: TableClient): TableStore {
+export function createTableStore(client: TableClient): PrunableTableStore {
   let isTableKnown = false;
 
   /** Creates the table when it turns out to be missing, so that a first start needs no set-up step. */
@@ -153,6 +161,26 @@ export function createTableStore(client: TableClient): TableStore {
         false as const,
       );
       return answer !== false;
+    },
+    async remove({ partitionKey, rowKey }, etag) {
+      const answer = await guarded(
+        () => client.deleteEntity(partitionKey, rowKey, { etag, ...deadline() }),
+        [404, 412],
+        false as const,
+      );
+      return answer !== false;
+    },
+    async removeAll(partitionKey, rowKeys) {
+      for (let start = 0; start < rowKeys.length; start += 100) {
+        const keys = rowKeys.slice(start, start + 100);
+        const actions = keys.map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }]);
+        const answer = await guarded(() => client.submitTransaction(actions, deadline()), [404], false as const);
+        if (answer !== false) continue;
+        // One row that is gone refuses them all.
+        for (const rowKey of keys) {
+          await guarded(() => client.deleteEntity(partitionKey, rowKey, deadline()), [404], undefined);
+        }
+      }
     },
     range(partitionKey, from, to) {
       const conditions = [

@@ -1,10 +1,12 @@
 import { createSampleIdentities } from '../../local/azure/sample-subscription.ts';
 import type { AzureSimulatorOptions } from '../../local/azure/simulator.ts';
-import { deriveRoles, effectiveActions } from '../../scripts/generated/roles.ts';
+import { deriveRoles, effectivePermissions } from '../../scripts/generated/roles.ts';
 import { classifyAzureError } from '../../src/azure/azure-error.ts';
 import { type AzureClients, createAzureClients } from '../../src/azure/clients.ts';
+import { nodeHealthReads } from '../../src/azure/node-health-reads.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
 import { engineReads } from '../../src/azure/resources.ts';
+import { runNodeCommand } from '../../src/azure/run-command.ts';
 import type { DockwardenError } from '../../src/errors.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
 import { type Harness, startHarness } from '../simulator/harness.ts';
@@ -20,15 +22,23 @@ export interface AzureHarness extends Harness {
   checkedActions(): readonly string[];
 }
 
+/** Everything that the loop itself may call, opted in or not. */
+export const LOOP_READS = [...new Set([...engineReads, ...nodeHealthReads, runNodeCommand])];
 /** What all declared operations need together, asked for by a policy or not. */
-const DECLARED_ACTIONS = effectiveActions(deriveRoles(engineReads, remediations), () => 'enforce');
+const DECLARED = effectivePermissions(deriveRoles(engineReads, remediations), {
+  modeOf: () => 'enforce',
+  optional: ['nodes', 'metrics', 'runCommand'],
+});
 
-/** Starts it; `actions` = all that the product's role holds (default: what its operations declare). */
+/** Starts it; `actions` and `dataActions` = all that the product's role holds (default: what its operations declare). */
 export async function startAzure(
-  options: Omit<Partial<AzureSimulatorOptions>, 'identities'> & { readonly actions?: readonly string[] } = {},
+  options: Omit<Partial<AzureSimulatorOptions>, 'identities'> & {
+    readonly actions?: readonly string[];
+    readonly dataActions?: readonly string[];
+  } = {},
 ): Promise<AzureHarness> {
-  const { actions = DECLARED_ACTIONS, ...rest } = options;
-  const harness = await startHarness({ identities: createSampleIdentities(actions), ...rest });
+  const { actions = DECLARED.actions, dataActions = DECLARED.dataActions, ...rest } = options;
+  const harness = await startHarness({ identities: createSampleIdentities(actions, dataActions), ...rest });
   const { simulator, ca } = harness;
   const clients = createAzureClients({
     credential: simulator.credential('dockwarden'),

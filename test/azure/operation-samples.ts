@@ -2,13 +2,22 @@ import type { SampleName } from '../../local/azure/sample-ids.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
 import { apiVersions } from '../../src/azure/api-versions.ts';
 import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
+import { readClusterCredentials } from '../../src/azure/kubeconfig.ts';
+import { readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
 import { probeSubscription, relatedReads, resourceReads } from '../../src/azure/resources.ts';
 import { deleteTags, mergeTags, readGroupTags, readTags } from '../../src/azure/tags.ts';
+import { ManagedCluster } from '../../src/resources/managed-cluster.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { AzureHarness } from './azure-harness.ts';
 
 export const target = (name: SampleName) => parseResourceId(sampleId(name));
+/** A cluster as policies read it: of the sample, with Entra. */
+const ENTRA_CLUSTER = ManagedCluster.parse({
+  id: sampleId('aks-prod'),
+  name: 'aks-prod',
+  properties: { fqdn: 'localhost', aadProfile: { managed: true } },
+});
 export const SUBSCRIPTION = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
 const TAGS = `${sampleId('aks-prod')}/providers/Microsoft.Resources/tags/default`;
 
@@ -55,6 +64,27 @@ export const samples: readonly Sample[] = [
     operation: relatedReads.agentPools,
     call: (context) => relatedReads.agentPools.run(context, target('aks-prod')),
     sends: [['GET', `${sampleId('aks-prod')}/agentPools`]],
+    versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
+  },
+  {
+    name: 'agentPools.getUpgradeProfile',
+    operation: readLatestNodeImage,
+    call: (context) => readLatestNodeImage.run(context, target('aks-prod'), 'system'),
+    sends: [['GET', `${sampleId('aks-prod')}/agentPools/system/upgradeProfiles/default`]],
+    versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
+  },
+  {
+    name: 'maintenanceConfigurations.get',
+    operation: readNodeOsMaintenance,
+    call: (context) => readNodeOsMaintenance.run(context, target('aks-prod')),
+    sends: [['GET', `${sampleId('aks-prod')}/maintenanceConfigurations/aksManagedNodeOSUpgradeSchedule`]],
+    versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
+  },
+  {
+    name: 'managedClusters.listClusterUserCredential',
+    operation: readClusterCredentials,
+    call: (context) => readClusterCredentials.run(context, target('aks-prod'), ENTRA_CLUSTER),
+    sends: [['POST', `${sampleId('aks-prod')}/listClusterUserCredential`]],
     versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
   },
   ...(['contosoacr', 'aks-prod', 'legacy-batch'] as const).map((name): Sample => {

@@ -256,7 +256,10 @@ describe('answers that say less than they should', () => {
 
     const pools = await relatedReads.agentPools.run(azure.context(), target('aks-prod'));
 
-    expect(pools).toEqual([{ name: 'odd' }, { name: 'odder' }]);
+    expect(pools).toEqual([
+      { name: 'odd', powerState: {} },
+      { name: 'odder', powerState: {} },
+    ]);
   });
 });
 

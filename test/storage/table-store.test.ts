@@ -1,7 +1,7 @@
 import { createHttpHeaders, type HttpClient, type PipelineRequest } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
-import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
+import { createTableStore, type PrunableTableStore } from '../../src/storage/table-store.ts';
 import { MemoryTableStore } from '../support/memory-table-store.ts';
 import { claimStorageAccount } from '../support/storage.ts';
 
@@ -9,7 +9,7 @@ const { table: endpoint, credential } = claimStorageAccount();
 let tables = 0;
 
 /** Each test has a table of its own, which does not exist yet. */
-const stores: Readonly<Record<string, () => TableStore>> = {
+const stores: Readonly<Record<string, () => PrunableTableStore>> = {
   'in memory': () => new MemoryTableStore('test'),
   'of Azurite': () => {
     tables += 1;
@@ -220,6 +220,41 @@ describe.each(Object.entries(stores))('a table %s', (_name, create) => {
     expect(await keysOf(store.all())).toHaveLength(250);
   });
 
+  it('deletes rows of one partition, more than one transaction takes, and those that are gone are no error', async () => {
+    const store = create();
+    const rowKeys = Array.from({ length: 150 }, (_, index) => `r${String(index).padStart(4, '0')}`);
+    await store.putAll(
+      'p',
+      rowKeys.map((rowKey) => ({ rowKey, columns: { a: 1 } })),
+    );
+    await store.putAll('other', [{ rowKey: 'r0001', columns: { a: 1 } }]);
+
+    await store.removeAll('p', rowKeys.slice(0, 120));
+    await store.removeAll('p', ['r0140', 'nobody', 'r0001', 'r0141']);
+    await store.removeAll('p', []);
+
+    expect(await keysOf(store.range('p'))).toHaveLength(28);
+    expect(await keysOf(store.range('p', 'r0139', 'r0143'))).toEqual(['p/r0139', 'p/r0142']);
+    expect(await keysOf(store.range('other'))).toEqual(['other/r0001']);
+  });
+
+  it('deletes a row only in the version that was read', async () => {
+    const store = create();
+    const first = String(await store.insert(KEY, { a: 1 }));
+    const second = String(await store.replace(KEY, { a: 2 }, first));
+
+    expect(await store.remove(KEY, first)).toBe(false);
+    expect((await store.get(KEY))?.columns).toEqual({ a: 2 });
+    expect(await store.remove(KEY, second)).toBe(true);
+    expect(await store.get(KEY)).toBeUndefined();
+    expect(await store.remove(KEY, second)).toBe(false);
+    expect(await create().remove(KEY, second)).toBe(false);
+  });
+
+  it('has nothing to delete while it does not exist', async () => {
+    await expect(create().removeAll('p', ['r1'])).resolves.toBeUndefined();
+  });
+
   it('lists the rows of one partition between two keys, the first included and the last not', async () => {
     const store = create();
     await store.putAll(
@@ -254,7 +289,7 @@ interface Answer {
 }
 
 /** A table behind the real client, whose every request is answered by this function. */
-function answering(answer: (request: PipelineRequest) => Answer | Promise<Answer>): TableStore {
+function answering(answer: (request: PipelineRequest) => Answer | Promise<Answer>): PrunableTableStore {
   const httpClient: HttpClient = {
     async sendRequest(request) {
       const { status, code } = await answer(request);
@@ -267,18 +302,20 @@ function answering(answer: (request: PipelineRequest) => Answer | Promise<Answer
   return createTableStore(new TableClient('https://localhost:1/account', 'test', credential, options));
 }
 
-function unreachable(): TableStore {
+function unreachable(): PrunableTableStore {
   const retryOptions = { maxRetries: 0 };
   return createTableStore(new TableClient('https://localhost:1/account', 'test', credential, { retryOptions }));
 }
 
 describe('Table Storage that cannot be used', () => {
-  const uses: Readonly<Record<string, (store: TableStore) => Promise<unknown>>> = {
+  const uses: Readonly<Record<string, (store: PrunableTableStore) => Promise<unknown>>> = {
     get: async (store) => await store.get(KEY),
     insert: async (store) => await store.insert(KEY, { a: 1 }),
     replace: async (store) => await store.replace(KEY, { a: 1 }, 'W/"1"'),
     putAll: async (store) => await store.putAll('p', [{ rowKey: 'r', columns: { a: 1 } }]),
     replaceAll: async (store) => await store.replaceAll('p', [{ rowKey: 'r', columns: { a: 1 }, etag: undefined }]),
+    remove: async (store) => await store.remove(KEY, 'W/"1"'),
+    removeAll: async (store) => await store.removeAll('p', ['r']),
     range: async (store) => await keysOf(store.range('p')),
     where: async (store) => await keysOf(store.where("a ne ''")),
     all: async (store) => await keysOf(store.all()),

@@ -1,8 +1,8 @@
 import { DockwardenError } from '../../src/errors.ts';
-import type { RowKey, StoredRow, TableStore, VersionedRow } from '../../src/storage/table-store.ts';
+import type { PrunableTableStore, RowKey, StoredRow, VersionedRow } from '../../src/storage/table-store.ts';
 
 /** A table in memory that answers as Table Storage does; the conformance suite runs the same tests on both. */
-export class MemoryTableStore implements TableStore {
+export class MemoryTableStore implements PrunableTableStore {
   readonly name: string;
   readonly #rows = new Map<string, StoredRow>();
   #version = 0;
@@ -37,6 +37,18 @@ export class MemoryTableStore implements TableStore {
     const isCurrent = rows.every(({ rowKey, etag }) => this.#rows.get(join({ partitionKey, rowKey }))?.etag === etag);
     if (isCurrent) for (const { rowKey, columns } of rows) this.#write({ partitionKey, rowKey }, columns);
     return await Promise.resolve(isCurrent);
+  }
+
+  async remove(key: RowKey, etag: string): Promise<boolean> {
+    const isCurrent = this.#rows.get(join(key))?.etag === etag;
+    if (isCurrent) this.#rows.delete(join(key));
+    return await Promise.resolve(isCurrent);
+  }
+
+  async removeAll(partitionKey: string, rowKeys: readonly string[]): Promise<void> {
+    if (new Set(rowKeys).size !== rowKeys.length) throw refused('InvalidDuplicateRow');
+    for (const rowKey of rowKeys) this.#rows.delete(join({ partitionKey, rowKey }));
+    await Promise.resolve();
   }
 
   range(partitionKey: string, from = '', to?: string): AsyncIterable<StoredRow> {

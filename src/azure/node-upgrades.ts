@@ -1,0 +1,45 @@
+import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { isPlainObject } from '../resources/lenient.ts';
+import { NodeOsMaintenance } from '../resources/node-os-maintenance.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { apiVersions } from './api-versions.ts';
+import { type CallContext, defineRead } from './operation.ts';
+import { getJson } from './raw-arm.ts';
+
+const apiVersion = apiVersions['Microsoft.ContainerService/managedClusters'];
+/** Longest image name that is believed; real ones have about 60 characters. */
+const MAX_IMAGE_NAME = 200;
+
+export const readLatestNodeImage = defineRead({
+  id: 'agentPools.getUpgradeProfile',
+  actions: ['Microsoft.ContainerService/managedClusters/agentPools/upgradeProfiles/read'],
+  /** The newest node image that Azure offers to an agent pool; undefined when it names none. */
+  async run(context: CallContext, target: ResourceId, pool: string): Promise<string | undefined> {
+    const path = `${target.id}/agentPools/${encodeURIComponent(pool)}/upgradeProfiles/default`;
+    const { properties } = await getJson(context, { path, apiVersion, resourceId: target.id });
+    const version = isPlainObject(properties) ? properties['latestNodeImageVersion'] : undefined;
+    return typeof version === 'string' && version !== '' && version.length <= MAX_IMAGE_NAME ? version : undefined;
+  },
+});
+
+export const readNodeOsMaintenance = defineRead({
+  id: 'maintenanceConfigurations.get',
+  actions: ['Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read'],
+  /** The planned maintenance for node images; undefined = none is configured. `AZURE_INVALID` for one without a window. */
+  async run(context: CallContext, target: ResourceId): Promise<NodeOsMaintenance | undefined> {
+    const path = `${target.id}/maintenanceConfigurations/aksManagedNodeOSUpgradeSchedule`;
+    try {
+      const body = await getJson(context, { path, apiVersion, resourceId: target.id });
+      const { properties } = body;
+      if (!isPlainObject(properties) || !isPlainObject(properties['maintenanceWindow'])) {
+        throw new DockwardenError('AZURE_INVALID', 'the maintenance configuration has no window', {
+          resourceId: target.id,
+        });
+      }
+      return NodeOsMaintenance.parse(body);
+    } catch (error) {
+      if (isDockwardenError(error, 'AZURE_NOT_FOUND')) return undefined;
+      throw error;
+    }
+  },
+});
