@@ -16,6 +16,18 @@ export function findGrant(identity: IdentityDefinition, action: string, scope: s
   );
 }
 
+/** The role assignment that allows the data action at the scope, if any. */
+export function findDataGrant(
+  identity: IdentityDefinition,
+  dataAction: string,
+  scope: string,
+): RoleAssignment | undefined {
+  return identity.roleAssignments.find(
+    (assignment) =>
+      isWithin(scope, assignment.scope) && assignment.dataActions?.some((a) => matchesAction(a, dataAction)) === true,
+  );
+}
+
 /** `*` stands for any text, as in role definitions; the comparison ignores case. */
 function matchesAction(pattern: string, action: string): boolean {
   if (pattern === '*') return true;

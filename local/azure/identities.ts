@@ -6,6 +6,8 @@ import { isJsonObject, type JsonObject, readString } from './json.ts';
 export interface RoleAssignment {
   readonly scope: string;
   readonly actions: readonly string[];
+  /** What the role allows on the data within; no action ever covers a data action, nor the other way round. Default none. */
+  readonly dataActions?: readonly string[];
   readonly roleName: string;
 }
 
@@ -25,7 +27,9 @@ export interface IdentityDefinition {
 /** The well-known client id of the Azure CLI: what a person's token carries as `appid`. */
 export const AZURE_CLI_CLIENT_ID = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 
-const MANAGEMENT_AUDIENCES = new Set(['https://management.azure.com', 'https://management.core.windows.net']);
+/** Audience of tokens for ARM. */
+export const MANAGEMENT = 'https://management.azure.com';
+const MANAGEMENT_AUDIENCES = new Set([MANAGEMENT, 'https://management.core.windows.net']);
 /** Managed identity tokens live for 24 hours. https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identities-faq */
 const TOKEN_LIFETIME_SECONDS = 24 * 60 * 60;
 
@@ -139,6 +143,14 @@ export class TokenIssuer {
       throw this.#rejected('ExpiredAuthenticationToken', 'The access token expiry time is in the past.');
     }
     return { identity, claims };
+  }
+
+  /** The caller of a service other than ARM; undefined when the token is missing, forged, expired or made for another audience. */
+  identify(authorization: string | undefined, audience: string): Caller | undefined {
+    const claims = this.#verify(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');
+    const identity = this.identities.find((candidate) => candidate.objectId === claims?.['oid']);
+    if (!claims || !identity || Number(claims['exp']) * 1000 <= Date.now()) return undefined;
+    return readString(claims, 'aud')?.replace(/\/+$/, '') === audience ? { identity, claims } : undefined;
   }
 
   #rejected(code: string, message: string) {

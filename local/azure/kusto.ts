@@ -208,8 +208,7 @@ class Parser {
         this.#expect(']');
       } else break;
     }
-    return (row) =>
-      names.reduce<Json | undefined>((value, name) => (isJsonObject(value) ? value[name] : undefined), row);
+    return (row) => names.reduce<Json | undefined>(readMember, row);
   }
 
   #peek(): string | undefined {
@@ -244,10 +243,7 @@ const COMPARISONS: Readonly<Record<string, (a: Json | undefined, b: Json | undef
   '<': (a, b) => compare(a, b) < 0,
   '<=': (a, b) => compare(a, b) <= 0,
   contains: (a, b) => toFolded(a).includes(toFolded(b)),
-  has: (a, b) =>
-    toFolded(a)
-      .split(/[^\p{L}\p{N}]+/u)
-      .includes(toFolded(b)),
+  has: (a, b) => hasTerm(toFolded(a), toFolded(b)),
   startswith: (a, b) => toFolded(a).startsWith(toFolded(b)),
   endswith: (a, b) => toFolded(a).endsWith(toFolded(b)),
 };
@@ -261,6 +257,21 @@ const FUNCTIONS: Readonly<Record<string, (value: Json | undefined) => Json>> = {
   isnull: (value) => value === undefined || value === null,
   isnotnull: (value) => value !== undefined && value !== null,
 };
+
+function readMember(value: Json | undefined, name: string): Json | undefined {
+  if (Array.isArray(value)) return value[Number(name)];
+  return isJsonObject(value) ? value[name] : undefined;
+}
+
+/** The text holds the term, and neither a letter nor a digit stands before or behind it. */
+function hasTerm(text: string, term: string): boolean {
+  if (term === '') return true;
+  const isWordAt = (index: number) => /[\p{L}\p{N}]/u.test(text.charAt(index));
+  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {
+    if (!isWordAt(at - 1) && !isWordAt(at + term.length)) return true;
+  }
+  return false;
+}
 
 function toPlain(value: Json | undefined): string {
   if (value === undefined || value === null) return '';

@@ -1,10 +1,12 @@
 import type { Guards } from './guards.ts';
 import type { Caller, RoleAssignment, TokenIssuer } from './identities.ts';
 import type { Json } from './json.ts';
+import type { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import type { Limits } from './limits.ts';
 import type { Operations } from './operations.ts';
 import type { ResourcePath } from './resource-path.ts';
 import type { ResourceStore } from './resource-store.ts';
+import type { ScheduledEvents } from './scheduled-events.ts';
 
 /** Where the time of the simulated Azure comes from. */
 export interface Clock {
@@ -47,6 +49,8 @@ export interface World {
   readonly guards: Guards;
   readonly limits: Limits;
   readonly providers: readonly Provider[];
+  readonly kubernetes: KubernetesClusters;
+  readonly scheduledEvents: ScheduledEvents;
   /** `https://localhost:{port}`: for poll URLs and next links. */
   readonly baseUrl: () => string;
   /** Entries per page of a list. */

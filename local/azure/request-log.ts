@@ -1,19 +1,23 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import type { Json } from './json.ts';
+import { isJsonObject, type Json, readString } from './json.ts';
+import type { Outcome } from './pipeline.ts';
+import type { ArmRequest } from './provider.ts';
 import { PASSWORD_CANARY } from './providers/container-registry.ts';
 
-/** One request that ARM has answered (or a fault has eaten). */
+/** One request that was answered (or that a fault has eaten): to ARM, `/kubernetes/{cluster}/…` to a cluster, `/prometheus/…` to the metrics. */
 export interface LoggedRequest {
   readonly time: Date;
   readonly method: string;
   readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
   readonly apiVersion: string | undefined;
-  /** RBAC action; undefined when the request was refused before that was known. */
+  /** RBAC action, of clusters and metrics a data action; undefined when the request was refused before that was known. */
   readonly action: string | undefined;
   /** 0 = no answer was sent. */
   readonly status: number;
-  /** `error.code` of a refused request. */
+  /** `error.code` of a refused request; of a cluster the reason, of the metrics the error type. */
   readonly errorCode: string | undefined;
   readonly caller: string | undefined;
   readonly callerObjectId: string | undefined;
@@ -23,6 +27,44 @@ export interface LoggedRequest {
   readonly body: Json | undefined;
   /** Made through `as()`, not over the wire. */
   readonly isInProcess: boolean;
+}
+
+/** What is kept of a request: everything but its token. */
+export function toLoggedRequest(
+  request: ArmRequest,
+  { action, caller, reply }: Outcome,
+  time: Date,
+  isInProcess: boolean,
+): LoggedRequest {
+  return {
+    time,
+    method: request.method,
+    path: request.path,
+    query: request.query.toString(),
+    apiVersion: request.query.get('api-version') ?? undefined,
+    action,
+    status: reply.status,
+    errorCode: reply.status >= 400 ? readErrorCode(reply.body) : undefined,
+    caller: caller?.identity.name,
+    callerObjectId: caller?.identity.objectId,
+    requestId: request.requestId,
+    correlationId: request.correlationId,
+    userAgent: request.headers['user-agent'],
+    body: hideClusterToken(request.body),
+    isInProcess,
+  };
+}
+
+function readErrorCode(body: Json | undefined): string | undefined {
+  return ['error.code', 'code', 'reason', 'errorType']
+    .map((path) => readString(body, path))
+    .find((code) => code !== undefined);
+}
+
+/** Run command takes a token in its body. */
+function hideClusterToken(body: Json | undefined): Json | undefined {
+  if (!isJsonObject(body) || typeof body['clusterToken'] !== 'string') return body;
+  return { ...body, clusterToken: 'removed' };
 }
 
 /** A request with its answer, as `check-traffic.mjs` reads them. */
@@ -57,6 +99,7 @@ export class TrafficRecorder {
   }
 }
 
-function hidePasswords(_: string, value: unknown): unknown {
+function hidePasswords(name: string, value: unknown): unknown {
+  if (name === 'clusterToken') return 'removed';
   return typeof value === 'string' && value.startsWith(PASSWORD_CANARY) ? 'removed' : value;
 }

@@ -1,7 +1,8 @@
 import { newETag } from './generic-resource.ts';
 import type { JsonObject } from './json.ts';
+import type { KubernetesSeed } from './kubernetes/kubernetes-seed.ts';
 import type { RawResource } from './resource-store.ts';
-import { SAMPLE_SUBSCRIPTION_ID, type SampleName, sampleBase } from './sample-ids.ts';
+import { SAMPLE_SUBSCRIPTION_ID, type SampleName, sampleBase, sampleId } from './sample-ids.ts';
 
 interface ClusterSample {
   readonly dns: string;
@@ -12,8 +13,24 @@ interface ClusterSample {
     readonly mode: 'System' | 'User';
     readonly count: number;
     readonly vmSize: string;
+    /** Default Ubuntu with the image of the day. */
+    readonly os?: { readonly osType: string; readonly osSKU: string; readonly nodeImageVersion: string };
   }[];
+  /** Default NodeImage. */
+  readonly nodeOsChannel?: string;
+  /** Default true. */
+  readonly hasAzureRbac?: boolean;
 }
+
+/** An image that nobody has replaced for a long time. */
+const WINDOWS = {
+  osType: 'Windows',
+  osSKU: 'Windows2022',
+  nodeImageVersion: 'AKSWindows-2022-containerd-20348.3932.250710',
+};
+const NEWEST_WINDOWS_IMAGE = 'AKSWindows-2022-containerd-20348.4405.261110';
+/** The sample's API servers listen on loopback. */
+const HOST = 'localhost';
 
 const SAMPLES: readonly (readonly [SampleName, ClusterSample])[] = [
   [
@@ -22,6 +39,7 @@ const SAMPLES: readonly (readonly [SampleName, ClusterSample])[] = [
       dns: 'aks-prod-4f21c9',
       version: '1.33.4',
       tags: { env: 'prod' },
+      nodeOsChannel: 'Unmanaged',
       pools: [
         { name: 'system', mode: 'System', count: 3, vmSize: 'Standard_D4ds_v5' },
         { name: 'apps', mode: 'User', count: 5, vmSize: 'Standard_D8ds_v5' },
@@ -43,7 +61,11 @@ const SAMPLES: readonly (readonly [SampleName, ClusterSample])[] = [
       dns: 'aks-data-7d03e2',
       version: '1.33.4',
       tags: { owner: 'data-team', env: 'staging' },
-      pools: [{ name: 'system', mode: 'System', count: 3, vmSize: 'Standard_E8ds_v5' }],
+      hasAzureRbac: false,
+      pools: [
+        { name: 'system', mode: 'System', count: 3, vmSize: 'Standard_E8ds_v5' },
+        { name: 'win', mode: 'User', count: 2, vmSize: 'Standard_D4ds_v5', os: WINDOWS },
+      ],
     },
   ],
 ];
@@ -53,7 +75,24 @@ export function sampleClusters(): RawResource[] {
   return SAMPLES.map(([name, sample]) => toCluster(name, sample));
 }
 
-function toCluster(name: SampleName, { dns, pools, tags, version }: ClusterSample): RawResource {
+/**
+ * The Kubernetes side of the sample. `aks-prod`: kured has noticed four days ago that three nodes of `apps` need a reboot, and cannot drain them.
+ * `aks-dev`: all is as it should be. `aks-data`: Kubernetes RBAC decides who may read, and lets nobody of the sample.
+ */
+export function sampleKubernetes(): KubernetesSeed[] {
+  return [
+    {
+      clusterId: sampleId('aks-prod'),
+      kured: { annotateNodes: true, exposesMetrics: true, isBlocked: true },
+      pendingReboots: [{ pool: 'apps', nodes: 3, hoursAgo: 96 }],
+    },
+    { clusterId: sampleId('aks-dev'), nodeAgeHours: 72 },
+    { clusterId: sampleId('aks-data'), latestImages: { win: NEWEST_WINDOWS_IMAGE } },
+  ];
+}
+
+function toCluster(name: SampleName, sample: ClusterSample): RawResource {
+  const { dns, hasAzureRbac = true, nodeOsChannel = 'NodeImage', pools, tags, version } = sample;
   const base = sampleBase(name);
   const nodeResourceGroup = `MC_${base.id.split('/')[4]}_${name}_westeurope`;
   return {
@@ -79,7 +118,7 @@ function toCluster(name: SampleName, { dns, pools, tags, version }: ClusterSampl
       kubernetesVersion: version,
       currentKubernetesVersion: version,
       dnsPrefix: dns,
-      fqdn: `${dns}.hcp.westeurope.azmk8s.io`,
+      fqdn: HOST,
       azurePortalFQDN: `${dns}.portal.hcp.westeurope.azmk8s.io`,
       agentPoolProfiles: pools.map((pool) => toPool(pool, version)),
       servicePrincipalProfile: { clientId: 'msi' },
@@ -114,14 +153,14 @@ function toCluster(name: SampleName, { dns, pools, tags, version }: ClusterSampl
           ],
         },
       },
-      aadProfile: { managed: true, enableAzureRBAC: true, tenantID: '00000000-0000-4000-8000-00000000000a' },
+      aadProfile: { managed: true, enableAzureRBAC: hasAzureRbac, tenantID: '00000000-0000-4000-8000-00000000000a' },
       maxAgentPools: 100,
       apiServerAccessProfile: {
         enablePrivateCluster: false,
         authorizedIPRanges: ['203.0.113.0/28'],
         disableRunCommand: true,
       },
-      autoUpgradeProfile: { upgradeChannel: 'patch', nodeOSUpgradeChannel: 'NodeImage' },
+      autoUpgradeProfile: { upgradeChannel: 'patch', nodeOSUpgradeChannel: nodeOsChannel },
       disableLocalAccounts: true,
       securityProfile: {
         workloadIdentity: { enabled: true },
@@ -141,7 +180,7 @@ function toCluster(name: SampleName, { dns, pools, tags, version }: ClusterSampl
   };
 }
 
-function toPool(pool: ClusterSample['pools'][number], version: string): JsonObject {
+function toPool({ os, ...pool }: ClusterSample['pools'][number], version: string): JsonObject {
   return {
     ...pool,
     eTag: newETag(),
@@ -156,6 +195,7 @@ function toPool(pool: ClusterSample['pools'][number], version: string): JsonObje
     orchestratorVersion: version,
     currentOrchestratorVersion: version,
     nodeImageVersion: 'AKSUbuntu-2204gen2containerd-202611.10.0',
+    ...os,
     enableAutoScaling: false,
     enableNodePublicIP: false,
     enableEncryptionAtHost: true,

@@ -1,6 +1,6 @@
 import type { IdentityDefinition, RoleAssignment } from './identities.ts';
 import { AZURE_CLI_CLIENT_ID } from './identities.ts';
-import { sampleClusters } from './sample-clusters.ts';
+import { sampleClusters, sampleKubernetes } from './sample-clusters.ts';
 import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID, sampleId } from './sample-ids.ts';
 import { sampleContainerGroups, sampleRegistries } from './sample-registries.ts';
 import type { Seed } from './simulator.ts';
@@ -13,7 +13,7 @@ export const SAMPLE_TENANT_ID = '00000000-0000-4000-8000-00000000000a';
  * The sample estate that `npm start` shows. Registries: `contosoacr` and `contosofresh` are clean, `contosobuild` has an
  * admin user that nobody needs, `contosolegacy` one that a container group signs in with, `contosolocked` one under a
  * ReadOnly lock, and `contosoci` is the one that an automation keeps changing back. Clusters: `aks-prod` lacks tags,
- * `aks-dev` has all of them, `aks-data` has another value for one and lacks another.
+ * `aks-dev` has all of them, `aks-data` has another value for one and lacks another; `sampleKubernetes` says how their nodes are.
  */
 export function createSampleSubscription(): Seed {
   return {
@@ -25,6 +25,7 @@ export function createSampleSubscription(): Seed {
       location: 'westeurope',
     })),
     resources: [...sampleRegistries(), ...sampleContainerGroups(), ...sampleClusters()],
+    kubernetes: sampleKubernetes(),
     locks: [
       {
         scope: sampleId('contosolocked'),
@@ -39,16 +40,38 @@ export function createSampleSubscription(): Seed {
 const SUBSCRIPTION_SCOPE = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
 
 /** What a deployment assigns to the product's identity. Refuses wildcards: whatever runs with one proves nothing about the generated roles. */
-export function assignProductRole(actions: readonly string[]): readonly RoleAssignment[] {
-  const wildcard = actions.find((action) => action.includes('*'));
+export function assignProductRole(
+  actions: readonly string[],
+  dataActions: readonly string[] = [],
+): readonly RoleAssignment[] {
+  const wildcard = [...actions, ...dataActions].find((action) => action.includes('*'));
   if (wildcard !== undefined) throw new Error(`the role of the product may not hold a wildcard: ${wildcard}`);
-  return [{ scope: SUBSCRIPTION_SCOPE, actions, roleName: 'Dockwarden Remediator' }];
+  return [{ scope: SUBSCRIPTION_SCOPE, actions, dataActions, roleName: 'Dockwarden Remediator' }];
 }
 
+/** An owner may change everything and read no data; these are what a person who looks at nodes and metrics holds besides. */
+const DATA_ROLES: readonly RoleAssignment[] = [
+  {
+    scope: SUBSCRIPTION_SCOPE,
+    actions: [],
+    dataActions: ['Microsoft.ContainerService/managedClusters/*'],
+    roleName: 'Azure Kubernetes Service RBAC Cluster Admin',
+  },
+  {
+    scope: SUBSCRIPTION_SCOPE,
+    actions: [],
+    dataActions: ['Microsoft.Monitor/accounts/data/metrics/read'],
+    roleName: 'Monitoring Data Reader',
+  },
+];
+
 /**
- * Who acts in the sample: the product with exactly these actions, a person with the Azure CLI, and a pipeline that owns `contosoci`.
+ * Who acts in the sample: the product with exactly these actions and data actions, a person with the Azure CLI, and a pipeline that owns `contosoci`.
  */
-export function createSampleIdentities(productActions: readonly string[]): IdentityDefinition[] {
+export function createSampleIdentities(
+  productActions: readonly string[],
+  productDataActions: readonly string[] = [],
+): IdentityDefinition[] {
   return [
     {
       name: 'dockwarden',
@@ -56,7 +79,7 @@ export function createSampleIdentities(productActions: readonly string[]): Ident
       clientId: '00000000-0000-4000-8000-0000000000d2',
       principalType: 'ServicePrincipal',
       displayName: 'id-dockwarden',
-      roleAssignments: assignProductRole(productActions),
+      roleAssignments: assignProductRole(productActions, productDataActions),
     },
     {
       name: 'operator',
@@ -65,7 +88,7 @@ export function createSampleIdentities(productActions: readonly string[]): Ident
       principalType: 'User',
       upn: 'platform-operator@contoso.example',
       displayName: 'Platform operator',
-      roleAssignments: [{ scope: SUBSCRIPTION_SCOPE, actions: ['*'], roleName: 'Owner' }],
+      roleAssignments: [{ scope: SUBSCRIPTION_SCOPE, actions: ['*'], roleName: 'Owner' }, ...DATA_ROLES],
     },
     {
       name: 'automation',

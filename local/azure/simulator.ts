@@ -1,22 +1,26 @@
-import { randomUUID } from 'node:crypto';
 import type { Certificates } from '../certificates.ts';
-import { findGrant } from './access.ts';
+import { type Actor, createActor } from './actor.ts';
 import { startArmServer } from './arm-server.ts';
-import { createResourceEvent, type ResourceEvent } from './events.ts';
+import type { ResourceEvent } from './events.ts';
 import { Faults } from './faults.ts';
 import { Guards, type Lock, type PolicyDeny } from './guards.ts';
-import { type IdentityDefinition, TokenIssuer, type TokenOptions } from './identities.ts';
+import { type IdentityDefinition, MANAGEMENT, TokenIssuer, type TokenOptions } from './identities.ts';
 import { type IdentityEndpoint, startIdentityServer } from './identity-endpoint.ts';
-import { type Json, type JsonObject, mergePatch, readString } from './json.ts';
+import { type Authority, createAuthority } from './kubernetes/authority.ts';
+import type { KubernetesCluster } from './kubernetes/kubernetes-cluster.ts';
+import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
+import type { KubernetesSeed } from './kubernetes/kubernetes-seed.ts';
 import { Limits } from './limits.ts';
-import { newestApiVersion } from './newest-api-version.ts';
 import { Operations } from './operations.ts';
 import { handleRequest, type Outcome } from './pipeline.ts';
+import { type Prometheus, startPrometheus } from './prometheus/prometheus.ts';
 import type { ArmRequest, Clock, World } from './provider.ts';
 import { providers } from './provider-catalogue.ts';
 import { GROUP_TYPE, SUBSCRIPTION_TYPE } from './providers/resources.ts';
-import { type LoggedRequest, TrafficRecorder } from './request-log.ts';
+import { type LoggedRequest, TrafficRecorder, toLoggedRequest } from './request-log.ts';
 import { type RawResource, ResourceStore } from './resource-store.ts';
+import { type ScheduledEvent, ScheduledEvents } from './scheduled-events.ts';
+import { createState, type SimulatedState } from './simulated-state.ts';
 
 /** What the simulated Azure contains when it starts. */
 export interface Seed {
@@ -30,10 +34,13 @@ export interface Seed {
   /** Raw ARM bodies. */
   readonly resources: readonly RawResource[];
   readonly locks?: readonly Lock[];
+  /** Clusters whose Kubernetes API is served, each on a port of its own. */
+  readonly kubernetes?: readonly KubernetesSeed[];
 }
 
 export interface AzureSimulatorOptions {
-  readonly certificates: Pick<Certificates, 'cert' | 'key'>;
+  /** `ca` is what kubeconfigs tell clients to trust; without it the clusters get an authority of their own. */
+  readonly certificates: Pick<Certificates, 'cert' | 'key'> & Partial<Pick<Certificates, 'ca'>>;
   /** Port of ARM; 0 (default) takes a free one. */
   readonly port?: number;
   /** Port of the identity endpoints; 0 (default) takes a free one. */
@@ -48,48 +55,6 @@ export interface AzureSimulatorOptions {
   readonly latencyMs?: number;
   /** NDJSON file of all exchanges, without tokens and passwords. */
   readonly recordTo?: string;
-}
-
-/** An in-process request as somebody, through the same handlers as the wire but without faults. */
-interface Actor {
-  /** Any request; refusals are answers, not exceptions. `target` is a resource id, or a path with query. */
-  request(method: string, target: string, options?: ActorOptions): ActorAnswer;
-  /** The shortcuts throw when ARM refuses, and return the body. */
-  get(target: string, options?: ActorOptions): Json | undefined;
-  put(target: string, body: Json, options?: ActorOptions): Json | undefined;
-  patch(target: string, body: Json, options?: ActorOptions): Json | undefined;
-  post(target: string, body?: Json, options?: ActorOptions): Json | undefined;
-  delete(target: string, options?: ActorOptions): Json | undefined;
-}
-
-interface ActorOptions {
-  /** Default: the newest version the type knows. */
-  readonly apiVersion?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Json;
-}
-
-interface ActorAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Json | undefined;
-}
-
-/** Direct access to what is stored: no token, RBAC, lock or quota. Everything is copied on its way in and out. */
-interface SimulatedState {
-  get(id: string): RawResource | undefined;
-  /** All resources below a scope ('' = everything), optionally of one type; also groups and subscriptions. */
-  list(scope?: string, type?: string): RawResource[];
-  /** Stores a resource. With `by` (identity name) the write event of that identity is raised, without it nobody is told. */
-  put(resource: RawResource, options?: { by?: string }): void;
-  /** JSON merge patch of the whole body, tags included: null removes. Throws when there is no such resource. */
-  patch(id: string, change: JsonObject, options?: { by?: string }): void;
-  remove(id: string, options?: { by?: string }): void;
-  /** Refuses writes to a resource with 409, until an instant of the simulator's clock or this many times. */
-  setBusy(id: string, how: { until: Date } | { times: number }): void;
-  clearBusy(id: string): void;
-  /** The admin passwords of a registry, once somebody has listed or regenerated them. */
-  passwordsOf(registryId: string): JsonObject | undefined;
 }
 
 /** A running simulated Azure. */
@@ -123,12 +88,19 @@ export interface AzureSimulator {
   readonly limits: Limits;
   /** Handlers' view of everything, for what the above does not offer (`pageSize`). */
   readonly world: World;
+  /** The Kubernetes side of a cluster, by ARM id. Throws when nobody serves it. */
+  kubernetes(clusterId: string): KubernetesCluster;
+  /** Serves one more cluster of ARM. Its `fqdn` (or `privateFQDN`) must be `localhost` for clients that compare. */
+  serveKubernetes(seed: KubernetesSeed): Promise<KubernetesCluster>;
+  /** The metrics of kured on the served clusters. */
+  readonly prometheus: Prometheus;
+  /** A maintenance event of a cluster that Resource Graph tells from now on; returns its id. */
+  addScheduledEvent(event: ScheduledEvent): string;
   setClock(clock: Clock): void;
-  /** Closes both servers and every connection, hanging ones too. */
+  /** Closes all servers and every connection, hanging ones too. */
   stop(): Promise<void>;
 }
 
-const MANAGEMENT = 'https://management.azure.com';
 const DEFAULT_PAGE_SIZE = 1_000;
 /** A simulator that runs for days forgets its oldest requests and events. */
 const MAX_KEPT = 50_000;
@@ -143,10 +115,14 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   const events: ResourceEvent[] = [];
   const recorder = options.recordTo === undefined ? undefined : new TrafficRecorder(options.recordTo);
   let armEndpoint = '';
+  const store = createStore(options.seed);
+  const authority = await findAuthority(options.certificates);
   const world: World = {
     clock: movingClock,
-    store: createStore(options.seed),
+    store,
     issuer,
+    kubernetes: new KubernetesClusters({ store, issuer, authority, log, clock: movingClock }),
+    scheduledEvents: new ScheduledEvents(movingClock),
     operations: new Operations(movingClock),
     guards: new Guards(),
     limits: new Limits(movingClock),
@@ -170,31 +146,19 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
     return outcome;
   }
 
-  function log(request: ArmRequest, { action, caller, reply }: Outcome, isInProcess = false): void {
+  function log(request: ArmRequest, outcome: Outcome, isInProcess = false): void {
     if (requests.length >= MAX_KEPT) requests.splice(0, MAX_KEPT / 2);
-    requests.push({
-      time: movingClock.now(),
-      method: request.method,
-      path: request.path,
-      apiVersion: request.query.get('api-version') ?? undefined,
-      action,
-      status: reply.status,
-      errorCode:
-        reply.status >= 400 ? (readString(reply.body, 'error.code') ?? readString(reply.body, 'code')) : undefined,
-      caller: caller?.identity.name,
-      callerObjectId: caller?.identity.objectId,
-      requestId: request.requestId,
-      correlationId: request.correlationId,
-      userAgent: request.headers['user-agent'],
-      body: request.body,
-      isInProcess,
-    });
+    requests.push(toLoggedRequest(request, outcome, movingClock.now(), isInProcess));
   }
 
   const identityServer = await startIdentityServer(issuer, options.identityPort ?? 0);
   const { certificates, latencyMs = 0, port = 0 } = options;
   const stopArm = await startArmServer({ world, faults, certificates, port, latencyMs, recorder, handle, log });
   armEndpoint = `https://localhost:${stopArm.port}`;
+  const prometheus = await startPrometheus({ world, authority, log, workspaceId: workspaceOf(options.seed) });
+  for (const cluster of options.seed.kubernetes ?? []) {
+    if (store.find(cluster.clusterId)) await world.kubernetes.serve(cluster);
+  }
 
   return {
     armEndpoint,
@@ -220,14 +184,33 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
     operations: world.operations,
     limits: world.limits,
     world,
+    kubernetes(clusterId) {
+      const cluster = world.kubernetes.find(clusterId);
+      if (!cluster) throw new Error(`nobody serves ${clusterId}`);
+      return cluster;
+    },
+    serveKubernetes: async (seed) => await world.kubernetes.serve(seed),
+    prometheus,
+    addScheduledEvent: (event) => world.scheduledEvents.add(event),
     setClock(next) {
       clock = next;
     },
     async stop() {
-      await Promise.all([stopArm(), identityServer.stop()]);
+      await Promise.all([stopArm(), identityServer.stop(), prometheus.stop(), world.kubernetes.stop()]);
       await recorder?.stop();
     },
   };
+}
+
+async function findAuthority({ ca, cert, key }: AzureSimulatorOptions['certificates']): Promise<Authority> {
+  return ca === undefined ? await createAuthority() : { ca, cert, key };
+}
+
+/** The workspace that scrapes the clusters lies in the first resource group. */
+function workspaceOf({ resourceGroups: [group], subscriptions: [subscription] }: Seed): string {
+  const id = group?.subscriptionId ?? subscription?.subscriptionId ?? '';
+  const name = group?.name ?? 'rg-metrics';
+  return `/subscriptions/${id}/resourceGroups/${name}/providers/Microsoft.Monitor/accounts/amw-platform`;
 }
 
 function createStore(seed: Seed): ResourceStore {
@@ -243,91 +226,4 @@ function createStore(seed: Seed): ResourceStore {
   }
   for (const resource of seed.resources) store.write(structuredClone(resource));
   return store;
-}
-
-function createState(world: World, publish: (event: ResourceEvent) => void): SimulatedState {
-  const { guards, issuer, store } = world;
-  function announce(method: 'PUT' | 'DELETE', resource: RawResource, by: string | undefined): void {
-    if (by === undefined) return;
-    const identity = issuer.find(by);
-    const action = `${resource.type}/${method === 'PUT' ? 'write' : 'delete'}`;
-    const requestId = randomUUID();
-    publish(
-      createResourceEvent({
-        method,
-        action,
-        resourceId: resource.id,
-        caller: { identity, claims: issuer.claims(identity, MANAGEMENT) },
-        grant: findGrant(identity, action, resource.id),
-        subscriptionId: resource.id.split('/')[2] ?? '',
-        tenantId: issuer.tenantId,
-        correlationId: randomUUID(),
-        now: world.clock.now(),
-        httpRequest: { clientRequestId: requestId, url: `${MANAGEMENT}${resource.id}` },
-      }),
-    );
-  }
-  return {
-    get: (id) => structuredClone(store.find(id)),
-    list: (scope = '', type) => structuredClone([...store.list(scope, type)]),
-    put(resource, { by } = {}) {
-      announce('PUT', store.write(structuredClone(resource)), by);
-    },
-    patch(id, change, { by } = {}) {
-      const resource = store.find(id);
-      if (!resource) throw new Error(`no resource ${id}`);
-      const { name, type } = resource;
-      const merged = mergePatch(resource, structuredClone(change));
-      announce('PUT', store.write({ ...merged, id: resource.id, name, type }), by);
-    },
-    remove(id, { by } = {}) {
-      const resource = store.find(id);
-      if (resource && store.remove(id)) announce('DELETE', resource, by);
-    },
-    setBusy: (id, how) => guards.setBusy(id, how, randomUUID(), world.clock.now()),
-    clearBusy: (id) => guards.clearBusy(id),
-    passwordsOf: (id) => structuredClone(store.secretsOf(id)),
-  };
-}
-
-function createActor(
-  world: World,
-  name: string,
-  publish: (event: ResourceEvent) => void,
-  log: (request: ArmRequest, outcome: Outcome) => void,
-): Actor {
-  const identity = world.issuer.find(name);
-  function request(method: string, target: string, options: ActorOptions = {}): ActorAnswer {
-    const url = new URL(target, 'https://localhost');
-    const apiVersion = options.apiVersion ?? url.searchParams.get('api-version') ?? newestApiVersion(url.pathname);
-    url.searchParams.set('api-version', apiVersion);
-    const armRequest: ArmRequest = {
-      method,
-      path: decodeURI(url.pathname),
-      query: url.searchParams,
-      headers: { 'user-agent': `simulator/${name}`, ...options.headers },
-      body: options.body,
-      requestId: randomUUID(),
-      correlationId: options.headers?.['x-ms-correlation-request-id'] ?? randomUUID(),
-    };
-    const caller = { identity, claims: world.issuer.claims(identity, MANAGEMENT) };
-    const outcome = handleRequest(world, armRequest, { caller, onLaterEvent: publish });
-    log(armRequest, outcome);
-    for (const event of outcome.events) publish(event);
-    const { body, headers = {}, status } = outcome.reply;
-    return { status, headers, body: structuredClone(body) };
-  }
-  function send(method: string, target: string, options: ActorOptions = {}): Json | undefined {
-    const { body, status } = request(method, target, options);
-    if (status < 400) return body;
-    throw new Error(`${name}: ${method} ${target} was answered ${status}: ${JSON.stringify(body)}`);
-  }
-  return {
-    request,
-    get: (target, options) => send('GET', target, options),
-    put: (target, body, options) => send('PUT', target, { ...options, body }),
-    patch: (target, body, options) => send('PATCH', target, { ...options, body }),
-    post: (target, body, options) => send('POST', target, body === undefined ? options : { ...options, body }),
-    delete: (target, options) => send('DELETE', target, options),
-  };
 }

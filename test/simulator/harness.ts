@@ -23,13 +23,17 @@ export interface Harness {
   clusters(name?: string): ContainerServiceClient;
   graph(name?: string): ResourceGraphClient;
   raw(name?: string): ReturnType<typeof getClient>;
-  /** A request without any SDK; `authorization` null = none. */
+  /** A request without any SDK, to ARM or to another address; `authorization` null = none. */
   send(method: string, path: string, options?: SendOptions): Promise<Answer>;
   stop(): Promise<void>;
 }
 
 interface SendOptions {
   readonly as?: string;
+  /** What the token is for; default ARM. */
+  readonly audience?: string;
+  /** What is trusted; default the run's authority. */
+  readonly ca?: string;
   readonly authorization?: string | null;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
@@ -68,7 +72,7 @@ export async function startHarness(
   const [ca, cert, key] = [caFile, certFile, keyFile].map((file) => readFileSync(file, 'utf8'));
   if (!ca || !cert || !key) throw new Error('the run has no certificates');
   const simulator = await startAzureSimulator({
-    certificates: { cert, key },
+    certificates: { ca, cert, key },
     seed: createSampleSubscription(),
     identities: createSampleIdentities(ALL_ACTIONS),
     ...options,
@@ -79,15 +83,15 @@ export async function startHarness(
   const clientOptions = { endpoint, tlsOptions, credentials, retryOptions: { maxRetries: 0 } };
 
   async function send(method: string, path: string, sendOptions: SendOptions = {}): Promise<Answer> {
-    const { as = 'operator', authorization, body, headers = {} } = sendOptions;
-    const bearer = authorization === undefined ? `Bearer ${simulator.issueToken(as).token}` : authorization;
+    const { as = 'operator', audience, authorization, body, headers = {} } = sendOptions;
+    const bearer = authorization === undefined ? `Bearer ${simulator.issueToken(as, audience).token}` : authorization;
     const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
     return await new Promise((resolve, reject) => {
       const outgoing = httpsRequest(
         new URL(path, endpoint),
         {
           method,
-          ca,
+          ca: sendOptions.ca ?? ca,
           headers: {
             ...(bearer === null ? {} : { authorization: bearer }),
             ...(text === undefined

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AKS_AUDIENCE } from '../../local/azure/kubernetes/kubernetes-api.ts';
+import { LIST_NODES } from '../../local/azure/providers/run-command.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
 import { type Harness, isRecord, startHarness } from './harness.ts';
 
@@ -68,6 +70,7 @@ async function talk(): Promise<void> {
   await send('GET', `${sampleId('aks-prod')}?api-version=2024-05-01`);
   await send('GET', `${sampleId('aks-prod')}/agentPools/system/upgradeProfiles/default?api-version=2026-04-01`);
   await send('POST', `${sampleId('aks-prod')}/listClusterUserCredential?api-version=2026-04-01`);
+  await talkAboutNodes();
   await send('GET', `${sampleId('legacy-batch')}?api-version=2023-05-01`);
   await send('GET', `${subscription}/providers/Microsoft.ContainerInstance/containerGroups?api-version=2023-05-01`);
   await send('PATCH', `${sampleId('legacy-batch')}?api-version=2023-05-01`, { body: { tags: { a: 'b' } } });
@@ -83,6 +86,36 @@ async function talk(): Promise<void> {
   await send('GET', `${sampleId('contosoacr')}?api-version=2025-11-01`, { authorization: 'Bearer x' });
   simulator.state.setBusy(sampleId('aks-prod'), { times: 1 });
   await send('PATCH', `${sampleId('aks-prod')}?api-version=2026-04-01`, { body: { tags: {} } });
+}
+
+/** What is asked about the nodes of a cluster. */
+async function talkAboutNodes(): Promise<void> {
+  const { simulator } = harness;
+  const id = sampleId('aks-prod');
+  const { machines, maintenanceConfigurations, managedClusters } = harness.clusters();
+  const maintenance = `${id}/maintenanceConfigurations/aksManagedNodeOSUpgradeSchedule`;
+  await harness.send('GET', `${maintenance}?api-version=2026-04-01`);
+  simulator.state.put({
+    id: maintenance,
+    name: 'aksManagedNodeOSUpgradeSchedule',
+    type: 'Microsoft.ContainerService/managedClusters/maintenanceConfigurations',
+    properties: {
+      maintenanceWindow: {
+        schedule: { weekly: { intervalWeeks: 1, dayOfWeek: 'Sunday' } },
+        durationHours: 4,
+        startTime: '01:00',
+      },
+    },
+  });
+  await maintenanceConfigurations.get('rg-platform-prod', 'aks-prod', 'aksManagedNodeOSUpgradeSchedule');
+  for await (const _ of maintenanceConfigurations.listByManagedCluster('rg-platform-prod', 'aks-prod'));
+  for await (const _ of machines.list('rg-platform-prod', 'aks-prod', 'apps'));
+  const clusterToken = simulator.issueToken('operator', AKS_AUDIENCE).token;
+  const command = { command: LIST_NODES, context: '', clusterToken };
+  await harness.send('POST', `${id}/runCommand?api-version=2026-04-01`, { body: command });
+  simulator.state.patch(id, { properties: { apiServerAccessProfile: { disableRunCommand: false } } });
+  await harness.send('POST', `${id}/runCommand?api-version=2026-04-01`, { body: { ...command, clusterToken: '' } });
+  await managedClusters.runCommand('rg-platform-prod', 'aks-prod', command, { updateIntervalInMs: 0 });
 }
 
 /** Output of the contract checker, with `FAILED` when it exits with an error. */
@@ -109,6 +142,7 @@ test('a recording holds every exchange but no token and no password', async () =
 
   expect(text.trim().split('\n')).toHaveLength(count);
   expect(text).not.toMatch(/CANARY-|Bearer (?!x")ey/);
+  expect(text).not.toContain('"clusterToken":"ey');
   expect(text).toContain('"authorization":"Bearer x"');
 });
 

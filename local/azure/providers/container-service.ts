@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { ArmError, invalidContent, preconditionFailed } from '../errors.ts';
 import {
   deleteResource,
@@ -15,13 +14,22 @@ import {
   type WriteStyle,
 } from '../generic-resource.ts';
 import { isJsonObject, type Json, type JsonObject, omit, readString } from '../json.ts';
+import { poolsOf } from '../kubernetes/agent-pools.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import type { RawResource } from '../resource-store.ts';
 import { checkResourceBusy } from './busy.ts';
-import { PASSWORD_CANARY } from './container-registry.ts';
+import {
+  CLUSTER_TYPE,
+  getMaintenance,
+  listMachines,
+  listMaintenance,
+  requireCluster,
+  requirePool,
+} from './cluster-children.ts';
+import { getCommandResult, runCommand } from './run-command.ts';
 import { mergeTags } from './tags.ts';
 
-const TYPE = 'Microsoft.ContainerService/managedClusters';
+const TYPE = CLUSTER_TYPE;
 /** 2026-06-01 is what the installed SDK asks for when it is told nothing. */
 const API_VERSIONS = [
   '2026-04-01',
@@ -51,11 +59,6 @@ function viewCluster(resource: RawResource, apiVersion: string): Json {
   if (apiVersion >= ETAG_SINCE) return resource;
   const pools = poolsOf(resource).map((pool) => omit(pool, NO_ETAG));
   return { ...omit(resource, NO_ETAG), properties: { ...resource.properties, agentPoolProfiles: pools } };
-}
-
-function poolsOf({ properties }: RawResource): readonly JsonObject[] {
-  const pools = properties?.['agentPoolProfiles'];
-  return Array.isArray(pools) ? pools.filter(isJsonObject) : [];
 }
 
 /** A cluster operation changes the eTag of the cluster and of every pool. */
@@ -123,7 +126,8 @@ function checkCluster(body: JsonObject, { target, world, id }: Call): JsonObject
   }
   if (world.store.find(id)) return body;
   const name = target.names.at(-1) ?? '';
-  const fqdn = `${name}-${randomBytes(3).toString('hex')}.hcp.westeurope.azmk8s.io`;
+  // Nothing that is created here may lead off this machine.
+  const fqdn = 'localhost';
   const nodeResourceGroup = `MC_${target.resourceGroup ?? ''}_${name}_westeurope`;
   return {
     ...body,
@@ -143,13 +147,6 @@ const listClusters: Handler = (call) => {
   return listResources(viewCluster)(call);
 };
 
-/** The cluster that a child path belongs to. */
-function requireCluster(call: Call): RawResource {
-  const [name = ''] = call.target.names;
-  const id = `${call.target.scope}/providers/${TYPE}/${name}`;
-  return requireResource({ ...call, definition: { ...call.definition, type: TYPE } }, id);
-}
-
 function viewPool(cluster: RawResource, pool: JsonObject, apiVersion: string): Json {
   const { name, ...properties } = apiVersion >= ETAG_SINCE ? pool : omit(pool, NO_ETAG);
   return { id: `${cluster.id}/agentPools/${readString(pool, 'name')}`, name, type: `${TYPE}/agentPools`, properties };
@@ -160,49 +157,32 @@ const listPools: Handler = (call) => {
   return { status: 200, body: { value: poolsOf(cluster).map((pool) => viewPool(cluster, pool, call.apiVersion)) } };
 };
 
-function requirePool(call: Call, cluster: RawResource): JsonObject {
-  const [, name = ''] = call.target.names;
-  const pool = poolsOf(cluster).find(
-    (candidate) => readString(candidate, 'name')?.toLowerCase() === name.toLowerCase(),
-  );
-  if (pool) return pool;
-  throw new ArmError(404, 'NotFound', `Could not find the agent pool ${name} in the cluster ${cluster.name}.`, {
-    unwrapped: { code: 'NotFound', details: null, message: `Could not find the agent pool ${name}.`, subcode: '' },
-  });
-}
-
 const getPool: Handler = (call) => {
   const cluster = requireCluster(call);
   return { status: 200, body: viewPool(cluster, requirePool(call, cluster), call.apiVersion) };
 };
 
-/** What the pool could be upgraded to: what a test or seed stored under this id, else that it is current. */
+/** What the pool could be upgraded to: what is stored under this id, else the served cluster's newest image, else that it is current. */
 const getPoolUpgradeProfile: Handler = (call) => {
   const stored = call.world.store.find(call.id);
   if (stored) return { status: 200, body: stored };
   const cluster = requireCluster(call);
   const pool = requirePool(call, cluster);
+  const name = readString(pool, 'name') ?? '';
   const { nodeImageVersion, orchestratorVersion, osType } = pool;
-  const properties = { kubernetesVersion: orchestratorVersion, osType, latestNodeImageVersion: nodeImageVersion };
-  const id = `${cluster.id}/agentPools/${readString(pool, 'name')}/upgradeProfiles/default`;
+  const latestNodeImageVersion = call.world.kubernetes.find(cluster.id)?.latestImages.get(name) ?? nodeImageVersion;
+  const properties = { kubernetesVersion: orchestratorVersion, osType, latestNodeImageVersion };
+  const id = `${cluster.id}/agentPools/${name}/upgradeProfiles/default`;
   return { status: 200, body: { id, name: 'default', type: `${TYPE}/agentPools/upgradeProfiles`, properties } };
 };
 
-/** A kubeconfig whose token is a canary: no test may find it anywhere. */
-function answerKubeconfig(name: string): Handler {
+/** A kubeconfig. Where it holds a token, that is a canary: no test may find it anywhere. */
+function answerKubeconfig(role: string): Handler {
   return (call) => {
     call.world.limits.takeAks('other', call.target.subscriptionId ?? '');
     const cluster = requireResource(call);
-    const token = `${PASSWORD_CANARY}${randomBytes(24).toString('base64url')}`;
-    const server = `https://${readString(cluster, 'properties.fqdn')}:443`;
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: cluster.name, cluster: { server } }],
-      users: [{ name, user: { token } }],
-    };
-    const value = Buffer.from(JSON.stringify(config)).toString('base64');
-    return { status: 200, body: { kubeconfigs: [{ name, value }] }, raises: cluster.id };
+    const value = Buffer.from(call.world.kubernetes.kubeconfigOf(cluster, role)).toString('base64');
+    return { status: 200, body: { kubeconfigs: [{ name: role, value }] }, raises: cluster.id };
   };
 }
 
@@ -227,10 +207,19 @@ export const containerService: Provider = {
       actions: {
         listClusterUserCredential: answerKubeconfig('clusterUser'),
         listClusterAdminCredential: answerKubeconfig('clusterAdmin'),
+        runCommand,
       },
     },
     { type: `${TYPE}/agentPools`, apiVersions: API_VERSIONS, get: getPool, list: listPools },
     { type: `${TYPE}/agentPools/upgradeProfiles`, apiVersions: API_VERSIONS, get: getPoolUpgradeProfile },
+    { type: `${TYPE}/agentPools/machines`, apiVersions: API_VERSIONS, list: listMachines },
+    {
+      type: `${TYPE}/maintenanceConfigurations`,
+      apiVersions: API_VERSIONS,
+      get: getMaintenance,
+      list: listMaintenance,
+    },
+    { type: `${TYPE}/commandResults`, apiVersions: API_VERSIONS, get: getCommandResult },
     { type: 'Microsoft.ContainerService/locations/operations', apiVersions: pollVersions, get: getStatus },
     {
       type: 'Microsoft.ContainerService/locations/operationresults',

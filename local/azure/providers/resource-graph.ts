@@ -10,6 +10,11 @@ import { GROUP_TYPE, SUBSCRIPTION_TYPE } from './resources.ts';
 /** https://learn.microsoft.com/azure/governance/resource-graph/concepts/work-with-data#paging-results */
 const MAX_PAGE = 1_000;
 
+/** What lies below a cluster is not in the index. */
+const CHILD_OF_CLUSTER = /^microsoft\.containerservice\/managedclusters\//i;
+/** Reading the cluster is enough; Azure documents no action of their own for its events. */
+const CLUSTER_READ = 'Microsoft.ContainerService/managedClusters/read';
+
 /** Length of the quota window. */
 const WINDOW = '00:00:05';
 
@@ -44,10 +49,20 @@ function readable(call: Call, subscriptions: readonly string[] | undefined, isCo
   const seen = request.stale ? all.flatMap(({ id }) => world.store.findStale(id) ?? []) : all;
   return seen.filter((resource) => {
     const { id, type } = resource;
+    if (CHILD_OF_CLUSTER.test(type)) return false;
     if ((type === GROUP_TYPE || type === SUBSCRIPTION_TYPE) !== isContainer) return false;
     if (wanted && !wanted.includes(id.split('/')[2]?.toLowerCase() ?? '')) return false;
     const action = type === GROUP_TYPE ? 'Microsoft.Resources/subscriptions/resourceGroups/read' : `${type}/read`;
     return findGrant(caller.identity, action, id) !== undefined;
+  });
+}
+
+/** Maintenance events of the clusters that the caller may read. */
+function readableEvents({ caller, world }: Call, subscriptions: readonly string[] | undefined): readonly RawResource[] {
+  const wanted = subscriptions?.map((id) => id.toLowerCase());
+  return world.scheduledEvents.list().filter(({ id }) => {
+    if (wanted && !wanted.includes(id.split('/')[2] ?? '')) return false;
+    return findGrant(caller.identity, CLUSTER_READ, id.replace(/\/scheduledevents\/.*$/, '')) !== undefined;
   });
 }
 
@@ -84,6 +99,8 @@ function answer(call: Call, body: JsonObject): Json {
   const { tenantId } = call.world.issuer;
   const rows = run(text, {
     resources: () => readable(call, subscriptions, false).map((resource) => toRow(resource, tenantId)),
+    containerserviceeventresources: () =>
+      readableEvents(call, subscriptions).map((resource) => toRow(resource, tenantId)),
     resourcecontainers: () =>
       readable(call, subscriptions, true).map((resource) => ({
         ...toRow(resource, tenantId),
