@@ -2,6 +2,7 @@ import type { Bound, Operation, RbacAction } from '../azure/operation.ts';
 import type { Evidence, Parameter, Parameters, Policy, Values } from '../policy/define-policy.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { RelatedName, ResourceMap, ResourceType } from '../resources/resource-map.ts';
+import type { Advice, AdviceContext } from './advice.ts';
 
 /** JSON Pointer (RFC 6901) into the raw ARM body, for example `/properties/adminUserEnabled`. */
 export type JsonPointer = `/${string}`;
@@ -60,6 +61,8 @@ interface Base<
   /** Reads what would break. Absent = nothing to check. */
   preflight?(context: FixContext<T, P, U>): Promise<Preflight>;
   fix(context: FixContext<T, P, U>): Promise<void>;
+  /** What a person has to do when the fix may not: `reason` is the code of the decision or of the pre-flight. Pure, and never throws. */
+  advise(context: AdviceContext & { readonly reason: string }): Advice;
 }
 
 /** How one policy's violation is fixed, and how that is taken back – or why it cannot be. */

@@ -2,9 +2,11 @@ import type { Parameter, Parameters } from '../policy/define-policy.ts';
 import { MODE_FORMAT, type Mode, parseDuration, parseMode, parseSwitch } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
 import { type MaintenanceWindow, parseMaintenanceWindow } from './maintenance-window.ts';
+import { nodeSettings } from './node-settings.ts';
 import { parseRemediationScope, type RemediationScope } from './remediation-scope.ts';
 import { safetySettings } from './safety-settings.ts';
 import type { Setting } from './setting.ts';
+import { ticketSettings } from './ticket-settings.ts';
 
 /** What settings need to know of a policy. */
 export interface ConfigurablePolicy {
@@ -21,10 +23,19 @@ export interface ConfigurableRemediation {
   readonly yieldsTo?: { readonly grace: Parameter<number> };
 }
 
+/** What settings need to know of a tracker. */
+export interface ConfigurableTracker {
+  readonly id: string;
+  readonly title: string;
+  readonly tracks: { readonly id: string };
+}
+
 /** Everything that settings are derived from. */
 export interface SettingsCatalogue {
   readonly policies: readonly ConfigurablePolicy[];
   readonly remediations: readonly ConfigurableRemediation[];
+  /** Absent = none. */
+  readonly trackers?: readonly ConfigurableTracker[];
 }
 
 /** A setting as the documentation prints it. */
@@ -55,9 +66,32 @@ export function modeSetting({ id, title }: ConfigurableRemediation): Setting<Mod
   };
 }
 
+/** `REMEDIATE_<ID>`: where the tickets of one tracker may go. */
+export function trackerModeSetting({ id, title }: ConfigurableTracker): Setting<Mode> {
+  return {
+    name: toSettingName('REMEDIATE', id),
+    description: `${title}: \`observe\` keeps the ticket in Dockwarden's own table, \`approve\` and \`enforce\` also open it in the ticket system of TICKETS_SYSTEM, \`off\` opens none.`,
+    format: MODE_FORMAT,
+    default: 'observe',
+    examples: ['observe', 'enforce'],
+    parse: parseMode,
+    consequence: "its tickets stay in Dockwarden's own table",
+  };
+}
+
+/** `REMEDIATE_<ID>_SCOPE`: for which resources the tickets of one tracker may leave Dockwarden's own table. */
+export function trackerScopeSetting(tracker: ConfigurableTracker): Setting<RemediationScope | undefined> {
+  const { name } = trackerModeSetting(tracker);
+  return {
+    ...scopeSetting(tracker),
+    description: `For which resources ${name} holds; tickets about all others stay in Dockwarden's own table. Places and tags as for remediations.`,
+    consequence: "its tickets stay in Dockwarden's own table",
+  };
+}
+
 /** `REMEDIATE_<ID>_SCOPE`: where one remediation may act. */
-export function scopeSetting(remediation: ConfigurableRemediation): Setting<RemediationScope | undefined> {
-  const name = modeSetting(remediation).name;
+export function scopeSetting({ id }: { readonly id: string }): Setting<RemediationScope | undefined> {
+  const name = toSettingName('REMEDIATE', id);
   return {
     name: `${name}_SCOPE`,
     description: `Where ${name} holds; everywhere else the remediation only observes. Of several places any is enough, of several tags any is enough; where both are named, a resource needs one of each. A tag that is absent never matches.`,
@@ -136,11 +170,13 @@ function graceSetting(grace: Parameter<number>): Setting<number> {
   return { ...parameterSetting(grace), restricts: true };
 }
 
-/** Every setting there is, each name once, in the order of the documentation. */
-export function listSettings({ policies, remediations }: SettingsCatalogue): readonly Setting[] {
+/** Every setting there is, each name once, in the order of the documentation: what several declare stands where it is declared first. */
+export function listSettings({ policies, remediations, trackers = [] }: SettingsCatalogue): readonly Setting[] {
   const all: readonly Setting[] = [
     ...Object.values(globalSettings),
     ...Object.values(safetySettings),
+    ...Object.values(ticketSettings),
+    ...Object.values(nodeSettings),
     ...remediations.flatMap((remediation) => [
       modeSetting(remediation),
       scopeSetting(remediation),
@@ -148,12 +184,17 @@ export function listSettings({ policies, remediations }: SettingsCatalogue): rea
       noticeSetting(remediation),
       ...(remediation.yieldsTo === undefined ? [] : [graceSetting(remediation.yieldsTo.grace)]),
     ]),
+    ...trackers.flatMap((tracker) => [trackerModeSetting(tracker), trackerScopeSetting(tracker)]),
     ...policies.flatMap((policy) => [
       switchSetting(policy),
       ...Object.values(policy.parameters ?? {}).map((parameter) => parameterSetting(parameter)),
     ]),
   ];
-  return [...new Map(all.toReversed().map((setting) => [setting.name, setting])).values()].toReversed();
+  const byName = new Map<string, Setting>();
+  for (const setting of all) {
+    if (!byName.has(setting.name)) byName.set(setting.name, setting);
+  }
+  return [...byName.values()];
 }
 
 /** The rows of the settings table. */

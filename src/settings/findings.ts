@@ -11,7 +11,7 @@ export interface ConfigurationFinding {
 
 /** Names that start with one of these, or nearly so, are meant for us, whatever their casing. */
 const PREFIX =
-  /^(?:DOCKWARDENS?|REMEDIAT[A-Z]*|POLIC[A-Z]*|ACR|AKS|AUDIT|EXEMPT[A-Z]*|UNDO[A-Z]*|APPROV[A-Z]*|BREAKERS?|WARS?|FREEZ[A-Z]*|GRACES?|REVIEWS?)_/i;
+  /^(?:DOCKWARDENS?|REMEDIAT[A-Z]*|POLIC[A-Z]*|ACR|AKS|AUDIT|EXEMPT[A-Z]*|UNDO[A-Z]*|APPROV[A-Z]*|BREAKERS?|WARS?|FREEZ[A-Z]*|GRACES?|REVIEWS?|TICKETS?)_/i;
 /** Most letters that are wrong in a name that is misspelt; more make another name. */
 const LONGEST_SLIP = 3;
 const MAX_NAME = 128;
@@ -23,7 +23,7 @@ export function isUnresolvedReference(text: string): boolean {
 }
 
 /** A value that cannot be used. */
-export function findInvalidValue({ name, format, consequence }: Setting, text: string): ConfigurationFinding {
+export function findInvalidValue({ name, format, consequence, secret }: Setting, text: string): ConfigurationFinding {
   const effect = `Valid: ${format}. Until it is corrected, ${consequence}.`;
   if (isUnresolvedReference(text)) {
     return {
@@ -32,11 +32,16 @@ export function findInvalidValue({ name, format, consequence }: Setting, text: s
       message: `${name} holds a reference that the platform did not resolve. ${effect}`,
     };
   }
-  return { setting: name, problem: 'invalid-value', message: `${name} is ${showValue(text)}. ${effect}` };
+  // Not even the length of a secret is told.
+  const shown = secret === true ? 'not valid (a secret, not shown)' : showValue(text);
+  return { setting: name, problem: 'invalid-value', message: `${name} is ${shown}. ${effect}` };
 }
 
 /** A setting that should be there. */
-export function findMissing({ name, format }: Setting, ifMissing: string): ConfigurationFinding {
+export function findMissing(
+  { name, format }: Pick<Setting, 'name' | 'format'>,
+  ifMissing: string,
+): ConfigurationFinding {
   return { setting: name, problem: 'missing', message: `${name} is not set: ${ifMissing}. Valid: ${format}.` };
 }
 

@@ -64,17 +64,28 @@ export function parseGuid(text: string): string | undefined {
 
 /** Subscription ids separated by commas, blanks around them allowed; every one has to be valid. */
 export function parseScopes(text: string): readonly string[] | undefined {
-  const entries = splitScopes(text);
+  const entries = splitList(text);
   return entries.every((entry) => GUID.test(entry)) ? keepScopes(text) : undefined;
 }
 
 /** The valid ids of a list that also has others: one bad entry does not stop the sweep of the rest. */
 export function keepScopes(text: string): readonly string[] {
-  const ids = splitScopes(text).map((entry) => parseGuid(entry));
+  const ids = splitList(text).map((entry) => parseGuid(entry));
   return [...new Set(ids)].filter((id) => id !== undefined);
 }
 
-function splitScopes(text: string): readonly string[] {
+/** `https://host[:port]` separated by commas, blanks around them allowed; every one has to be valid. */
+export function parseOrigins(text: string): readonly string[] | undefined {
+  return splitList(text).every((entry) => parseOrigin(entry) !== undefined) ? keepOrigins(text) : undefined;
+}
+
+/** The valid ones of a list that also has others. */
+export function keepOrigins(text: string): readonly string[] {
+  const origins = splitList(text).map((entry) => parseOrigin(entry));
+  return [...new Set(origins)].filter((origin) => origin !== undefined);
+}
+
+function splitList(text: string): readonly string[] {
   return text === '' ? [] : text.split(',').map((entry) => entry.replaceAll(/^ +| +$/g, ''));
 }
 
@@ -86,7 +97,12 @@ export function parseOrigin(text: string): string | undefined {
 
 /** `https://host[:port][/path]`, without a trailing slash. Nothing that could carry a secret: no user, no query (a SAS), no fragment. */
 export function parseServiceUri(text: string): string | undefined {
-  return parseHttps(text)?.href.replace(/\/$/, '');
+  return parseReceiver(text)?.replace(/\/$/, '');
+}
+
+/** The same, with a trailing slash if it has one: another path for whoever receives there. */
+export function parseReceiver(text: string): string | undefined {
+  return parseHttps(text)?.href;
 }
 
 /** A token scope: `https://…/.default`. */

@@ -1,5 +1,6 @@
 import { parseDuration, parseNumber } from './formats.ts';
 import { type Freezes, parseFreezes } from './maintenance-window.ts';
+import type { ReadSetting } from './read-setting.ts';
 import type { Setting } from './setting.ts';
 
 /** Where exemption tags count. */
@@ -189,7 +190,7 @@ export interface SafetySettings {
 }
 
 /** Reads them all; `isMalformed` when any of them cannot be parsed. */
-export function readSafety(read: <V>(setting: Setting<V>) => { readonly value: V; readonly isMalformed: boolean }): {
+export function readSafety(read: ReadSetting): {
   readonly safety: SafetySettings;
   readonly isMalformed: boolean;
 } {

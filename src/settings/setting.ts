@@ -7,7 +7,7 @@ export interface Setting<V = unknown> {
   readonly format: string;
   /** The value when the setting is not there. */
   readonly default: V;
-  /** Two valid values with different effects. */
+  /** Two valid values with different effects; of a secret, references to two of them. */
   readonly examples: readonly [string, string];
   /** Undefined for text that is not valid. Never throws. */
   parse(text: string): V | undefined;
@@ -17,6 +17,8 @@ export interface Setting<V = unknown> {
   readonly consequence: string;
   /** It holds Dockwarden back: a name that was probably meant to be this one stops every change, because its value is not honoured. */
   readonly restricts?: true;
+  /** Its value is never shown, and not part of the settings' hash: a person gives it as a Key Vault reference. */
+  readonly secret?: true;
   /** What is lost while the setting is not there; absent = nothing, it may be left out. */
   readonly ifMissing?: string;
 }

@@ -3,6 +3,7 @@ import { DockwardenError } from '../errors.ts';
 import {
   type ConfigurablePolicy,
   type ConfigurableRemediation,
+  type ConfigurableTracker,
   listSettings,
   modeSetting,
   noticeSetting,
@@ -10,28 +11,31 @@ import {
   type SettingsCatalogue,
   scopeSetting,
   switchSetting,
+  trackerModeSetting,
+  trackerScopeSetting,
   windowSetting,
 } from './catalogue.ts';
 import {
   type ConfigurationFinding,
-  findInvalidValue,
   findMissing,
   findUnknownNames,
   isLostRestriction,
-  isUnresolvedReference,
   restrictedBy,
 } from './findings.ts';
 import { lowerMode, type Mode } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
 import type { MaintenanceWindow } from './maintenance-window.ts';
+import { type NodeSettings, readNodes } from './node-settings.ts';
+import { createReader, type Environment, type ReadSetting } from './read-setting.ts';
+import { readTickets, withoutSecrets } from './read-tickets.ts';
 import type { RemediationScope } from './remediation-scope.ts';
 import { readSafety, type SafetySettings } from './safety-settings.ts';
 import type { Setting } from './setting.ts';
+import type { TicketSettings } from './ticket-settings.ts';
 
 export type { ConfigurationFinding } from './findings.ts';
 export type { Mode } from './formats.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from './read-setting.ts';
 
 /** What the app is told to do, parsed from its settings. */
 export interface Settings {
@@ -56,12 +60,15 @@ export interface Settings {
   readonly storage: { readonly queue?: string; readonly table?: string; readonly blob?: string };
   /** Client id of the user-assigned identity to ask tokens for; undefined = the system-assigned one. */
   readonly identityClientId?: string;
+  /** Where tickets go, and when; holds secrets. */
+  readonly tickets: TicketSettings;
+  readonly nodes: NodeSettings;
   /** What is wrong with the settings. */
   readonly findings: readonly ConfigurationFinding[];
-  /** First 12 hex digits of the SHA-256 of the effective settings (audit column `configHash`). */
+  /** First 12 hex digits of the SHA-256 of the effective settings (audit column `configHash`); secrets do not change it. */
   readonly hash: string;
-  /** The lower of the remediation's own mode and the cap; `observe` at most while anything that it depends on is malformed. */
-  modeOf(remediationId: string): Mode;
+  /** The lower of the own mode of the remediation or tracker and the cap; `observe` at most while anything that it depends on is malformed. */
+  modeOf(id: string): Mode;
   isPolicyOn(policyId: string): boolean;
   /** The first setting of the policy's parameters that cannot be parsed: what the policy would say then is not what was meant. */
   malformedParameterOf(policyId: string): string | undefined;
@@ -69,17 +76,12 @@ export interface Settings {
   parametersOf(policyId: string): Readonly<Record<string, unknown>>;
   /** Milliseconds to leave a resource alone after somebody else did the same as the remediation; 0 = do not wait. */
   graceOf(remediationId: string): number;
-  /** Where the remediation may act; undefined = everywhere. */
-  scopeOf(remediationId: string): RemediationScope | undefined;
+  /** Where the remediation or tracker may act; undefined = everywhere. */
+  scopeOf(id: string): RemediationScope | undefined;
   /** When it may act; undefined = at any time. */
   windowOf(remediationId: string): MaintenanceWindow | undefined;
   /** Milliseconds between the announcement of a fix and the fix; 0 = none. */
   noticeOf(remediationId: string): number;
-}
-
-interface Reading<V> {
-  readonly value: V;
-  readonly isMalformed: boolean;
 }
 
 interface PolicySettings {
@@ -89,10 +91,13 @@ interface PolicySettings {
   readonly isMalformed: boolean;
 }
 
-interface RemediationSettings {
+interface TrackerSettings {
   readonly mode: Mode;
-  readonly grace: number;
   readonly scope: RemediationScope | undefined;
+}
+
+interface RemediationSettings extends TrackerSettings {
+  readonly grace: number;
   readonly window: MaintenanceWindow | undefined;
   readonly notice: number;
 }
@@ -106,25 +111,33 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   const known = listSettings(catalogue);
   const unknownNames = findUnknownNames(presentNames(environment), known);
   const restricted = new Set(unknownNames.flatMap(({ setting }) => restrictedBy(setting, known)));
-  const read = <V>(setting: Setting<V>): Reading<V> => readSetting(setting, environment, findings);
+  const read = createReader(environment, findings);
 
   const { cap: allowed, ...others } = readGlobals(read);
   const { safety, isMalformed: isUnsafe } = readSafety(read);
   const isUnclear = isUnsafe || unknownNames.some(({ setting }) => isLostRestriction(setting, known));
   const cap = isUnclear ? lowerMode(allowed, 'observe') : allowed;
   const { storage, isAccountMissing } = readStorage(read);
-  const globals = { ...others, safety, storage };
+  const { tickets, missing: missingForTickets } = readTickets(read);
+  const globals = { ...others, safety, storage, tickets, nodes: readNodes(read) };
   const policies = new Map(catalogue.policies.map((policy) => [policy.id, readPolicy(policy, read)]));
+  const limitsOf = (name: string, policyId: string): Limits => ({
+    cap,
+    isDegraded: restricted.has(name) || (policies.get(policyId)?.isMalformed ?? false),
+  });
   const remediations = new Map(
     catalogue.remediations.map((remediation) => {
-      const isPolicyMalformed = policies.get(remediation.fixes.id)?.isMalformed ?? false;
-      const isRestricted = restricted.has(modeSetting(remediation).name);
-      return [
-        remediation.id,
-        readRemediation(remediation, read, { cap, isDegraded: isPolicyMalformed || isRestricted }),
-      ];
+      const limits = limitsOf(modeSetting(remediation).name, remediation.fixes.id);
+      return [remediation.id, readRemediation(remediation, read, limits)];
     }),
   );
+  const trackers = new Map(
+    (catalogue.trackers ?? []).map((tracker) => {
+      const limits = limitsOf(trackerModeSetting(tracker).name, tracker.tracks.id);
+      return [tracker.id, readTracker(tracker, read, limits)];
+    }),
+  );
+  const acting = new Map<string, TrackerSettings>([...remediations, ...trackers]);
   const { storageAccount } = globalSettings;
   if (isAccountMissing && !findings.has(storageAccount.name)) {
     const missing = findMissing(
@@ -134,15 +147,22 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
     findings.set(missing.setting, missing);
   }
 
-  const effective = { cap, ...globals, policies: [...policies], remediations: [...remediations] };
+  const effective = {
+    cap,
+    ...globals,
+    tickets: withoutSecrets(tickets),
+    policies: [...policies],
+    remediations: [...remediations],
+    trackers: [...trackers],
+  };
   return {
     cap,
     ...globals,
-    findings: [...findings.values(), ...unknownNames],
+    findings: [...findings.values(), ...missingForTickets, ...unknownNames],
     hash: createHash('sha256').update(canonicalJson(effective)).digest('hex').slice(0, 12),
-    modeOf: (id) => lookUp(remediations, id).mode,
+    modeOf: (id) => lookUp(acting, id).mode,
     graceOf: (id) => lookUp(remediations, id).grace,
-    scopeOf: (id) => lookUp(remediations, id).scope,
+    scopeOf: (id) => lookUp(acting, id).scope,
     windowOf: (id) => lookUp(remediations, id).window,
     noticeOf: (id) => lookUp(remediations, id).notice,
     isPolicyOn: (id) => lookUp(policies, id).isOn,
@@ -151,9 +171,7 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   };
 }
 
-type Read = <V>(setting: Setting<V>) => Reading<V>;
-
-function readGlobals(read: Read) {
+function readGlobals(read: ReadSetting) {
   const scopes = read(globalSettings.scopes).value;
   const mode = read(globalSettings.mode).value;
   const armEndpoint = read(globalSettings.armEndpoint);
@@ -180,7 +198,7 @@ function readGlobals(read: Read) {
   };
 }
 
-function readStorage(read: Read): { readonly storage: Settings['storage']; readonly isAccountMissing: boolean } {
+function readStorage(read: ReadSetting): { readonly storage: Settings['storage']; readonly isAccountMissing: boolean } {
   const account = read(globalSettings.storageAccount).value;
   let isAccountMissing = false;
   const endpoint = (setting: Setting<string | undefined>, service: string): string | undefined => {
@@ -202,7 +220,7 @@ function readStorage(read: Read): { readonly storage: Settings['storage']; reado
   return { storage, isAccountMissing };
 }
 
-function readPolicy(policy: ConfigurablePolicy, read: Read): PolicySettings {
+function readPolicy(policy: ConfigurablePolicy, read: ReadSetting): PolicySettings {
   const isOn = read(switchSetting(policy));
   const parameters = Object.entries(policy.parameters ?? {}).map(
     ([name, parameter]) => [name, read(parameterSetting(parameter))] as const,
@@ -217,10 +235,22 @@ function readPolicy(policy: ConfigurablePolicy, read: Read): PolicySettings {
   };
 }
 
+/** What keeps a remediation or a tracker from going as far as its own settings say. */
+interface Limits {
+  readonly cap: Mode;
+  readonly isDegraded: boolean;
+}
+
+function readTracker(tracker: ConfigurableTracker, read: ReadSetting, { cap, isDegraded }: Limits): TrackerSettings {
+  const mode = lowerMode(read(trackerModeSetting(tracker)).value, cap);
+  const scope = read(trackerScopeSetting(tracker));
+  return { mode: isDegraded || scope.isMalformed ? lowerMode(mode, 'observe') : mode, scope: scope.value };
+}
+
 function readRemediation(
   remediation: ConfigurableRemediation,
-  read: Read,
-  { cap, isDegraded }: { readonly cap: Mode; readonly isDegraded: boolean },
+  read: ReadSetting,
+  { cap, isDegraded }: Limits,
 ): RemediationSettings {
   const mode = lowerMode(read(modeSetting(remediation)).value, cap);
   const grace = remediation.yieldsTo && read(parameterSetting(remediation.yieldsTo.grace));
@@ -235,33 +265,6 @@ function readRemediation(
     window: window.value,
     notice: notice.value,
   };
-}
-
-function readSetting<V>(
-  setting: Setting<V>,
-  environment: Environment,
-  findings: Map<string, ConfigurationFinding>,
-): Reading<V> {
-  const text = Object.hasOwn(environment, setting.name) ? environment[setting.name] : undefined;
-  if (text === undefined || (text === '' && setting.ifMissing !== undefined)) {
-    if (setting.ifMissing !== undefined) {
-      findings.set(setting.name, findMissing(setting, setting.ifMissing));
-    }
-    return { value: setting.default, isMalformed: false };
-  }
-  const value = isUnresolvedReference(text) ? undefined : parseSafely(setting, text);
-  if (value !== undefined) return { value, isMalformed: false };
-  findings.set(setting.name, findInvalidValue(setting, text));
-  return { value: setting.salvage === undefined ? setting.default : setting.salvage(text), isMalformed: true };
-}
-
-/** A parser that throws is a defect, but of one setting: it must not take the others along. Its text counts as malformed. */
-function parseSafely<V>(setting: Setting<V>, text: string): V | undefined {
-  try {
-    return setting.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function presentNames(environment: Environment): readonly string[] {

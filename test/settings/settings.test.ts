@@ -5,6 +5,7 @@ import type { SettingsCatalogue } from '../../src/settings/catalogue.ts';
 import { describeSettings } from '../../src/settings/catalogue.ts';
 import { safetySettings } from '../../src/settings/safety-settings.ts';
 import { type Environment, type Mode, parseSettings, type Settings } from '../../src/settings/settings.ts';
+import { durationLookalikes, lookalikes, numberLookalikes, urlLookalikes } from './lookalikes.ts';
 
 const SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
 const OTHER_SUBSCRIPTION = '66666666-7777-8888-9999-aaaaaaaaaaaa';
@@ -29,9 +30,11 @@ const catalogue: SettingsCatalogue = {
     { id: 'aks-switch-lights', title: 'Switch the lights off', fixes: { id: 'aks-lights-off' } },
     { id: 'aks-switch-lights-later', title: 'Switch the lights off later', fixes: { id: 'aks-lights-off' } },
   ],
+  trackers: [{ id: 'acr-track-doors', title: 'Tickets for open doors', tracks: { id: 'acr-doors-closed' } }],
 };
 const CLOSE = 'REMEDIATE_ACR_CLOSE_DOORS';
 const LIGHTS = 'REMEDIATE_AKS_SWITCH_LIGHTS';
+const TRACK = 'REMEDIATE_ACR_TRACK_DOORS';
 /** Everything that a deployed app has; no findings. */
 const deployed: Environment = {
   PATH: '/usr/bin',
@@ -53,51 +56,6 @@ function modes(settings: Settings): readonly Mode[] {
 
 function problems(settings: Settings): readonly string[] {
   return settings.findings.map(({ setting, problem }) => `${setting} ${problem}`);
-}
-
-/** Texts that look like a literal, or like "yes", and are not one. */
-function lookalikes(word: string): readonly string[] {
-  const capital = `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
-  const fullWidth = word.replaceAll(/[!-~]/g, (letter) => String.fromCodePoint(letter.charCodeAt(0) + 0xfe_e0));
-  const blank = ['', ' ', '\t', '\n', '\0', '\uFEFF', '\u00A0', '\u200B'];
-  const other = [
-    '0',
-    '1',
-    '-1',
-    '00',
-    'true',
-    'false',
-    'True',
-    'yes',
-    'no',
-    'y',
-    'null',
-    'undefined',
-    'NaN',
-    'none',
-    'default',
-  ];
-  const symbols = ['{}', '[]', '*', '%', '$(x)', 'ON', 'Off', 'On', 'enable', 'disabled', 'x'.repeat(10_000)];
-  const framed = [
-    ` ${word}`,
-    `${word} `,
-    `${word}\n`,
-    `${word}\r\n`,
-    `\t${word}`,
-    `\uFEFF${word}`,
-    `${word}\u200B`,
-    `${word}\0`,
-  ];
-  const quoted = [`"${word}"`, `'${word}'`, `${word};`, `${word},${word}`, `${word}${word}`, `!${word}`, `=${word}`];
-  const near = [word.toUpperCase(), capital, word.slice(0, -1), `${word}d`, `${word}\u0301`, fullWidth];
-  const homoglyphs = [
-    word.replace('o', '\u043E'),
-    word.replace('e', '\u0435'),
-    '@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/s)',
-  ];
-  const valid = ['off', 'observe', 'approve', 'enforce', 'on', word];
-  const texts = [...blank, ...other, ...symbols, ...framed, ...quoted, ...near, ...homoglyphs];
-  return texts.filter((text) => !valid.includes(text));
 }
 
 describe('what is not set', () => {
@@ -370,36 +328,8 @@ function safetyKinds(): readonly MalformedKind[] {
   return kinds.map(([setting, texts, valid]) => ({ setting, texts, expected: allDrop, valid }));
 }
 
-function durationLookalikes(text: string, ...outside: readonly string[]): readonly string[] {
-  const shapes = ['24', '24H', '-1h', '1.5h', '1d12h', '24 h', 'h', 'P1D', '01h', '1w', '60s', '999999h', '1e3m'];
-  return [...lookalikes(text), ...shapes, ...outside];
-}
-
 function isGuid(text: string): boolean {
   return text.toLowerCase() === SUBSCRIPTION;
-}
-
-function numberLookalikes(number: string): readonly string[] {
-  const texts = ['3651', '090', '90.0', '9e1', '0x5A', '+90', '٩٠', '90d', '1_000', '99999999999999999999', 'Infinity'];
-  return [...texts, ...lookalikes(number).filter((text) => !/^[1-9]\d*$/.test(text))];
-}
-
-function urlLookalikes(url: string): readonly string[] {
-  const texts = [
-    url.replace('https', 'http'),
-    url.replace('https://', ''),
-    url.replace('//', '/'),
-    url.replace('https://', 'https://user:s3cret@'),
-    `${url}?sig=s3cret`,
-    `${url}#x`,
-    url.replaceAll('/', '\\'),
-    'file:///etc/passwd',
-    'https://',
-    'https://host:port',
-    'https://host:99999',
-    'https://[::1]:x',
-  ];
-  return [...texts, ...lookalikes(url).filter((text) => !/^https:\/\/[a-z.:]+(\/\.default)?$/i.test(text))];
 }
 
 describe.each(malformedKinds)('a malformed $setting', ({ setting, texts, expected, valid, isValid }) => {
@@ -436,6 +366,81 @@ describe.each(malformedKinds)('a malformed $setting', ({ setting, texts, expecte
       expect(finding?.message).toMatch(/^[\x20-\x7e]{20,500}$/);
       expect(finding?.message).not.toMatch(/s3cret|Zm9vYmFy|x{61}/);
     }
+  });
+});
+
+describe('a tracker', () => {
+  const scope = `env=prod,${SUBSCRIPTION}`;
+  const tracked: Environment = { ...enforced, [TRACK]: 'enforce', [`${TRACK}_SCOPE`]: scope };
+
+  test('observes everywhere unless told otherwise', () => {
+    const settings = parse(deployed);
+
+    expect(settings.modeOf('acr-track-doors')).toBe('observe');
+    expect(settings.scopeOf('acr-track-doors')).toBeUndefined();
+  });
+
+  test('has a mode and a scope, and nothing else that a remediation has', () => {
+    const settings = parse(tracked);
+
+    expect(settings.findings).toEqual([]);
+    expect(settings.modeOf('acr-track-doors')).toBe('enforce');
+    expect(settings.scopeOf('acr-track-doors')).toEqual({
+      ids: [`/subscriptions/${SUBSCRIPTION}`],
+      tags: [{ name: 'env', value: 'prod' }],
+    });
+    for (const ask of ['windowOf', 'noticeOf', 'graceOf'] as const) {
+      expect(() => settings[ask]('acr-track-doors')).toThrow('acr-track-doors');
+    }
+    expect(settings.hash).not.toBe(parse({ ...tracked, [TRACK]: 'approve' }).hash);
+    expect(settings.hash).not.toBe(parse({ ...tracked, [`${TRACK}_SCOPE`]: 'env=test' }).hash);
+  });
+
+  test.each(['off', 'observe', 'approve', 'enforce'] as const)('goes no further than a cap of %s', (cap) => {
+    expect(parse({ ...tracked, DOCKWARDEN_MODE: cap }).modeOf('acr-track-doors')).toBe(cap);
+    expect(parse({ ...tracked, [TRACK]: cap }).modeOf('acr-track-doors')).toBe(cap);
+  });
+
+  test.each([
+    ...lookalikes('enforce').map((text) => [TRACK, text] as const),
+    [`${TRACK}_SCOPE`, 'everything'] as const,
+    [`${TRACK}_SCOPE`, 'env'] as const,
+    ['ACR_DOOR_MAX_AGE_DAYS', 'old'] as const,
+    ['POLICY_ACR_DOORS_CLOSED', 'Off'] as const,
+  ])('only observes while %s is %j', (name, text) => {
+    const settings = parse({ ...tracked, [name]: text });
+
+    expect(settings.modeOf('acr-track-doors')).toBe('observe');
+    expect(settings.findings.map(({ setting }) => setting)).toEqual([name]);
+    // What is wrong with a tracker is no reason to stop fixing.
+    expect(modes(settings)).toEqual(name.startsWith(TRACK) ? noneDrops : onlyCloseDrops);
+    expect(parse({ ...tracked, [TRACK]: 'off', [name]: text }).modeOf('acr-track-doors')).toBe(
+      name === TRACK ? 'observe' : 'off',
+    );
+  });
+
+  test.each(['_SCOPES', '_WINDOW', '_ONLY'])('only observes while there is an unknown %s of it', (suffix) => {
+    const settings = parse({ ...tracked, [`${TRACK}${suffix}`]: '0 22 * * *;1h;UTC' });
+
+    expect(settings.modeOf('acr-track-doors')).toBe('observe');
+    expect(modes(settings)).toEqual(noneDrops);
+    expect(problems(settings)).toEqual([`${TRACK}${suffix} unknown-setting`]);
+  });
+
+  test('is described by what each mode does', () => {
+    const described = describeSettings(catalogue).find(({ name }) => name === TRACK);
+
+    expect(described?.description).toMatch(/`observe` keeps .* own table, `approve` and `enforce` .* `off` opens none/);
+    expect(described?.default).toBe('observe');
+  });
+
+  test('need not be in a catalogue', () => {
+    const { policies, remediations } = catalogue;
+
+    expect(parseSettings(deployed, { policies, remediations }).findings).toEqual([]);
+    expect(() => parseSettings(deployed, { policies, remediations }).modeOf('acr-track-doors')).toThrow(
+      'acr-track-doors',
+    );
   });
 });
 
@@ -499,7 +504,10 @@ test('a parameter that two policies share is one setting and one finding', () =>
 
   expect(problems(settings)).toEqual(['ACR_DOOR_MAX_AGE_DAYS invalid-value']);
   expect(modes(settings)).toEqual(allDrop);
-  expect(describeSettings(shared).filter(({ name }) => name === 'ACR_DOOR_MAX_AGE_DAYS')).toHaveLength(1);
+  const names = describeSettings(shared).map(({ name }) => name);
+  expect(names.filter((name) => name === 'ACR_DOOR_MAX_AGE_DAYS')).toHaveLength(1);
+  // It stands beside the first policy that declares it.
+  expect(names.indexOf('ACR_DOOR_MAX_AGE_DAYS')).toBe(names.indexOf('POLICY_ACR_DOORS_CLOSED') + 1);
 });
 
 describe('an unknown name', () => {

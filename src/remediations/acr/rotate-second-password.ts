@@ -1,7 +1,9 @@
 import { regeneratePassword } from '../../azure/container-registry.ts';
 import { acrSecondPasswordFresh } from '../../policy/acr/second-password-fresh.ts';
 import { duration } from '../../policy/parameters.ts';
+import { targetOptions } from '../advice.ts';
 import { defineRemediation } from '../define-remediation.ts';
+import { adviseOnReversal, isReversal } from '../reversal-advice.ts';
 
 export const acrRotateSecondPassword = defineRemediation({
   id: 'acr-rotate-second-password',
@@ -24,4 +26,21 @@ export const acrRotateSecondPassword = defineRemediation({
     await ops.regeneratePassword(target, 'password2');
   },
   irreversible: 'The old password is gone: Azure generates a new one and offers no way to set or restore a value.',
+  advise({ target, reason }) {
+    if (isReversal(reason)) return adviseOnReversal(target, 'the admin user (`adminUserEnabled`)');
+    const options = targetOptions(target);
+    return {
+      summary: 'Find out who holds `password2`, then renew it by hand.',
+      steps: [
+        {
+          text: 'Clients that hold `password2` stop signing in when it is renewed: move them to `password` or, better, to a managed identity first. Then renew it; the new value is shown in the portal when it is needed.',
+          commands: [`az acr credential renew ${options} --password-name password2 --output none`],
+        },
+        {
+          text: 'Once nobody signs in with a password any more, disable the admin user, and nothing is left to be renewed:',
+          commands: [`az acr update ${options} --admin-enabled false --output none`],
+        },
+      ],
+    };
+  },
 });

@@ -4,7 +4,9 @@ import { aksRequiredTagsPresent } from '../../policy/aks/required-tags-present.t
 import type { ManagedCluster } from '../../resources/managed-cluster.ts';
 import type { ResourceId } from '../../resources/resource-id.ts';
 import { tagValue } from '../../resources/tags.ts';
+import { type Advice, type AdviceContext, type AdviceStep, askFor, shellQuote } from '../advice.ts';
 import { defineRemediation, type JsonPointer, type Preflight } from '../define-remediation.ts';
+import { adviseOnReversal, isReversal } from '../reversal-advice.ts';
 
 export const aksAddRequiredTags = defineRemediation({
   id: 'aks-add-required-tags',
@@ -30,7 +32,59 @@ export const aksAddRequiredTags = defineRemediation({
     if (tags.length === 0) return;
     await ops.deleteTags(target, Object.fromEntries(tags.map(([path, value]) => [nameIn(path), value])));
   },
+  advise(context) {
+    const { target, reason } = context;
+    if (isReversal(reason)) return adviseOnReversal(target, 'the required tags');
+    if (reason === 'tag-limit-reached') return adviseOnLimit(context);
+    const steps = [listTags(target), setTags(context, 'notAllowed'), setTags(context, 'missing')];
+    return {
+      summary: summaries.get(reason) ?? 'Give the cluster the tags that it lacks.',
+      steps: steps.filter((step) => step !== undefined),
+    };
+  },
 });
+
+const summaries: ReadonlyMap<string, string> = new Map([
+  [
+    'tag-value-not-allowed',
+    'Decide with the owner of the cluster which of the allowed values is right, and set the tag to it.',
+  ],
+  ['tag-default-missing', 'Decide with the owner of the cluster which values the missing tags get, and set them.'],
+]);
+
+function adviseOnLimit(context: AdviceContext): Advice {
+  const { target } = context;
+  const remove = `az tag update --resource-id ${shellQuote(target.id)} --operation Delete --tags ${askFor('TAG', 'name=value of a tag that nobody needs')}`;
+  const add = setTags(context, 'missing');
+  return {
+    summary: `Take tags away that nobody needs, because Azure allows no more than ${TAG_LIMITS.perResource}.`,
+    steps: [
+      listTags(target),
+      { text: 'Remove as many as are to be added, one by one:', commands: [remove] },
+      ...(add === undefined ? [] : [{ ...add, text: `Dockwarden then adds the missing tags by itself. ${add.text}` }]),
+    ],
+  };
+}
+
+function listTags({ id }: ResourceId): AdviceStep {
+  return { text: 'See the tags as they are.', commands: [`az tag list --resource-id ${shellQuote(id)}`] };
+}
+
+/** Sets each tag that the evidence names; undefined when it names none. */
+function setTags({ target, evidence }: AdviceContext, kind: 'missing' | 'notAllowed'): AdviceStep | undefined {
+  const names = evidence[kind];
+  if (typeof names !== 'string') return undefined;
+  return {
+    text:
+      kind === 'missing'
+        ? 'Set the missing tags; other tags keep their values. Values that are right for every cluster belong in AKS_REQUIRED_TAGS as defaults.'
+        : 'Set the tags whose value is not allowed; AKS_REQUIRED_TAGS names the allowed ones.',
+    commands: names.split(', ').map((name, index) => {
+      const value = askFor(`TAG_VALUE_${index + 1}`, 'the value of this tag');
+      return `az tag update --resource-id ${shellQuote(target.id)} --operation Merge --tags ${shellQuote(`${name}=`)}${value}`;
+    }),
+  };
+}
 
 function checkTags(
   target: ResourceId,

@@ -4,6 +4,7 @@ import { acrDisableAdminUser } from '../../../src/remediations/acr/disable-admin
 import { ContainerRegistry } from '../../../src/resources/container-registry.ts';
 import { parseResourceId } from '../../../src/resources/resource-id.ts';
 import { recordOps } from '../recorded-ops.ts';
+import { linesOf, runCommands } from '../run-commands.ts';
 
 const resource = ContainerRegistry.parse(registry({ adminUserEnabled: true }));
 const target = parseResourceId(resource.id);
@@ -83,4 +84,100 @@ describe('acr-disable-admin-user', () => {
   it('makes the second password new as well', () => {
     expect(acrDisableAdminUser.renews?.map(({ id }) => id)).toEqual(['acr-second-password-fresh']);
   });
+});
+
+describe('acr-disable-admin-user, what a person is told', () => {
+  const options = [
+    '--subscription',
+    target.subscriptionId,
+    '--resource-group',
+    target.resourceGroup,
+    '--name',
+    target.name,
+  ];
+  const disabling = [
+    ['az', 'acr', 'credential', 'renew', ...options, '--password-name', 'password', '--output', 'none'],
+    ['az', 'acr', 'credential', 'renew', ...options, '--password-name', 'password2', '--output', 'none'],
+    ['az', 'acr', 'update', ...options, '--admin-enabled', 'false', '--output', 'none'],
+  ];
+
+  function tell(reason: string) {
+    const advice = acrDisableAdminUser.advise({ target, part: '', evidence: violation.evidence, items: [], reason });
+    return { summary: advice.summary, calls: runCommands(linesOf(advice)).calls };
+  }
+
+  it('is to move those who sign in with the admin user before it is disabled', () => {
+    const { summary, calls } = tell('dependants-found');
+
+    expect(summary).toMatch(/pull with a managed identity, then disable the admin user/);
+    expect(calls.slice(0, 2)).toEqual([
+      [
+        'az',
+        'container',
+        'list',
+        '--subscription',
+        target.subscriptionId,
+        '--query',
+        "[?imageRegistryCredentials[?username=='contosoacr']].id",
+        '--output',
+        'tsv',
+      ],
+      [
+        'az',
+        'containerapp',
+        'list',
+        '--subscription',
+        target.subscriptionId,
+        '--query',
+        "[?properties.configuration.registries[?username=='contosoacr']].id",
+        '--output',
+        'tsv',
+      ],
+    ]);
+    expect(calls[2]).toEqual([
+      'az',
+      'role',
+      'assignment',
+      'create',
+      '--assignee-object-id',
+      'given WORKLOAD_PRINCIPAL_ID',
+      '--assignee-principal-type',
+      'ServicePrincipal',
+      '--role',
+      'AcrPull',
+      '--scope',
+      target.id,
+    ]);
+    expect(calls.slice(3)).toEqual(disabling);
+  });
+
+  it.each(['dependants-unreadable', 'before-too-large', 'whatever comes'])(
+    'is to look for them first, then to disable it: %s',
+    (reason) => {
+      const { calls } = tell(reason);
+
+      expect(calls.slice(0, 2).map((words) => words.slice(0, 3).join(' '))).toEqual([
+        'az container list',
+        'az containerapp list',
+      ]);
+      expect(calls.slice(2)).toEqual(disabling);
+    },
+  );
+
+  it('says why it looks for them by hand when the look-up failed', () => {
+    expect(tell('dependants-unreadable').summary).toMatch(/which could not be looked up/);
+  });
+
+  it.each(['war-with-writer', 'war-with-many'])(
+    'is to find the source when somebody keeps enabling it: %s',
+    (reason) => {
+      const { summary, calls } = tell(reason);
+
+      expect(summary).toMatch(
+        /^Find who keeps changing it back, and set `adminUserEnabled` \(false\) right at the source/,
+      );
+      expect(calls[0]?.slice(0, 6)).toEqual(['az', 'monitor', 'activity-log', 'list', '--resource-id', target.id]);
+      expect(calls.flat()).not.toContain('--admin-enabled');
+    },
+  );
 });

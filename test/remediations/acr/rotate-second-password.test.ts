@@ -4,10 +4,12 @@ import { acrRotateSecondPassword } from '../../../src/remediations/acr/rotate-se
 import { ContainerRegistry } from '../../../src/resources/container-registry.ts';
 import { parseResourceId } from '../../../src/resources/resource-id.ts';
 import { recordOps } from '../recorded-ops.ts';
+import { linesOf, runCommands } from '../run-commands.ts';
 
 const resource = ContainerRegistry.parse(registry({ adminUserEnabled: true }));
 const target = parseResourceId(resource.id);
 const violation = { target, resource, evidence: { lastRotated: null, maxAgeDays: 90 }, parameters: { maxAgeDays: 90 } };
+const context = { target, part: '', evidence: violation.evidence, items: [] };
 
 describe('acr-rotate-second-password', () => {
   it('rotates the second password and leaves the first one alone', async () => {
@@ -30,5 +32,34 @@ describe('acr-rotate-second-password', () => {
     expect(action).toBe('Microsoft.ContainerRegistry/registries/regenerateCredential/action');
     expect(grace).toMatchObject({ setting: 'ACR_ROTATION_GRACE', default: 86_400_000 });
     expect(grace?.parse('2d')).toBe(172_800_000);
+  });
+
+  it('tells a person to renew it without showing it', () => {
+    const { summary, ...advice } = acrRotateSecondPassword.advise({ ...context, reason: 'before-too-large' });
+    const options = [
+      '--subscription',
+      target.subscriptionId,
+      '--resource-group',
+      target.resourceGroup,
+      '--name',
+      target.name,
+    ];
+
+    expect(summary).toMatch(/password2/);
+    expect(runCommands(linesOf(advice)).calls).toEqual([
+      ['az', 'acr', 'credential', 'renew', ...options, '--password-name', 'password2', '--output', 'none'],
+      ['az', 'acr', 'update', ...options, '--admin-enabled', 'false', '--output', 'none'],
+    ]);
+  });
+
+  it('tells a person to find who keeps reversing it', () => {
+    const advice = acrRotateSecondPassword.advise({ ...context, reason: 'war-with-many' });
+
+    expect(advice.summary).toMatch(/^Find who keeps changing it back/);
+    expect(runCommands(linesOf(advice)).calls.map((words) => words.slice(0, 4).join(' '))).toEqual([
+      'az monitor activity-log list',
+      'dockwarden quarantine list',
+      'dockwarden quarantine release given FINDING',
+    ]);
   });
 });

@@ -6,6 +6,7 @@ import { aksAddRequiredTags } from '../../../src/remediations/aks/add-required-t
 import { ManagedCluster } from '../../../src/resources/managed-cluster.ts';
 import { parseResourceId } from '../../../src/resources/resource-id.ts';
 import { recordOps } from '../recorded-ops.ts';
+import { linesOf, runCommands } from '../run-commands.ts';
 
 const CREATOR = 'platform-operator@contoso.example';
 
@@ -183,5 +184,64 @@ describe('aks-add-required-tags, what it touches and takes back', () => {
     await aksAddRequiredTags.undo?.({ target, ops, before: { '/tags/owner': 'x' }, after: { '/tags/owner': 'x' } });
 
     expect(calls).toEqual([]);
+  });
+});
+
+/** The advice on a violation, and what its lines call. */
+function tell(violation: ReturnType<typeof violationOf>, reason: string) {
+  const { target, evidence } = violation;
+  const advice = aksAddRequiredTags.advise({ target, part: '', evidence, items: [], reason });
+  return { ...advice, calls: runCommands(linesOf(advice)).calls, target };
+}
+
+/** The words of one change of tags. */
+function update(id: string, operation: string, tags: string): readonly string[] {
+  return ['az', 'tag', 'update', '--resource-id', id, '--operation', operation, '--tags', tags];
+}
+
+describe('aks-add-required-tags, what a person is told', () => {
+  it('is to choose one of the allowed values, and a value for what is missing', () => {
+    const violation = violationOf({ env: 'staging' }, { env: { allowed: ['prod'] }, owner: null, "o'brien $x": null });
+    const { summary, calls, target } = tell(violation, 'tag-value-not-allowed');
+
+    expect(summary).toMatch(/which of the allowed values is right/);
+    expect(calls).toEqual([
+      ['az', 'tag', 'list', '--resource-id', target.id],
+      update(target.id, 'Merge', 'env=given TAG_VALUE_1'),
+      update(target.id, 'Merge', 'owner=given TAG_VALUE_1'),
+      update(target.id, 'Merge', "o'brien $x=given TAG_VALUE_2"),
+    ]);
+  });
+
+  it('is to choose values where there is no default', () => {
+    const { summary, calls, target } = tell(violationOf({}, { owner: null }), 'tag-default-missing');
+
+    expect(summary).toMatch(/which values the missing tags get/);
+    expect(calls.slice(1)).toEqual([update(target.id, 'Merge', 'owner=given TAG_VALUE_1')]);
+  });
+
+  it('is to make room where there are too many', () => {
+    const { summary, calls, target } = tell(violationOf({}, { owner: 'x' }), 'tag-limit-reached');
+
+    expect(summary).toMatch(/^Take tags away/);
+    expect(calls).toEqual([
+      ['az', 'tag', 'list', '--resource-id', target.id],
+      update(target.id, 'Delete', 'given TAG'),
+      update(target.id, 'Merge', 'owner=given TAG_VALUE_1'),
+    ]);
+  });
+
+  it('is to find the source when somebody keeps removing them', () => {
+    const { summary, calls } = tell(violationOf({}, { owner: 'x' }), 'war-with-writer');
+
+    expect(summary).toMatch(/set the required tags right at the source/);
+    expect(calls.flat()).not.toContain('Merge');
+  });
+
+  it('is to set what is missing, whatever else the reason is', () => {
+    const { summary, calls } = tell(violationOf({}, { owner: 'x' }), 'before-too-large');
+
+    expect(summary).toBe('Give the cluster the tags that it lacks.');
+    expect(calls).toHaveLength(2);
   });
 });
