@@ -103,7 +103,12 @@ export interface TicketNotice {
   readonly part: string;
   readonly severity: Severity;
   readonly confidence?: 'certain' | 'likely';
+  /** Changes with what makes it news: verdict, confidence, and who is concerned. */
+  readonly evidenceHash: string;
   readonly firstSeenAt: Date;
+  readonly lastSeenAt: Date;
+  /** Looks that saw it. */
+  readonly occurrences: number;
   /** Names of what is wrong (nodes), at most 50, and how many there are. */
   readonly items: readonly string[];
   readonly itemCount: number;
