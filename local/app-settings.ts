@@ -11,11 +11,15 @@ export interface StorageEndpoints {
 /** Name and value of application settings, as the Functions host gets them. */
 export type AppSettings = Readonly<Record<string, string>>;
 
-/** All three remediations act. A deployment starts with `observe`; the sample is there to be acted on. */
+/** All remediations act and all trackers open tickets. A deployment starts with `observe`; the sample is there to be acted on. */
 export const ENFORCE_ALL: AppSettings = {
   REMEDIATE_ACR_DISABLE_ADMIN_USER: 'enforce',
   REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce',
   REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'enforce',
+  REMEDIATE_AKS_TRACK_NODE_REBOOTS: 'enforce',
+  REMEDIATE_AKS_TRACK_NODE_IMAGES: 'enforce',
+  REMEDIATE_AKS_TRACK_WINDOWS_NODE_IMAGES: 'enforce',
+  REMEDIATE_AKS_TRACK_NODE_REBOOT_COVERAGE: 'enforce',
 };
 
 /** Tags that the sample asks of its clusters: `aks-prod` lacks two, `aks-dev` has all, `aks-data` holds a value that is not allowed. */
@@ -44,6 +48,10 @@ export function createAppSettings(simulator: AzureSimulator, storage: StorageEnd
     SWEEP_SCHEDULE: '0 */15 * * * *',
     // Shorter than what is shipped: here nobody pays for each look into a queue, and a person is waiting.
     AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.5',
+    // For the same reason: any two looks confirm a ticket, and every look is one at the nodes.
+    TICKETS_GRACE: '0m',
+    AKS_NODE_INSPECTION_INTERVAL: '0m',
+    AKS_METRICS_ENDPOINTS: simulator.prometheus.endpoint,
     AKS_REQUIRED_TAGS: JSON.stringify(REQUIRED_TAGS),
   };
 }

@@ -28,8 +28,9 @@ function describe(record: AuditRecord): string | undefined {
     case 'approval':
     case 'operator':
     case 'notice':
-    case 'ticket':
       return `${stage}: ${shorten(error ?? reason)}`;
+    case 'ticket':
+      return `${reason}${error === undefined ? '' : `: ${shorten(error)}`}`;
     case 'input':
     case 'configuration':
       // The ids in them are what was wrong.

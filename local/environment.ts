@@ -17,7 +17,7 @@ import { createEventGrid, type EventGrid } from './event-grid/event-grid.ts';
 import type { HostKeys } from './host/keys.ts';
 import type { LogLine } from './host/log.ts';
 import { type HostProcess, startHost } from './host/process.ts';
-import { readProductActions } from './product-actions.ts';
+import { readProductPermissions } from './product-actions.ts';
 
 export interface EnvironmentOptions {
   /** Where certificates and the host's log go; created when missing. */
@@ -74,7 +74,7 @@ const EVENT_GRID: IdentityDefinition = {
 export const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
 const EVENT_TYPES = ['Write', 'Action', 'Delete'].map((kind) => `Microsoft.Resources.Resource${kind}Success`);
 const EVENT_QUEUE = 'resource-events';
-const QUEUES = [EVENT_QUEUE, 'work'];
+const QUEUES = [EVENT_QUEUE, 'work', 'tickets'];
 
 const deployFolder = fileURLToPath(new URL('../dist', import.meta.url));
 
@@ -199,7 +199,8 @@ async function startHosts(options: EnvironmentOptions, parts: HostParts) {
   let expected: HostProcess | undefined;
 
   async function start(port: number): Promise<HostProcess> {
-    simulator.identity('dockwarden').roleAssignments = assignProductRole(await readProductActions(settings));
+    const { actions, dataActions } = await readProductPermissions(settings);
+    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
     const host = await startHost({
       app: deployFolder,
       env: settings,

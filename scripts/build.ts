@@ -1,18 +1,24 @@
 /**
  * Makes the deploy folder: `npm run build` → `dist/`, complete as it is – no install step on the server.
  * One minified CommonJS file loads about four times faster in a cold worker than the same code as modules in node_modules.
+ * A package that src loads with `import()` becomes a file of its own, read at its first use. Packages only: of our own code there is one copy, so
+ * that `instanceof` holds everywhere.
  */
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, type Metafile } from 'esbuild';
-import { collectLicences } from './licences.ts';
+import { build, type Plugin } from 'esbuild';
+import { collectLicences, findPackageFolder } from './licences.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+const MAIN = 'main.cjs';
+
 /** Largest bundle that may be shipped, in bytes: load time of a cold worker grows with it. */
-const bundleBudget = 1_600_000;
+const mainBudget = 1_600_000;
+/** Largest file that is loaded at its first use, in bytes: that use waits for it, once per worker. */
+const laterBudget = 700_000;
 
 export interface BuildOptions {
   /** Project folder: holds package.json, host.json, node_modules. */
@@ -22,53 +28,108 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  readonly bytes: number;
+  /** `main.cjs`, then what it loads later. */
+  readonly files: readonly BuiltFile[];
+  /** `name@version` of everything that was bundled. */
   readonly packages: readonly string[];
+}
+
+/** One file of code in the deploy folder. */
+export interface BuiltFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Where its code begins, and all that was bundled with that; relative to the project. */
+  readonly entry: string;
+  readonly inputs: readonly string[];
 }
 
 /** Builds into an emptied folder; throws, with everything that is wrong, when the result must not be shipped. */
 export async function buildDeployFolder({ root: project, entry, outputDirectory }: BuildOptions): Promise<BuildResult> {
   await rm(outputDirectory, { recursive: true, force: true });
   await mkdir(outputDirectory, { recursive: true });
-  const outfile = join(outputDirectory, 'main.cjs');
-  const { metafile } = await build({
-    absWorkingDir: project,
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node22',
-    format: 'cjs',
-    minify: true,
-    sourcemap: 'linked',
-    // Stack traces need positions and names; the sources are in the repository.
-    sourcesContent: false,
-    // Not the clients' own text: their licences are written whole, beside the bundle.
-    legalComments: 'none',
-    // A dependency calls createRequire(import.meta.url) when it is loaded, and a CommonJS file has no import.meta.
-    define: { 'import.meta.url': 'importMetaUrl' },
-    banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
-    // Provided by the worker at run time; bundling it fails.
-    external: ['@azure/functions-core'],
-    metafile: true,
-    logLevel: 'warning',
-  });
+  const files = await bundleAll(project, entry, outputDirectory);
+  const problems = findProblems(files);
+  if (problems.length > 0) throw new Error(problems.join('; '));
 
-  const { size } = await stat(outfile);
-  const misplaced = findMisplacedInputs(metafile);
-  if (misplaced.length > 0) throw new Error(`not meant to be shipped, yet bundled: ${misplaced.join(', ')}`);
-  if (size > bundleBudget) throw new Error(`the bundle has ${size} bytes, more than the ${bundleBudget} allowed`);
-
-  const licences = await collectLicences(project, Object.keys(metafile.inputs));
+  const licences = await collectLicences(
+    project,
+    files.flatMap(({ inputs }) => inputs),
+  );
   await writeFile(join(outputDirectory, 'THIRD-PARTY-LICENSES.txt'), licences.text);
   await copyFile(join(project, 'host.json'), join(outputDirectory, 'host.json'));
   await writeFile(join(outputDirectory, 'package.json'), await describePackage(project));
-  return { bytes: size, packages: licences.packages };
+  return { files, packages: licences.packages };
 }
 
-/** Inputs of the bundle that belong to development only. */
-export function findMisplacedInputs({ inputs }: Pick<Metafile, 'inputs'>): string[] {
-  return Object.keys(inputs).filter((path) => path.endsWith('.cases.ts') || /^(local|test|scripts)\//.test(path));
+async function bundleAll(project: string, entry: string, outputDirectory: string): Promise<BuiltFile[]> {
+  const entries = new Map([[MAIN, entry]]);
+  const files: BuiltFile[] = [];
+  // Grows while it is walked through: bundling finds what is loaded later.
+  for (const [name, path] of entries) {
+    const outfile = join(outputDirectory, name);
+    const { metafile } = await build({
+      absWorkingDir: project,
+      entryPoints: [path],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      target: 'node22',
+      format: 'cjs',
+      minify: true,
+      sourcemap: 'linked',
+      // Stack traces need positions and names; the sources are in the repository.
+      sourcesContent: false,
+      // Not the clients' own text: their licences are written whole, beside the bundle.
+      legalComments: 'none',
+      // A dependency calls createRequire(import.meta.url) when it is loaded, and a CommonJS file has no import.meta.
+      define: { 'import.meta.url': 'importMetaUrl' },
+      banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
+      // Provided by the worker at run time; bundling it fails.
+      external: ['@azure/functions-core'],
+      plugins: [loadPackagesLater(entries)],
+      metafile: true,
+      logLevel: 'warning',
+    });
+    files.push({
+      name,
+      bytes: (await stat(outfile)).size,
+      entry: Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined)?.entryPoint ?? path,
+      inputs: Object.keys(metafile.inputs),
+    });
+  }
+  return files;
+}
+
+/** Turns `import('@a/b')` in our own code into `import('./a-b.cjs')`, and adds that file to what is to be built. */
+function loadPackagesLater(entries: Map<string, string>): Plugin {
+  return {
+    name: 'load-packages-later',
+    setup(bundling) {
+      bundling.onResolve({ filter: /^[^./]/ }, async ({ path, kind, importer, resolveDir }) => {
+        if (kind !== 'dynamic-import' || findPackageFolder(importer) !== undefined) return undefined;
+        const found = await bundling.resolve(path, { kind: 'import-statement', importer, resolveDir });
+        if (found.external || found.errors.length > 0) return found;
+        const name = `${path.replace('@', '').replaceAll('/', '-')}.cjs`;
+        entries.set(name, found.path);
+        return { path: `./${name}`, external: true };
+      });
+    },
+  };
+}
+
+/** Why these files must not be shipped: one sentence each. */
+export function findProblems(files: readonly BuiltFile[]): string[] {
+  const problems: string[] = [];
+  for (const { name, bytes, entry, inputs } of files) {
+    const misplaced = inputs.filter((path) => path.endsWith('.cases.ts') || /^(local|test|scripts)\//.test(path));
+    if (misplaced.length > 0) problems.push(`not meant to be shipped, yet bundled: ${misplaced.join(', ')}`);
+    const budget = name === MAIN ? mainBudget : laterBudget;
+    if (bytes > budget) problems.push(`${name} has ${bytes} bytes, more than the ${budget} allowed`);
+    const others = files.filter((other) => other.name !== name && other.inputs.some((input) => input === entry));
+    for (const other of others)
+      problems.push(`${name} is loaded later, and ${other.name} holds the same: import types only`);
+  }
+  return problems;
 }
 
 /** What the Functions host reads: where the app starts. Paths are relative to the deploy folder. */
@@ -104,8 +165,10 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quiet: { type: 'boolean', default: false } } });
   const outputDirectory = join(root, 'dist');
   if (values.quiet && (await isCurrent(outputDirectory))) return;
-  const { bytes, packages } = await buildDeployFolder({ root, entry: 'src/main.ts', outputDirectory });
-  if (!values.quiet) console.log(`dist/main.cjs: ${bytes} bytes, ${packages.length} packages bundled`);
+  const { files, packages } = await buildDeployFolder({ root, entry: 'src/main.ts', outputDirectory });
+  if (values.quiet) return;
+  for (const { name, bytes } of files) console.log(`dist/${name}: ${bytes} bytes`);
+  console.log(`${packages.length} packages bundled`);
 }
 
 if (import.meta.main) {

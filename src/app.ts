@@ -1,6 +1,5 @@
 import { TableClient } from '@azure/data-tables';
 import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
-import { ContainerClient } from '@azure/storage-blob';
 import { QueueClient } from '@azure/storage-queue';
 import { ulid } from 'ulid';
 import { createTableAuditLog } from './audit/table-audit-log.ts';
@@ -12,11 +11,20 @@ import { createTableFindings } from './findings/table-findings.ts';
 import { createTableApprovals } from './guards/approvals.ts';
 import { createTableSweepRecords } from './guards/sweep-record.ts';
 import { createTableBreakers } from './guards/table-breakers.ts';
+import { createTableTicketRates } from './guards/ticket-rates.ts';
+import { createTableNodeHistory } from './nodes/table-node-history.ts';
 import { createPoisonStore } from './poison/poison-store.ts';
 import { policies } from './policy/catalogue.ts';
-import { remediations } from './remediations/catalogue.ts';
+import { remediations, trackers } from './remediations/catalogue.ts';
 import { parseSettings, type Settings } from './settings/settings.ts';
+import type { TicketTarget } from './settings/ticket-settings.ts';
 import { createTableStore } from './storage/table-store.ts';
+import { createAzureDevOpsSystem } from './tickets/azure-devops.ts';
+import { createGitHubSystem } from './tickets/github.ts';
+import { createRedmineSystem } from './tickets/redmine.ts';
+import { createTableTickets } from './tickets/table-tickets.ts';
+import type { TicketSystem } from './tickets/ticket-system.ts';
+import { createWebhookSystem } from './tickets/webhook.ts';
 import { version } from './version.ts';
 import { createTableWorkItems } from './work/table-work-items.ts';
 import { createWorkQueue } from './work/work-queue.ts';
@@ -24,10 +32,26 @@ import { createWorkQueue } from './work/work-queue.ts';
 /** Clients and stores; they keep tokens and connections, and nothing that a second instance would need. */
 type Connections = Pick<
   EngineContext,
-  'clients' | 'audit' | 'findings' | 'work' | 'queue' | 'sweeps' | 'breakers' | 'approvals' | 'poison'
+  | 'clients'
+  | 'audit'
+  | 'findings'
+  | 'work'
+  | 'queue'
+  | 'sweeps'
+  | 'breakers'
+  | 'approvals'
+  | 'poison'
+  | 'nodes'
+  | 'tickets'
+  | 'ticketQueue'
+  | 'ticketRates'
+  | 'ticketSystem'
 >;
 
 const systemClock: Clock = { now: () => new Date() };
+
+/** The application of Azure DevOps, the same in every tenant. */
+const AZURE_DEVOPS_SCOPE = '499b84ac-1321-427f-aa17-267ca6975798/.default';
 
 /** Memoised by what they are built from, so that a changed setting is honoured by the next invocation. */
 const connections = new Map<string, Connections>();
@@ -39,7 +63,7 @@ export function readEnvironment(): Readonly<Record<string, string | undefined>> 
 
 /** The app's settings, parsed anew. */
 export function readSettings(environment = readEnvironment()): Settings {
-  return parseSettings(environment, { policies, remediations });
+  return parseSettings(environment, { policies, remediations, trackers });
 }
 
 /**
@@ -53,6 +77,7 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     settings,
     policies,
     remediations,
+    trackers,
     version,
     newRunId: (start) => ulid(start.getTime()),
     get clients() {
@@ -82,6 +107,21 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     get poison() {
       return connect(settings).poison;
     },
+    get nodes() {
+      return connect(settings).nodes;
+    },
+    get tickets() {
+      return connect(settings).tickets;
+    },
+    get ticketQueue() {
+      return connect(settings).ticketQueue;
+    },
+    get ticketRates() {
+      return connect(settings).ticketRates;
+    },
+    get ticketSystem() {
+      return connect(settings).ticketSystem;
+    },
   };
 }
 
@@ -103,8 +143,8 @@ export async function reportConfiguration(context: EngineContext): Promise<void>
 }
 
 function connect(settings: Settings): Connections {
-  const { armEndpoint, tokenScope, storage, identityClientId } = settings;
-  const key = JSON.stringify({ armEndpoint, tokenScope, storage, identityClientId });
+  const { armEndpoint, tokenScope, storage, identityClientId, tickets } = settings;
+  const key = JSON.stringify({ armEndpoint, tokenScope, storage, identityClientId, target: tickets.target });
   const known = connections.get(key);
   if (known !== undefined) return known;
   const credential = new ManagedIdentityCredential(
@@ -118,7 +158,7 @@ function connect(settings: Settings): Connections {
 /** Builds every client once; none of them connects before it is used. */
 export function createConnections(
   credential: TokenCredential,
-  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage'>,
+  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage' | 'tickets'>,
 ): Connections {
   const { armEndpoint, tokenScope, storage } = settings;
   const tables = required(storage.table, 'table');
@@ -128,6 +168,9 @@ export function createConnections(
         retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
       }),
     );
+  const queue = (name: string) =>
+    createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/${name}`, credential, { retryOptions }));
+  const poisonContainer = `${required(storage.blob, 'blob')}/poison`;
   const guards = table('guards');
   const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
   return {
@@ -138,11 +181,54 @@ export function createConnections(
     sweeps: createTableSweepRecords(guards),
     breakers: createTableBreakers(guards),
     approvals: createTableApprovals(guards),
-    queue: createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/work`, credential, { retryOptions })),
-    poison: createPoisonStore(
-      new ContainerClient(`${required(storage.blob, 'blob')}/poison`, credential, { retryOptions }),
-    ),
+    queue: queue('work'),
+    nodes: createTableNodeHistory(table('nodes')),
+    tickets: createTableTickets(table('tickets')),
+    ticketQueue: queue('tickets'),
+    ticketRates: createTableTicketRates(guards),
+    ticketSystem: createTicketSystem(settings.tickets.target, credential),
+    poison: createPoisonStore(async () => {
+      // Loaded with the first message that nobody could handle: the client is large, and few workers need it.
+      const { ContainerClient } = await import('@azure/storage-blob');
+      return new ContainerClient(poisonContainer, credential, { retryOptions });
+    }),
   };
+}
+
+/** The adapter of the configured system; undefined = tickets stay in the table. */
+function createTicketSystem(target: TicketTarget, credential: TokenCredential): TicketSystem | undefined {
+  switch (target.system) {
+    case 'table':
+      return undefined;
+    case 'azure-devops': {
+      const { organization, project, type, areaPath } = target;
+      return createAzureDevOpsSystem({
+        organization,
+        project,
+        workItemType: type,
+        ...(areaPath !== undefined && { areaPath }),
+        getToken: async (abortSignal) => await getToken(credential, AZURE_DEVOPS_SCOPE, abortSignal),
+      });
+    }
+    case 'github': {
+      const { repository, token, allowPublic } = target;
+      return createGitHubSystem({ repository, allowPublic, getToken: async () => await Promise.resolve(token) });
+    }
+    case 'redmine': {
+      const { url, apiKey, project, trackerId, fieldId, priorities } = target;
+      return createRedmineSystem({ baseUrl: url, apiKey, projectId: project, trackerId, fieldId, priorities });
+    }
+    case 'webhook': {
+      const { url, secret } = target;
+      return createWebhookSystem({ url, credential, ...(secret !== undefined && { secret }) });
+    }
+  }
+}
+
+async function getToken(credential: TokenCredential, scope: string, abortSignal: AbortSignal): Promise<string> {
+  const token = await credential.getToken(scope, { abortSignal });
+  if (token === null) throw new DockwardenError('CONFIG_MISSING', `there is no token for ${scope}`);
+  return token.token;
 }
 
 function required(endpoint: string | undefined, service: 'table' | 'queue' | 'blob'): string {

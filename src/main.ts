@@ -1,9 +1,10 @@
 import { type FunctionName, registerHealth } from './functions/health.ts';
-import { registerReconcilePoison, registerResourceEventsPoison } from './functions/poison.ts';
+import { registerReconcilePoison, registerResourceEventsPoison, registerTicketsPoison } from './functions/poison.ts';
 import { registerReconcile } from './functions/reconcile.ts';
 import { registerResourceEvents, registerResourceEventsWebhook } from './functions/resource-events.ts';
 import { registerReview } from './functions/review.ts';
 import { registerSweep } from './functions/sweep.ts';
+import { registerTickets } from './functions/tickets.ts';
 
 // Nothing may be read or built here: an exception at import leaves the app with no functions at all, and no crash.
 const registered = new Set<string>();
@@ -13,6 +14,8 @@ const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
   resourceEventsPoison: registerResourceEventsPoison,
   reconcile: registerReconcile,
   reconcilePoison: registerReconcilePoison,
+  tickets: registerTickets,
+  ticketsPoison: registerTicketsPoison,
   sweep: registerSweep,
   review: registerReview,
   health: (name) => {

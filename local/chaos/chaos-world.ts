@@ -9,7 +9,7 @@ import { assignProductRole, createSampleIdentities } from '../azure/sample-subsc
 import { type AzureSimulator, type Seed, startAzureSimulator } from '../azure/simulator.ts';
 import { startAzurite } from '../azurite.ts';
 import { type Certificates, createCertificates } from '../certificates.ts';
-import { readProductActions } from '../product-actions.ts';
+import { readProductPermissions } from '../product-actions.ts';
 import type { ScaledClock } from './scaled-clock.ts';
 
 /** What the workers work with. */
@@ -27,6 +27,11 @@ export const QUEUES: readonly string[] = ['resource-events', 'work', 'resource-e
 /** Modes and limits: everything is fixed, and the breaker counts without ever being the reason why something waits for hours. */
 const SETTINGS: AppSettings = {
   ...ENFORCE_ALL,
+  // Its clusters have no nodes.
+  POLICY_AKS_NODE_REBOOT_COMPLETED: 'off',
+  POLICY_AKS_NODE_IMAGE_CURRENT: 'off',
+  POLICY_AKS_WINDOWS_NODE_IMAGE_CURRENT: 'off',
+  POLICY_AKS_NODE_REBOOT_COVERAGE_COMPLETE: 'off',
   BREAKER_REMEDIATION_CAP: '400',
   BREAKER_SUBSCRIPTION_CAP: '400',
   BREAKER_WINDOW: '10m',
@@ -57,7 +62,8 @@ export async function startWorld(
     });
     stops.push(async () => await simulator.stop());
     const settings = { ...createAppSettings(simulator, storage), ...SETTINGS };
-    simulator.identity('dockwarden').roleAssignments = assignProductRole(await readProductActions(settings));
+    const { actions, dataActions } = await readProductPermissions(settings);
+    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
     const queues = new QueueServiceClient(storage.queue, simulator.credential('operator'));
     for (const name of QUEUES) await queues.getQueueClient(name).createIfNotExists();
     const environment = { ...settings, NODE_EXTRA_CA_CERTS: certificates.caFile };

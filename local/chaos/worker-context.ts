@@ -6,7 +6,7 @@ import { createConnections, readSettings } from '../../src/app.ts';
 import { createTableAuditLog } from '../../src/audit/table-audit-log.ts';
 import type { EngineContext, Log } from '../../src/engine/ports.ts';
 import { policies } from '../../src/policy/catalogue.ts';
-import { remediations } from '../../src/remediations/catalogue.ts';
+import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { createTableStore } from '../../src/storage/table-store.ts';
 import { version } from '../../src/version.ts';
@@ -56,6 +56,7 @@ export function createWorkerContext({ clock, log, outage, onAuditRefused }: Work
       settings,
       policies,
       remediations,
+      trackers,
       version,
       newRunId: (start) => ulid(start.getTime()),
     },

@@ -1,6 +1,6 @@
 import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
 import { ContainerServiceClient } from '@azure/arm-containerservice';
-import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID } from '../azure/sample-ids.ts';
+import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID, sampleId } from '../azure/sample-ids.ts';
 import type { AzureSimulator } from '../azure/simulator.ts';
 
 /** What people and automations do to the sample: the real SDKs over HTTPS, each as somebody. */
@@ -11,6 +11,8 @@ export interface Changes {
   breakThings(): Promise<void>;
   /** The operator exempts `contosoacr` for a month, and then switches its admin user on. */
   exempt(): Promise<void>;
+  /** Somebody clears what kept kured from draining the nodes of `aks-prod`, and kured does its part. Returns the nodes that it rebooted. */
+  unblockReboots(): readonly string[];
   /** The automation switches the admin user of `contosoci` on again. */
   reverseFix(): Promise<void>;
 }
@@ -55,6 +57,17 @@ export function createChanges(simulator: AzureSimulator): Changes {
         tags: { 'dockwarden-exempt-acr-admin-user-disabled': `${day};migration of the build farm;OPS-1234` },
       });
       await operator.registries.update(production, 'contosoacr', { adminUserEnabled: true });
+    },
+    unblockReboots() {
+      const cluster = simulator.kubernetes(sampleId('aks-prod'));
+      cluster.setKured({ isBlocked: false });
+      const rebooted: string[] = [];
+      // One round gives the lock back, the next takes it for another node.
+      for (let round = 0; round < 4 * cluster.nodes().length; round += 1) {
+        const name = cluster.kuredTick();
+        if (name !== undefined) rebooted.push(name);
+      }
+      return rebooted;
     },
     async reverseFix() {
       await automation.registries.update(development, 'contosoci', { adminUserEnabled: true });

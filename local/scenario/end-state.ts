@@ -90,7 +90,11 @@ function checkRuns(rows: readonly AuditRecord[]): Check[] {
 
 function checkCalls({ requests }: AzureSimulator): Check[] {
   const own = requests.filter(({ caller }) => caller === 'dockwarden');
-  const refused = own.filter(({ errorCode, status }) => status === 403 || errorCode === 'AuthorizationFailed');
+  const refused = own.filter(
+    ({ errorCode, path, status }) =>
+      // Nobody gave it the nodes of aks-data: that is one of the things it reports.
+      (status === 403 || errorCode === 'AuthorizationFailed') && !path.startsWith('/kubernetes/aks-data/'),
+  );
   return [
     { what: "the app's own role covered every call it made", holds: own.length > 0 && refused.length === 0 },
     {

@@ -4,9 +4,15 @@ import type { SampleName } from '../azure/sample-ids.ts';
 /** One thing that the audit must say at some time. Members left out may have any value. */
 export interface Expectation {
   readonly resource: SampleName;
-  readonly policy: 'acr-admin-user-disabled' | 'acr-second-password-fresh' | 'aks-required-tags-present';
-  readonly stage: 'decision' | 'outcome';
-  /** The decision, or the outcome. */
+  readonly policy:
+    | 'acr-admin-user-disabled'
+    | 'acr-second-password-fresh'
+    | 'aks-required-tags-present'
+    | 'aks-node-reboot-completed'
+    | 'aks-windows-node-image-current'
+    | 'aks-node-reboot-coverage-complete';
+  readonly stage: 'decision' | 'outcome' | 'ticket';
+  /** The decision, the outcome, or what became of a ticket. */
   readonly says: string;
   readonly reason?: string;
   /** Name of the identity that the row must name as the last writer. */
@@ -104,6 +110,26 @@ export const LEFT_ALONE: readonly Expectation[] = [
   },
 ];
 
+/** Nodes that miss a reboot, an old image, and a cluster that cannot be looked into. */
+export const TICKETED: readonly Expectation[] = [
+  {
+    resource: 'aks-prod',
+    policy: 'aks-node-reboot-completed',
+    stage: 'decision',
+    says: 'ticket',
+    reason: 'ticket-only',
+  },
+  { resource: 'aks-prod', policy: 'aks-node-reboot-completed', stage: 'ticket', says: 'ticket-opened' },
+  { resource: 'aks-data', policy: 'aks-windows-node-image-current', stage: 'ticket', says: 'ticket-opened' },
+  { resource: 'aks-data', policy: 'aks-node-reboot-coverage-complete', stage: 'ticket', says: 'ticket-opened' },
+  { resource: 'contosolegacy', policy: 'acr-admin-user-disabled', stage: 'ticket', says: 'ticket-opened' },
+];
+
+/** The nodes were rebooted: two looks that prove it close the ticket. */
+export const TICKET_CLOSED: readonly Expectation[] = [
+  { resource: 'aks-prod', policy: 'aks-node-reboot-completed', stage: 'ticket', says: 'ticket-resolved' },
+];
+
 export function isMet(
   { by, policy, reason, resource, says, stage }: Expectation,
   record: AuditRecord,
@@ -113,10 +139,14 @@ export function isMet(
     record.resourceName === resource &&
     record.policyId === policy &&
     record.stage === stage &&
-    (stage === 'outcome' ? record.outcome : record.decision) === says &&
+    saysOf(record, stage) === says &&
     (reason === undefined || record.reason === reason) &&
     (by === undefined || record.actor === objectIdOf(by))
   );
+}
+
+function saysOf({ decision, outcome, reason }: AuditRecord, stage: Expectation['stage']): string | undefined {
+  return { decision, outcome, ticket: reason }[stage];
 }
 
 export function describeExpectation({ by, policy, reason, resource, says }: Expectation): string {

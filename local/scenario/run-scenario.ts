@@ -19,7 +19,10 @@ import {
   type Expectation,
   isMet,
   LEFT_ALONE,
+  TICKET_CLOSED,
+  TICKETED,
 } from './expectations.ts';
+import { printTicket } from './print-ticket.ts';
 
 const TIMEOUT_MS = 120_000;
 const POLL_MS = 100;
@@ -110,7 +113,23 @@ async function play(environment: LocalEnvironment, rows: readonly AuditRecord[],
   }
   await waitFor(LEFT_ALONE);
 
-  return [...DEFERRED, ...CAREFUL, ...APPROVED, ...ENFORCED, ...CHANGED, ...LEFT_ALONE].map((expectation) => ({
+  console.log('\n5. What only people can do: tickets');
+  await waitFor(TICKETED);
+  await printTicket(environment, { policyId: 'aks-node-reboot-completed', resource: 'aks-prod', part: 'apps' });
+  console.log(`   kured can drain again, and reboots ${changes.unblockReboots().join(', ')}`);
+  await environment.sweep();
+  await waitFor(TICKET_CLOSED);
+
+  return [
+    ...DEFERRED,
+    ...CAREFUL,
+    ...APPROVED,
+    ...ENFORCED,
+    ...CHANGED,
+    ...LEFT_ALONE,
+    ...TICKETED,
+    ...TICKET_CLOSED,
+  ].map((expectation) => ({
     what: describeExpectation(expectation),
     holds: isIn(expectation),
   }));

@@ -1,6 +1,5 @@
 import type { Parameter, Policy, Verdict } from '../../src/policy/define-policy.ts';
 import type { PolicyCases } from '../../src/policy/policy-cases.ts';
-import type { Remediation } from '../../src/remediations/define-remediation.ts';
 import { toSettingName } from '../../src/settings/catalogue.ts';
 import { code, generatedNote, joinBlocks, list, table } from './markdown.ts';
 
@@ -10,8 +9,14 @@ const frameworkNames = {
   cisAks: 'CIS Azure Kubernetes Service benchmark',
 } as const satisfies Record<keyof NonNullable<Policy['frameworks']>, string>;
 
+/** A remediation that fixes the policy, or a tracker that opens tickets for it. */
+export interface Treatment {
+  readonly id: string;
+  readonly title: string;
+}
+
 /** The page of one policy: what it checks, why, examples, its fix, its settings, where the same control is elsewhere. */
-export function renderPolicyPage(policy: Policy, cases: PolicyCases['cases'], fixes: readonly Remediation[]): string {
+export function renderPolicyPage(policy: Policy, cases: PolicyCases['cases'], fixes: readonly Treatment[]): string {
   return joinBlocks(
     generatedNote,
     `# ${policy.title}`,
@@ -23,7 +28,7 @@ export function renderPolicyPage(policy: Policy, cases: PolicyCases['cases'], fi
       ['When', 'Verdict', 'What it says'],
       Object.entries(cases).map(([sentence, { verdict }]) => [sentence, verdict.verdict, describeVerdict(verdict)]),
     ),
-    '## Fix',
+    '## Fix or ticket',
     fixes.length === 0
       ? 'None: a violation is recorded, and a person decides.'
       : list(fixes.map(({ id, title }) => `[${title}](../remediations/${id}.md) (${code(id)})`)),

@@ -1,20 +1,21 @@
 import { policies } from '../../src/policy/catalogue.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
-import { remediations } from '../../src/remediations/catalogue.ts';
+import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { describeSettings, listSettings } from '../../src/settings/catalogue.ts';
 import { loadPolicyCases } from '../load-cases.ts';
 import { code, table } from './markdown.ts';
-import { renderPolicyPage } from './policy-page.ts';
+import { renderPolicyPage, type Treatment } from './policy-page.ts';
 import { renderRemediationPage } from './remediation-page.ts';
 import { deriveRoles, listEngineReads } from './roles.ts';
 import { renderSettingsPage } from './settings-page.ts';
+import { renderTrackerPage } from './tracker-page.ts';
 
 /** Folders that hold generated files and nothing else: whatever else lies there is out of date. */
 export const generatedFolders = ['docs/policies', 'docs/remediations', 'infra/generated'];
 
 /** Every generated file: path relative to the project → content. */
 export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
-  const catalogue = { policies, remediations };
+  const catalogue = { policies, remediations, trackers };
   const cases = new Map((await loadPolicyCases()).map(({ content }) => [content.policy.id, content.cases]));
   const roles = deriveRoles(listEngineReads(policies), remediations);
   return new Map([
@@ -26,6 +27,7 @@ export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
       `docs/remediations/${remediation.id}.md`,
       renderRemediationPage(remediation),
     ]),
+    ...trackers.map((tracker): [string, string] => [`docs/remediations/${tracker.id}.md`, renderTrackerPage(tracker)]),
     ['docs/settings.md', renderSettingsPage(describeSettings(catalogue), listSettings(catalogue))],
     ['infra/generated/roles.json', `${JSON.stringify(roles, undefined, 2)}\n`],
   ]);
@@ -47,10 +49,11 @@ export function renderReadme(readme: string): string {
       .map(({ id, title }) => `[${title}](docs/remediations/${id}.md)`)
       .join('<br>'),
   ]);
-  const policyTable = table(['Policy', 'Severity', 'Resource', 'Fix'], rows);
+  const policyTable = table(['Policy', 'Severity', 'Resource', 'Fix or ticket'], rows);
   return `${readme.slice(0, from + start.length)}\n\n${policyTable}\n\n${readme.slice(to)}`;
 }
 
-function findFixes({ id }: Policy): typeof remediations {
-  return remediations.filter(({ fixes }) => fixes.id === id);
+/** What is done about it, for the table and the pages. */
+function findFixes({ id }: Policy): readonly Treatment[] {
+  return [...remediations.filter(({ fixes }) => fixes.id === id), ...trackers.filter(({ tracks }) => tracks.id === id)];
 }

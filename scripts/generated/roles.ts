@@ -1,8 +1,12 @@
+import { nodeHealthReads } from '../../src/azure/node-health-reads.ts';
 import type { Operation, RbacAction } from '../../src/azure/operation.ts';
+import { queryRebootMetrics } from '../../src/azure/prometheus.ts';
 import { engineReads, relatedReads } from '../../src/azure/resources.ts';
+import { runNodeCommand } from '../../src/azure/run-command.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
+import { NODE_READER_ROLE } from '../../src/remediations/aks/coverage-advice.ts';
 import type { Remediation } from '../../src/remediations/define-remediation.ts';
-import type { Mode } from '../../src/settings/settings.ts';
+import type { Mode, Settings } from '../../src/settings/settings.ts';
 import { listOperations } from './remediation-page.ts';
 
 export interface Role {
@@ -10,11 +14,21 @@ export interface Role {
   readonly description: string;
   /** Sorted; never a wildcard. */
   readonly actions: readonly RbacAction[];
+  /** The same for data; a role with data actions cannot be assigned at a management group. */
+  readonly dataActions: readonly RbacAction[];
 }
+
+/**
+ * `nodes`: while a policy judges by the health of nodes · `metrics` (at the workspace): while `AKS_METRICS_ENDPOINTS` names one · `runCommand`:
+ * while `AKS_RUN_COMMAND` allows it.
+ */
+export type OptionalRole = 'nodes' | 'metrics' | 'runCommand';
 
 export interface Roles {
   /** Enough for every remediation in `observe`. */
   readonly read: Role;
+  /** What some deployments need besides. */
+  readonly optional: Readonly<Record<OptionalRole, Role>>;
   /** What each remediation needs besides, only while its mode is `approve` or `enforce`; by remediation id. */
   readonly write: Readonly<Record<string, Role>>;
 }
@@ -35,7 +49,25 @@ export function deriveRoles(loopReads: readonly Operation[], remediations: reado
     read: {
       name: 'Dockwarden reader',
       description: 'Reads the covered resources and what their fixes depend on. Changes nothing.',
-      actions: listActions([...loopReads, ...reads]),
+      ...permissionsOf([...loopReads, ...reads]),
+    },
+    optional: {
+      nodes: {
+        name: NODE_READER_ROLE,
+        description:
+          'Reads the nodes of clusters, what they run for reboots, and which images they could have. Changes nothing.',
+        ...permissionsOf([relatedReads.agentPools, ...nodeHealthReads.filter((read) => read !== queryRebootMetrics)]),
+      },
+      metrics: {
+        name: 'Dockwarden metrics reader',
+        description: 'Queries the metrics of an Azure Monitor workspace. Assign it at the workspace.',
+        ...permissionsOf([queryRebootMetrics]),
+      },
+      runCommand: {
+        name: 'Dockwarden run command',
+        description: 'Runs a command in private clusters. Whoever holds it may start pods there.',
+        ...permissionsOf([runNodeCommand]),
+      },
     },
     write: Object.fromEntries(
       remediations.map((remediation) => [
@@ -43,29 +75,60 @@ export function deriveRoles(loopReads: readonly Operation[], remediations: reado
         {
           name: `Dockwarden ${remediation.id}`,
           description: `${remediation.title}: the calls that change something.`,
-          actions: listActions(listOperations(remediation).filter(({ effect }) => effect === 'write')),
+          ...permissionsOf(listOperations(remediation).filter(({ effect }) => effect === 'write')),
         },
       ]),
     ),
   };
 }
 
-/** Roles as `effectiveActions` needs them: derived, or read from the generated file. */
-interface RoleActions {
-  readonly read: { readonly actions: readonly string[] };
-  readonly write: Readonly<Record<string, { readonly actions: readonly string[] }>>;
+/** Permissions of a role, derived or read from the generated file. */
+export interface Permissions {
+  readonly actions: readonly string[];
+  readonly dataActions: readonly string[];
+}
+
+/** Roles as `effectivePermissions` needs them. */
+export interface RolePermissions {
+  readonly read: Permissions;
+  readonly optional: Readonly<Record<OptionalRole, Permissions>>;
+  readonly write: Readonly<Record<string, Permissions>>;
+}
+
+/** What of the settings decides about roles. */
+export interface RoleSettings {
+  readonly modeOf: (remediationId: string) => Mode;
+  readonly optional: readonly OptionalRole[];
+}
+
+/** The optional roles that these settings call for. */
+export function optionalRolesFor(
+  { isPolicyOn, nodes }: Pick<Settings, 'isPolicyOn' | 'nodes'>,
+  policies: readonly Pick<Policy, 'id' | 'needs'>[],
+): readonly OptionalRole[] {
+  const inspects = policies.some(({ id, needs }) => needs?.includes('nodeHealth') === true && isPolicyOn(id));
+  if (!inspects) return [];
+  return [
+    'nodes',
+    ...(nodes.metricsEndpoints.length > 0 ? (['metrics'] as const) : []),
+    ...(nodes.runCommand === 'off' ? [] : (['runCommand'] as const)),
+  ];
 }
 
 /**
- * Exactly what the identity may do while the remediations have these effective modes: the read role, and the write role of each one that is
- * in `approve` or `enforce`. Sorted. Throws for a wildcard.
+ * Exactly what the identity may do under these settings: the read role, the optional roles, and the write role of each remediation that is in
+ * `approve` or `enforce`. Sorted. Throws for a wildcard.
  */
-export function effectiveActions(
-  { read, write }: RoleActions,
-  modeOf: (remediationId: string) => Mode,
-): readonly string[] {
-  const acting = Object.entries(write).filter(([id]) => mayAct(modeOf(id)));
-  const actions = [read, ...acting.map(([, role]) => role)].flatMap((role) => role.actions);
+export function effectivePermissions({ read, optional, write }: RolePermissions, settings: RoleSettings): Permissions {
+  const acting = Object.entries(write).filter(([id]) => mayAct(settings.modeOf(id)));
+  const roles = [read, ...settings.optional.map((name) => optional[name]), ...acting.map(([, role]) => role)];
+  return {
+    actions: sorted(roles.flatMap(({ actions }) => actions)),
+    dataActions: sorted(roles.flatMap(({ dataActions }) => dataActions)),
+  };
+}
+
+function sorted(actions: readonly string[]): readonly string[] {
   const wildcard = actions.find((action) => action.includes('*'));
   if (wildcard !== undefined) throw new Error(`a role may not hold a wildcard: ${wildcard}`);
   return [...new Set(actions)].toSorted();
@@ -75,6 +138,10 @@ function mayAct(mode: Mode): boolean {
   return mode === 'approve' || mode === 'enforce';
 }
 
-function listActions(operations: readonly Operation[]): RbacAction[] {
-  return [...new Set(operations.flatMap(({ actions }) => actions))].toSorted();
+function permissionsOf(operations: readonly Operation[]): Pick<Role, 'actions' | 'dataActions'> {
+  const list = (actions: readonly RbacAction[]): RbacAction[] => [...new Set(actions)].toSorted();
+  return {
+    actions: list(operations.flatMap(({ actions }) => actions)),
+    dataActions: list(operations.flatMap(({ dataActions = [] }) => dataActions)),
+  };
 }

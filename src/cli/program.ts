@@ -6,6 +6,7 @@ import { addHolds } from './commands/holds.ts';
 import { addPolicies } from './commands/policies.ts';
 import { addRecords } from './commands/records.ts';
 import { addReview } from './commands/review.ts';
+import { addTickets } from './commands/tickets.ts';
 import { type ExitCode, note, type Shell, type Terminal, type Time } from './terminal.ts';
 
 const systemTime: Time = {
@@ -59,5 +60,6 @@ function createProgram(shell: Shell): Command {
   addRecords(program, shell);
   addReview(program, shell);
   addHolds(program, shell);
+  addTickets(program, shell);
   return program;
 }

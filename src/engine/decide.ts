@@ -26,8 +26,10 @@ export type OpenVerdict = Extract<Verdict, { verdict: 'violation' | 'unknown' }>
 /** Everything that a decision depends on; no I/O, so that every combination can be tested. */
 export interface DecisionInput {
   readonly verdict: OpenVerdict;
-  /** Undefined = no remediation fixes this policy. */
+  /** Undefined = nothing is done about this policy. */
   readonly mode: Mode | undefined;
+  /** No remediation fixes it: a ticket is all that is done. */
+  readonly isTracked: boolean;
   /** Does the resource lie where the remediation may act? */
   readonly isInScope: boolean;
   readonly exemption: Exemption | 'not-asked';
@@ -86,7 +88,10 @@ export function decide(input: DecisionInput): Decision | { readonly ask: Questio
   if (mode === 'off') return { decision: 'observe', reason: 'remediation-off' };
   if (mode === 'observe') return { decision: 'observe', reason: 'mode-observe' };
   if (!isInScope) return { decision: 'observe', reason: 'out-of-scope' };
-  return holdBack(input) ?? wait(input, mode) ?? askLeave(input, mode);
+  const held = holdBack(input);
+  if (held !== undefined) return held;
+  if (input.isTracked) return { decision: 'ticket', reason: 'ticket-only' };
+  return wait(input, mode) ?? askLeave(input, mode);
 }
 
 /** People have said that this is to be left alone, or it has shown. */

@@ -7,6 +7,7 @@ import type { Finding } from '../findings/findings.ts';
 import type { Approval } from '../guards/approvals.ts';
 import type { Policy } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
+import type { Tracker } from '../remediations/define-tracker.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { Tags } from '../resources/tags.ts';
 import { nextOpening } from '../settings/maintenance-window.ts';
@@ -46,6 +47,7 @@ export interface DecidingPass {
 export interface OpenCase {
   readonly policy: Policy;
   readonly remediation: Remediation | undefined;
+  readonly tracker: Tracker | undefined;
   readonly snapshot: Snapshot;
   readonly verdict: OpenVerdict;
   readonly previous: Finding | undefined;
@@ -120,17 +122,19 @@ class Deciding {
   /** What is known without a call. */
   #input(): DecisionInput {
     const { context, causes } = this.#pass;
-    const { policy, snapshot, remediation, previous, verdict, yieldUntil } = this.#open;
+    const { policy, snapshot, remediation, tracker, previous, verdict, yieldUntil } = this.#open;
     const { settings } = context;
-    const mode = remediation === undefined ? undefined : settings.modeOf(remediation.id);
+    const id = remediation?.id ?? tracker?.id;
+    const mode = id === undefined ? undefined : settings.modeOf(id);
     const { target } = this.#pass;
     const touches = touchesOf(context, { target, policy }, remediation, snapshot, verdict);
     return {
       verdict,
       mode,
+      isTracked: remediation === undefined,
       isInScope:
-        remediation === undefined ||
-        isInScope(settings.scopeOf(remediation.id), { key: target.key, tags: Tags.parse(snapshot.raw['tags']) }),
+        id === undefined ||
+        isInScope(settings.scopeOf(id), { key: target.key, tags: Tags.parse(snapshot.raw['tags']) }),
       exemption: 'not-asked',
       quarantine: quarantineOf(this.#memory, settings.safety.war, touches, this.#now),
       busy: busyState(snapshot),
@@ -148,12 +152,11 @@ class Deciding {
   }
 
   async #ask(question: Question): Promise<Partial<DecisionInput>> {
+    if (question === 'exemption') return { exemption: await this.findExemption() };
     const { remediation } = this.#open;
     if (remediation === undefined)
       throw new DockwardenError('INTERNAL_INVARIANT', 'without a remediation there is nothing to ask about');
     switch (question) {
-      case 'exemption':
-        return { exemption: await this.findExemption() };
       case 'preflight':
         return { preflight: await this.#askPreflight(remediation) };
       case 'approval':

@@ -70,6 +70,8 @@ export interface Observation {
   /** A run of this pass has just fixed it, or cured it by the way. */
   readonly fixedAt: Date | undefined;
   readonly memory: SafetyMemory;
+  /** Parts of the resource that may have a ticket. */
+  readonly ticketParts: readonly string[];
   readonly configHash: string;
   readonly now: Date;
 }
@@ -91,7 +93,7 @@ export function isFailureOfOurs(outcome: Outcome): boolean {
 
 /** The finding after this observation; undefined when there is nothing to remember. */
 export function nextFinding(previous: Finding | undefined, observation: Observation): Finding | undefined {
-  const { target, policy, verdict, othersActedAt: actedAt, run, fixedAt, memory, now } = observation;
+  const { target, policy, verdict, othersActedAt: actedAt, run, fixedAt, memory, ticketParts, now } = observation;
   const isOpen = verdict.verdict === 'violation' || verdict.verdict === 'unknown';
   if (!isOpen && previous === undefined && actedAt === undefined && run === undefined && fixedAt === undefined)
     return undefined;
@@ -106,6 +108,7 @@ export function nextFinding(previous: Finding | undefined, observation: Observat
     updated: now.toISOString(),
     ...(actedAt !== undefined && { othersActedAt: actedAt }),
     ...(lastFixedAt !== undefined && { lastFixedAt }),
+    ...(ticketParts.length > 0 && { ticketParts }),
     ...lastRunOf(previous, run),
   };
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') {

@@ -4,10 +4,15 @@ import type { Findings } from '../findings/findings.ts';
 import type { Approvals } from '../guards/approvals.ts';
 import type { Breakers } from '../guards/breaker.ts';
 import type { SweepRecords } from '../guards/sweep-record.ts';
+import type { TicketRates } from '../guards/ticket-rates.ts';
+import type { NodeHistory } from '../nodes/node-history.ts';
 import type { PoisonStore } from '../poison/poison-store.ts';
 import type { Policy } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
+import type { Tracker } from '../remediations/define-tracker.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { Tickets } from '../tickets/ticket.ts';
+import type { TicketSystem } from '../tickets/ticket-system.ts';
 import type { WorkItems } from '../work/work-items.ts';
 import type { WorkQueue } from '../work/work-queue.ts';
 
@@ -62,8 +67,17 @@ export interface EngineContext {
   readonly breakers: Breakers;
   readonly approvals: Approvals;
   readonly poison: PoisonStore;
+  readonly tickets: Tickets;
+  /** Queue `tickets`; one message = one ticket to bring to the configured system. */
+  readonly ticketQueue: WorkQueue;
+  readonly ticketRates: TicketRates;
+  /** The system that tickets go to besides the table; undefined = none. */
+  readonly ticketSystem: TicketSystem | undefined;
+  /** What is remembered of the nodes of clusters. */
+  readonly nodes: NodeHistory;
   readonly policies: readonly Policy[];
   readonly remediations: readonly Remediation[];
+  readonly trackers: readonly Tracker[];
   /** Version of the product, for the audit. */
   readonly version: string;
   /** A new unique id (ULID) that holds this time: the run or row begins then. */

@@ -5,39 +5,23 @@ import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause } from '../work/work-items.ts';
-import { decisionRow, type Timings } from './audit-rows.ts';
+import type { Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
-import { givePlaceBack } from './breaking.ts';
 import type { OpenVerdict } from './decide.ts';
 import { type Decided, decideAbout, isExemptNow, type OpenCase } from './deciding.ts';
-import { planFor } from './dry-run.ts';
-import {
-  isChanged,
-  isNewDecision,
-  memoryOf,
-  nextFinding,
-  othersActedAt,
-  principalCause,
-  type SafetyMemory,
-  withMemory,
-  writeCause,
-} from './finding-state.ts';
+import { othersActedAt, principalCause, type SafetyMemory, writeCause } from './finding-state.ts';
 import { type RunEnd, type RunOutcome, startRun } from './fix-run.ts';
+import { NodeInspection, needsNodes } from './node-inspection.ts';
+import { type Judged, PassNotes } from './pass-notes.ts';
 import type { EngineContext } from './ports.ts';
-import { runInputOf, subjectOf } from './run-input.ts';
+import { runInputOf } from './run-input.ts';
 import { busyState, evaluatePolicy, isStale, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
+import { treatmentOf } from './treatments.ts';
 import { touchedBefore, touchesOf, violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
-import { scheduleLook, sooner, type Wait, waitFor } from './waits.ts';
+import { sooner, type Wait, waitFor } from './waits.ts';
 import { countReversal, reversedRun } from './war.ts';
 import type { WorkLease } from './work-lease.ts';
-
-/** One policy judged on one snapshot, with what was decided and done about it. */
-interface Judged {
-  readonly policy: Policy;
-  readonly verdict: Verdict;
-  readonly decided?: Decided;
-}
 
 /** One look at one resource: judges every policy in catalogue order, fixes what is decided, remembers the rest. */
 export class ResourcePass {
@@ -46,31 +30,38 @@ export class ResourcePass {
   readonly lease: WorkLease;
   readonly calls: AzureCalls;
   readonly policies: readonly Policy[];
+  /** Policies that are not judged in this pass, because what they need was collected a short time ago. */
+  readonly #resting: ReadonlySet<string>;
   readonly causes: readonly PendingCause[];
   readonly cause: PendingCause | undefined;
-  readonly previous: ReadonlyMap<string, Finding>;
-  readonly #runs = new Map<string, RunOutcome>();
-  readonly #fixedAt = new Map<string, Date>();
+  readonly #notes: PassNotes;
+  readonly #inspection: NodeInspection | undefined;
   /** Policies whose fix has been tried in this pass: a second try is for the next one. */
   readonly #tried = new Set<string>();
-  readonly #changed = new Map<string, Finding>();
-  /** What the safety devices know of each policy's violation by now. */
-  readonly #memories = new Map<string, SafetyMemory>();
   /** Policies whose violation was counted as a reversal in this pass. */
   readonly #reversed = new Set<string>();
   #timings: Timings;
-  /** The newest read of this pass. */
   #latest: Snapshot | undefined;
 
-  private constructor(context: EngineContext, target: ResourceId, lease: WorkLease, findings: readonly Finding[]) {
+  private constructor(
+    context: EngineContext,
+    target: ResourceId,
+    lease: WorkLease,
+    known: { readonly findings: readonly Finding[]; readonly inspection: NodeInspection | undefined },
+  ) {
     this.context = context;
     this.target = target;
     this.lease = lease;
     this.calls = new AzureCalls(context, target);
-    this.policies = policiesFor(context.policies, context.settings, target.type);
+    const active = policiesFor(context.policies, context.settings, target.type);
+    this.#inspection = known.inspection;
+    this.#resting = new Set(
+      active.filter((policy) => known.inspection?.isResting === true && needsNodes(policy)).map(({ id }) => id),
+    );
+    this.policies = active.filter(({ id }) => !this.#resting.has(id));
     this.causes = lease.causes;
     this.cause = principalCause(lease.causes);
-    this.previous = new Map(findings.map((finding) => [finding.policyId, finding]));
+    this.#notes = new PassNotes(this, known.findings, known.inspection);
     this.#timings = {
       ...(this.cause !== undefined && { event: this.cause.time, queued: this.cause.queuedAt }),
       started: context.clock.now().toISOString(),
@@ -78,19 +69,29 @@ export class ResourcePass {
   }
 
   static async begin(context: EngineContext, target: ResourceId, lease: WorkLease): Promise<ResourcePass> {
-    return new ResourcePass(context, target, lease, await context.findings.ofResource(target));
+    const findings = await context.findings.ofResource(target);
+    const inspection = await NodeInspection.begin(context, target);
+    return new ResourcePass(context, target, lease, { findings, inspection });
+  }
+
+  /** The findings as they were before this pass, by policy. */
+  get previous(): ReadonlyMap<string, Finding> {
+    return this.#notes.book.previous;
   }
 
   /** Reads the live resource. */
   async read(): Promise<Snapshot> {
-    const snapshot = await readSnapshot(this.calls, this.target, this.policies, () => this.context.clock.now());
+    const snapshot = await readSnapshot(this.calls, this.target, this.policies, {
+      now: () => this.context.clock.now(),
+      ...(this.#inspection !== undefined && { inspection: this.#inspection }),
+    });
     this.#timings = { ...this.#timings, read: this.#timings.read ?? snapshot.readAt.toISOString() };
     this.#latest = snapshot;
     return snapshot;
   }
 
   evaluate(policy: Policy, snapshot: Snapshot, lastFixedAt?: Date): Verdict {
-    const fixedAt = lastFixedAt ?? this.#fixedAt.get(policy.id);
+    const fixedAt = lastFixedAt ?? this.#notes.fixedAt(policy.id);
     return evaluatePolicy(policy, snapshot, {
       now: this.context.clock.now(),
       settings: this.context.settings,
@@ -157,10 +158,10 @@ export class ResourcePass {
   }
 
   #takeIn(policy: Policy, end: RunOutcome): Wait | undefined {
-    this.#runs.set(policy.id, end);
+    this.#notes.noteRun(policy.id, end);
     if (end.fixedAt !== undefined) {
       const renewed = this.remediationOf(policy)?.renews ?? [];
-      for (const { id } of [policy, ...renewed]) this.#fixedAt.set(id, end.fixedAt);
+      for (const { id } of [policy, ...renewed]) this.#notes.noteFix(id, end.fixedAt);
     }
     if (end.isReversed === true) this.#countReversal(policy, end.runId);
     const { outcome, runId } = end;
@@ -170,84 +171,28 @@ export class ResourcePass {
   }
 
   /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
-  async note({ policy, verdict, decided }: Judged, snapshot?: Snapshot): Promise<void> {
-    const decision = decided?.decision;
-    const previous = this.previous.get(policy.id);
-    const remediation = this.remediationOf(policy);
-    const fixedAt = this.#fixedAt.get(policy.id);
-    const run = this.#runs.get(policy.id);
-    const next = nextFinding(previous, {
-      target: this.target,
-      policy,
-      verdict,
-      decision,
-      mode: remediation === undefined ? undefined : this.context.settings.modeOf(remediation.id),
-      cause: writeCause(this.causes),
-      othersActedAt: this.#othersActedAt(policy),
-      run: run === undefined || run.outcome === 'retry' ? undefined : run,
-      fixedAt,
-      memory: this.memoryOf(policy),
-      configHash: this.context.settings.hash,
-      now: this.context.clock.now(),
-    });
-    if (next === undefined) return;
-    if (decision !== undefined) await scheduleLook(this, policy, decision);
-    if (previous?.hasPlace === true && next.hasPlace !== true && decision?.decision !== 'fix')
-      await this.#givePlaceBack(policy.id);
-    if (!isChanged(previous, next)) return;
-    if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
-      const plan =
-        snapshot === undefined ? [] : await planFor(this, { policy, remediation, snapshot, verdict, decision });
-      const row = decisionRow(this.context, subjectOf(this, policy, verdict), decision, plan);
-      await this.context.audit.append(row.key, row.record);
-      this.context.log.info('decided', {
-        resourceId: this.target.id,
-        policyId: policy.id,
-        decision: decision.decision,
-        reason: decision.reason,
-      });
-    }
-    this.#changed.set(policy.id, next);
+  async note(judged: Judged, snapshot?: Snapshot): Promise<void> {
+    await this.#notes.note(judged, snapshot);
   }
 
-  /** Stores every finding that says something new, together. */
+  /** Stores what this pass has found. */
   async save(): Promise<void> {
-    await this.#noteEnded();
-    const active = new Set(this.policies.map(({ id }) => id));
-    const isOver = ({ policyId }: Finding) => !active.has(policyId) && !this.#changed.has(policyId);
-    await this.#close('policy-off', [...this.previous.values()].filter(isOver));
-    if (this.#changed.size === 0) return;
-    // A worker whose lease has run out would overwrite what its successor has found.
-    await this.lease.ensure();
-    await this.context.findings.save(this.target, [...this.#changed.values()]);
-  }
-
-  /** What has ended in this pass is remembered, even if the pass had to stop before the turn of its policy. */
-  async #noteEnded(): Promise<void> {
-    for (const policy of this.policies) {
-      const hasEnded = this.#runs.has(policy.id) || this.#fixedAt.has(policy.id);
-      if (this.#latest === undefined || !hasEnded || this.#changed.has(policy.id)) continue;
-      await this.note({ policy, verdict: this.evaluate(policy, this.#latest) }, this.#latest);
-    }
+    await this.#notes.save();
   }
 
   /** Closes every open finding: the resource is gone. */
   async noteGone(): Promise<void> {
-    await this.#close('gone', this.previous.values());
+    await this.#notes.noteGone();
   }
 
-  async #close(closedBecause: 'gone' | 'policy-off', findings: Iterable<Finding>): Promise<void> {
-    const updated = this.context.clock.now().toISOString();
-    for (const { hasPlace, ...finding } of findings) {
-      if (finding.status === 'closed') continue;
-      if (hasPlace === true) await this.#givePlaceBack(finding.policyId);
-      this.#changed.set(finding.policyId, { ...finding, status: 'closed', closedBecause, updated });
-    }
+  /** Not judged in this pass, because what it needs was collected a short time ago. */
+  isResting(policyId: string): boolean {
+    return this.#resting.has(policyId);
   }
 
-  async #givePlaceBack(policyId: string): Promise<void> {
-    for (const { fixes, id } of this.context.remediations)
-      if (fixes.id === policyId) await givePlaceBack(this.context, this.target, id);
+  /** The newest read of this pass. */
+  get latest(): Snapshot | undefined {
+    return this.#latest;
   }
 
   remediationOf(policy: Policy): Remediation | undefined {
@@ -270,14 +215,16 @@ export class ResourcePass {
       this.#countReversal(policy, reversed);
     const open = this.#openCase(policy, snapshot, verdict);
     const decided = await decideAbout(this, { ...open, ...(run !== undefined && { run }) });
-    this.#memories.set(policy.id, decided.memory);
+    this.#notes.book.setMemory(policy.id, decided.memory);
     return decided;
   }
 
   #openCase(policy: Policy, snapshot: Snapshot, verdict: OpenVerdict): OpenCase {
+    const { remediation, tracker } = treatmentOf(this.context, policy);
     return {
       policy,
-      remediation: this.remediationOf(policy),
+      remediation,
+      tracker,
       snapshot,
       verdict,
       previous: this.previous.get(policy.id),
@@ -288,14 +235,12 @@ export class ResourcePass {
   }
 
   memoryOf(policy: Pick<Policy, 'id'>): SafetyMemory {
-    return this.#memories.get(policy.id) ?? memoryOf(this.previous.get(policy.id));
+    return this.#notes.book.memoryOf(policy.id);
   }
 
   /** Changes what the safety devices remember; the next decision goes by it, and `save` stores it even if the pass ends before one. */
   remember(policyId: string, memory: SafetyMemory): void {
-    this.#memories.set(policyId, memory);
-    const finding = this.#changed.get(policyId) ?? this.previous.get(policyId);
-    if (finding !== undefined) this.#changed.set(policyId, withMemory(finding, memory));
+    this.#notes.book.remember(policyId, memory);
   }
 
   /** A run of this pass that ended without touching what is known of the violation: no second try before the next pass. */
@@ -338,7 +283,8 @@ export class ResourcePass {
     return await startRun(this.context, runInputOf(this, policy, remediation), violation, decided, touched);
   }
 
-  #othersActedAt(policy: Policy): string | undefined {
+  /** When somebody else last did the same as the policy's remediation. */
+  othersActedAt(policy: Policy): string | undefined {
     return othersActedAt(
       this.previous.get(policy.id),
       this.remediationOf(policy),
@@ -348,7 +294,7 @@ export class ResourcePass {
   }
 
   #yieldUntil(policy: Policy): Date | undefined {
-    const actedAt = this.#othersActedAt(policy);
+    const actedAt = this.othersActedAt(policy);
     const remediation = this.remediationOf(policy);
     if (actedAt === undefined || remediation === undefined) return undefined;
     return new Date(Date.parse(actedAt) + this.context.settings.graceOf(remediation.id));

@@ -3,16 +3,17 @@ import type { Remediation } from '../remediations/define-remediation.ts';
 import type { Subject } from './audit-rows.ts';
 import type { RunInput } from './fix-run.ts';
 import type { ResourcePass } from './resource-pass.ts';
+import { treatmentOf } from './treatments.ts';
 
 /** What the rows about one policy of a pass have in common. */
 export function subjectOf(pass: ResourcePass, policy: Policy, verdict: Verdict): Subject {
-  const remediation = pass.remediationOf(policy);
+  const { id: remediationId } = treatmentOf(pass.context, policy);
   return {
     target: pass.target,
     policy,
     verdict,
     timings: pass.timings,
-    ...(remediation !== undefined && { remediationId: remediation.id }),
+    ...(remediationId !== undefined && { remediationId }),
     ...(pass.cause !== undefined && { cause: pass.cause }),
   };
 }

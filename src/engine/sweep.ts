@@ -12,6 +12,8 @@ import { AzureCalls } from './azure-calls.ts';
 import { readExemption } from './exemptions.ts';
 import type { EngineContext } from './ports.ts';
 import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
+import { sweepTickets } from './tickets/sweep-tickets.ts';
+import { treatmentOf } from './treatments.ts';
 
 /** A leftover younger than this still has its message. */
 const LEFTOVER_AGE = 15 * 60_000;
@@ -52,6 +54,7 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
   }
   if (failure !== undefined) await recordIncomplete(sweep, failure);
   await queueLeftovers(sweep);
+  await sweepTickets(context);
   const record: SweepRecord = {
     startedAt: startedAt.toISOString(),
     finishedAt: context.clock.now().toISOString(),
@@ -147,15 +150,16 @@ function judge(context: EngineContext, policy: Policy, snapshot: Snapshot, findi
 
 /** Would a look at the live resource change anything that is recorded? */
 export function isDue(context: EngineContext, policy: Policy, finding: Finding | undefined, verdict: Verdict): boolean {
+  // What the list does not hold, and what may have to be told to people, only a look can judge.
+  if ((policy.needs ?? []).length > 0 || (finding?.ticketParts ?? []).length > 0) return true;
   const open = finding?.status === 'open' ? finding : undefined;
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return open !== undefined;
   if (open === undefined || open.verdict !== verdict.verdict) return true;
   if (verdict.verdict === 'unknown') return false;
-  const remediation = context.remediations.find(({ fixes }) => fixes.id === policy.id);
-  const mode = remediation === undefined ? undefined : context.settings.modeOf(remediation.id);
+  const { id, mode } = treatmentOf(context, policy);
   if (open.mode !== mode || open.evidence !== JSON.stringify(verdict.evidence)) return true;
   // A scope, a window or a limit may have been changed: what was put off may be due.
-  if (open.configHash !== context.settings.hash && remediation !== undefined) return true;
+  if (open.configHash !== context.settings.hash && id !== undefined) return true;
   if (open.decision === 'observe' || open.decision === 'await-approval') return false;
   return open.notBefore === undefined || new Date(open.notBefore) <= context.clock.now();
 }

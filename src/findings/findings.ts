@@ -80,6 +80,8 @@ export const Finding = z.object({
   actor: text(),
   /** Settings under which it was decided (`configHash` of the audit): after a change the next sweep decides anew. */
   configHash: text(),
+  /** Parts of the resource that have, or may have, a ticket of this policy: agent pools; an empty name is the whole resource. */
+  ticketParts: z.exactOptional(z.array(z.string()).readonly()),
   /** It has a place booked at the breaker. */
   hasPlace: z.exactOptional(z.literal(true)),
   /** When the fix was first announced (`GRACE_<ID>`), ISO 8601; it acts that much later. */

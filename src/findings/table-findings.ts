@@ -4,12 +4,13 @@ import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
 import { Finding, type Findings } from './findings.ts';
 
-const { exemption, reverts } = Finding.shape;
+const { exemption, reverts, ticketParts } = Finding.shape;
 /** The row as it is stored: what has parts as JSON. */
 export const FindingRow = z.object({
   ...Finding.shape,
   exemption: z.exactOptional(JsonCell.pipe(exemption.unwrap())),
   reverts: z.exactOptional(JsonCell.pipe(reverts.unwrap())),
+  ticketParts: z.exactOptional(JsonCell.pipe(ticketParts.unwrap())),
 });
 
 /** Findings in Table Storage: partition = subscription, row = hash of the resource + policy id. */
@@ -36,9 +37,10 @@ export function createTableFindings(table: TableStore): Findings {
 }
 
 function formatFinding(finding: Finding): Readonly<Record<string, unknown>> {
-  return {
-    ...finding,
-    exemption: finding.exemption === undefined ? undefined : JSON.stringify(finding.exemption),
-    reverts: finding.reverts === undefined ? undefined : JSON.stringify(finding.reverts),
-  };
+  const { exemption: exempted, reverts: reversed, ticketParts: parts } = finding;
+  return { ...finding, exemption: cellOf(exempted), reverts: cellOf(reversed), ticketParts: cellOf(parts) };
+}
+
+function cellOf(value: unknown): string | undefined {
+  return value === undefined ? undefined : JSON.stringify(value);
 }

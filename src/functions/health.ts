@@ -11,6 +11,8 @@ export const functionNames = [
   'resourceEventsPoison',
   'reconcile',
   'reconcilePoison',
+  'tickets',
+  'ticketsPoison',
   'sweep',
   'review',
   'health',

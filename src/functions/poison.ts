@@ -21,3 +21,7 @@ export function registerResourceEventsPoison(name: string): void {
 export function registerReconcilePoison(name: string): void {
   registerPoison(name, 'work');
 }
+
+export function registerTicketsPoison(name: string): void {
+  registerPoison(name, 'tickets');
+}

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { NodeRecord } from '../resources/node-health.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 const text = () => z.string().max(1024);
 
@@ -28,7 +29,8 @@ export interface ClusterHistory {
 
 /** What the detector of missed reboots remembers between two looks: a reboot shows only in comparison with what was there before. */
 export interface NodeHistory {
-  load(cluster: ResourceId): Promise<ClusterHistory>;
+  /** A row that cannot be read is reported and counts as absent. */
+  load(cluster: ResourceId, onInvalid: OnInvalidRow): Promise<ClusterHistory>;
   /**
    * Writes the inspection, and of the records those that differ from `previous` (what `load` gave) or were last written more than 5.5 hours
    * ago. Deletes what has not been seen for 30 days. Times count from `inspection.inspectedAt`.

@@ -32,8 +32,8 @@ const REFRESH_AFTER = 5.5 * 3_600_000;
 const FORGET_AFTER = 30 * 24 * 3_600_000;
 
 /** History in Table Storage: one partition per cluster. Anybody may edit a table: a row that cannot be read is reported and blocks nothing. */
-export function createTableNodeHistory(table: PrunableTableStore, onInvalid: OnInvalidRow): NodeHistory {
-  function tryRow<T>(read: () => T): T | undefined {
+export function createTableNodeHistory(table: PrunableTableStore): NodeHistory {
+  function tryRow<T>(read: () => T, onInvalid: OnInvalidRow): T | undefined {
     try {
       return read();
     } catch (error) {
@@ -44,15 +44,15 @@ export function createTableNodeHistory(table: PrunableTableStore, onInvalid: OnI
   }
 
   return {
-    async load(cluster) {
+    async load(cluster, onInvalid) {
       let inspection: InspectionRecord | undefined;
       const nodes = new Map<string, NodeRecord>();
       for await (const row of table.range(hashOf(cluster))) {
         if (row.rowKey === INSPECTION) {
-          inspection = tryRow(() => parseRow(InspectionRecord, row));
+          inspection = tryRow(() => parseRow(InspectionRecord, row), onInvalid);
           continue;
         }
-        const record = tryRow(() => readNode(row));
+        const record = tryRow(() => readNode(row), onInvalid);
         if (record !== undefined) nodes.set(record.name, record);
       }
       return { inspection, nodes };

@@ -10,10 +10,14 @@ export interface PoisonStore {
 /** Longest wait for one answer, in milliseconds. */
 const CALL_TIMEOUT = 10_000;
 
-export function createPoisonStore(container: ContainerClient): PoisonStore {
+/** `open` is called at the first use; what it throws is passed on. The other errors are `STORAGE_UNAVAILABLE`. */
+export function createPoisonStore(open: () => Promise<ContainerClient>): PoisonStore {
+  let opened: ContainerClient | undefined;
   return {
     async save(queue, id, body) {
       const name = `${queue}/${id}`;
+      opened ??= await open();
+      const container = opened;
       const blob = container.getBlockBlobClient(name);
       try {
         await container.createIfNotExists({ abortSignal: AbortSignal.timeout(CALL_TIMEOUT) });

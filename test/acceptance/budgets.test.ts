@@ -17,6 +17,58 @@ const FIX_CALLS = 12;
 
 const OPERATOR_PATCH = { tags: { touched: 'yes' } };
 
+describe('a look at the nodes of a cluster', () => {
+  const NODES: Readonly<Record<string, string>> = {
+    ...ENFORCING,
+    AKS_REQUIRED_TAGS: '{}',
+    POLICY_AKS_NODE_REBOOT_COMPLETED: 'on',
+    POLICY_AKS_NODE_IMAGE_CURRENT: 'on',
+    POLICY_AKS_NODE_REBOOT_COVERAGE_COMPLETE: 'on',
+  };
+  const cluster = sampleId('aks-prod');
+
+  it('costs one read for each agent pool, six for the cluster, two of its API server, and no write', async () => {
+    engine = await startEngine({ environment: NODES });
+    engine.simulator.as('operator').patch(cluster, OPERATOR_PATCH);
+    await engine.deliverEvents();
+
+    await engine.drain();
+
+    expect(engine.calls()).toEqual([
+      `GET ${cluster}`,
+      `GET ${cluster}/agentPools`,
+      `GET ${cluster}/agentPools/system/upgradeProfiles/default`,
+      `GET ${cluster}/agentPools/apps/upgradeProfiles/default`,
+      `GET ${cluster}/maintenanceConfigurations/aksManagedNodeOSUpgradeSchedule`,
+      `POST ${cluster}/listClusterUserCredential`,
+      'GET /kubernetes/aks-prod/api/v1/nodes',
+      'GET /kubernetes/aks-prod/apis/apps/v1/daemonsets',
+      'POST /providers/Microsoft.ResourceGraph/resources',
+    ]);
+    expect(engine.mutations()).toEqual([]);
+  });
+
+  it('is not made again for ten minutes, however many events come in, and reads no credentials for a day', async () => {
+    engine = await startEngine({ environment: NODES });
+    const touch = async (round: number): Promise<readonly string[]> => {
+      const before = engine.calls().length;
+      engine.simulator.as('operator').patch(cluster, { tags: { round: `${round}` } });
+      await engine.deliverEvents();
+      await engine.drain();
+      return engine.calls().slice(before);
+    };
+    await touch(1);
+
+    engine.clock.advance(9 * 60_000);
+    expect(await touch(2)).toEqual([`GET ${cluster}`]);
+    engine.clock.advance(2 * 60_000);
+    const next = await touch(3);
+
+    expect(next).toHaveLength(8);
+    expect(next.filter((call) => call.includes('listClusterUserCredential'))).toEqual([]);
+  });
+});
+
 describe('an event', () => {
   it('of no interest costs no call at all', async () => {
     const storage = countStorage();

@@ -242,7 +242,7 @@ describe('R09: what became of each resource can be told apart', () => {
     await sweepResources(engine.context());
     await engine.settle();
 
-    const rows = engine.audit().filter(({ stage }) => stage !== 'intent');
+    const rows = engine.audit().filter(({ stage }) => stage !== 'intent' && stage !== 'ticket');
     const last = new Map(
       rows.map(({ resourceName, outcome, decision, reason, stage }) => [
         resourceName,

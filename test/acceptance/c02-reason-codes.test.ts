@@ -26,6 +26,12 @@ afterEach(async () => {
 
 const REGISTRY = /\/registries\/\w+(\?|$)/;
 const HOUR = 3_600_000;
+/** Of the cluster only the nodes are judged; some of the sample miss a reboot. */
+const NODES_ONLY = {
+  AKS_REQUIRED_TAGS: '{}',
+  POLICY_AKS_NODE_REBOOT_COMPLETED: 'on',
+  REMEDIATE_AKS_TRACK_NODE_REBOOTS: 'enforce',
+};
 
 function manyTags(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`tag${index}`, 'x']));
@@ -111,7 +117,7 @@ const decisions: Readonly<Record<string, Scenario>> = {
   'dependants-unreadable': {
     scene: disableAdminUser,
     async act(run) {
-      refuse(run, 'GET', /\/containerGroups/, 403);
+      refuse(run, 'GET', /\/containerGroups/, 403, Infinity);
       await violateAndRun(run, disableAdminUser);
     },
   },
@@ -151,6 +157,13 @@ const decisions: Readonly<Record<string, Scenario>> = {
       refuse(run, 'GET', /\/containerGroups/, 503, Infinity);
       disableAdminUser.violate(run);
       await runHost(run, { untilMs: 26 * HOUR });
+    },
+  },
+  'ticket-only': {
+    scene: addRequiredTags,
+    async act(run) {
+      run.setEnvironment(NODES_ONLY);
+      await violateAndRun(run, addRequiredTags, HOUR);
     },
   },
   ...safetyDecisions,
@@ -250,6 +263,21 @@ const inputs: Readonly<Record<string, Scenario>> = {
   },
 };
 
+const nodeNotices: Readonly<Record<string, Scenario>> = {
+  'run-command': {
+    scene: addRequiredTags,
+    async act(run) {
+      const { resourceId } = addRequiredTags;
+      run.setEnvironment({ ...NODES_ONLY, AKS_RUN_COMMAND: 'private-clusters' });
+      run.simulator.state.patch(resourceId, {
+        properties: { apiServerAccessProfile: { enablePrivateCluster: true, disableRunCommand: false } },
+      });
+      run.simulator.kubernetes(resourceId).isOffline = true;
+      await violateAndRun(run, addRequiredTags, 60_000);
+    },
+  },
+};
+
 /** An event that the operator's write raises, with a change to its members. */
 async function acceptChanged(run: EngineHarness, change: (event: Record<string, unknown>) => unknown): Promise<void> {
   disableAdminUser.violate(run);
@@ -322,12 +350,18 @@ function codesInSource(): ReadonlySet<string> {
 }
 
 function quotedIn(text: string): readonly string[] {
-  const values = text.replaceAll(/[!=]== '[^']*'/g, '');
+  const values = text.replaceAll(/[!=]?== '[^']*'/g, '');
   return [...values.matchAll(/(?<!\[)'([a-z]+(?:-[a-z]+)*)'/g)].map(([, code = '']) => code);
 }
 
 describe('R10: every reason code', () => {
-  const stages = { decision: decisions, outcome: outcomes, input: inputs, notice: notices, operator: requests };
+  const stages = {
+    decision: decisions,
+    outcome: outcomes,
+    input: inputs,
+    notice: { ...notices, ...nodeNotices },
+    operator: requests,
+  };
   const all = { ...Object.assign({}, ...Object.values(stages)), ...invalidEvents, ...ignoredEvents };
 
   it('that the source knows has a scenario here, and the other way round', async () => {

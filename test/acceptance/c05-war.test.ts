@@ -224,15 +224,16 @@ describe('a quarantine', () => {
   it('is respected by sweeps and events alike', async () => {
     await start();
     await breakTimes(4);
-    const calls = engine.calls().length;
+    const mutations = engine.mutations().length;
 
     for (let time = 0; time < 3; time += 1) {
       engine.clock.advance(10 * MINUTE);
-      expect(await sweepResources(engine.context())).toMatchObject({ queued: 0 });
+      // Its ticket is kept up to date.
+      expect(await sweepResources(engine.context())).toMatchObject({ queued: 1 });
       await runHost(engine, { untilMs: 1000 });
     }
-    // One query each, and no look at the registry.
-    expect(engine.calls()).toHaveLength(calls + 3);
+    expect(engine.mutations()).toHaveLength(mutations);
+    expect(engine.tickets()).toMatchObject([{ state: 'open', reason: 'war-with-writer' }]);
     await breakTimes(3);
 
     expect(fixes()).toBe(3);
@@ -556,6 +557,8 @@ describe('R31: tags', () => {
     expect(engine.mutations()).toEqual([]);
     expect(engine.audit('decision')).toMatchObject([{ decision: 'ticket', reason: 'tag-value-not-allowed' }]);
     expect(engine.simulator.state.get(id)?.tags).toMatchObject({ env: 'prod' });
+    await runHost(engine, { untilMs: HOUR });
+    expect(engine.tickets()).toMatchObject([{ state: 'open', reason: 'tag-value-not-allowed' }]);
     expectSettled(engine);
   });
 });

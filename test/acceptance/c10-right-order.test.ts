@@ -168,7 +168,8 @@ describe('pre-flight (R40)', () => {
 
       await run(disableAdminUser);
 
-      expect(refused.matched).toBe(1);
+      // Once to decide, and once more for the ticket: two looks have to agree.
+      expect(refused.matched).toBe(2);
       expect(engine.mutations()).toEqual([]);
       expect(engine.audit('decision')).toMatchObject([{ decision: 'ticket', reason: 'dependants-unreadable' }]);
       expectGuarantees(engine);

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { buildDeployFolder, findMisplacedInputs } from '../../scripts/build.ts';
+import { type BuiltFile, buildDeployFolder, findProblems } from '../../scripts/build.ts';
 import { collectLicences, findPackageFolder } from '../../scripts/licences.ts';
 import { functionNames } from '../../src/functions/health.ts';
 import { projectRoot } from './sources.ts';
@@ -22,15 +22,20 @@ const loadBundle = `
   const core = { registerHook() {}, setProgrammingModel() {}, registerFunction: ({ name }) => console.log(name) };
   Module._load = (request, ...rest) => (request === '@azure/functions-core' ? core : load(request, ...rest));
   require('./main.cjs');
+  for (const path of Object.keys(require.cache)) console.log('read', path);
 `;
 
 describe('the deploy folder', async () => {
   const outputDirectory = join(scratch, 'dist');
-  const { bytes, packages } = await buildDeployFolder({ root: projectRoot, entry: 'src/main.ts', outputDirectory });
+  const { files, packages } = await buildDeployFolder({ root: projectRoot, entry: 'src/main.ts', outputDirectory });
 
   test('holds what is deployed and nothing else', async () => {
     expect((await readdir(outputDirectory)).toSorted()).toEqual([
       'THIRD-PARTY-LICENSES.txt',
+      'azure-eventgrid.cjs',
+      'azure-eventgrid.cjs.map',
+      'azure-storage-blob.cjs',
+      'azure-storage-blob.cjs.map',
       'host.json',
       'main.cjs',
       'main.cjs.map',
@@ -59,32 +64,90 @@ describe('the deploy folder', async () => {
     expect(packages.filter((title) => !text.includes(`${title} (`))).toEqual([]);
   });
 
-  test('loads as the worker loads it, and registers every function', async () => {
+  test('loads as the worker loads it: one file is read, and every function registered', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', loadBundle], {
       cwd: outputDirectory,
       env: {},
     });
 
-    expect(stdout.trim().split('\n').toSorted()).toEqual([...functionNames].toSorted());
+    const lines = stdout.trim().split('\n');
+    const read = lines.filter((line) => line.startsWith('read '));
+    expect(read).toEqual([`read ${join(await realpath(outputDirectory), 'main.cjs')}`]);
+    expect(lines.filter((line) => !read.includes(line)).toSorted()).toEqual([...functionNames].toSorted());
   });
 
   test('is within its budget, and names no path of the machine that built it', async () => {
-    const bundle = await readFile(join(outputDirectory, 'main.cjs'), 'utf8');
+    expect(files.map(({ name }) => name).toSorted()).toEqual([
+      'azure-eventgrid.cjs',
+      'azure-storage-blob.cjs',
+      'main.cjs',
+    ]);
+    for (const { name, bytes } of files) {
+      const text = await readFile(join(outputDirectory, name), 'utf8');
 
-    expect(bytes).toBeGreaterThan(500_000);
-    expect(bytes).toBeLessThanOrEqual(1_600_000);
-    expect(bundle.includes(projectRoot)).toBe(false);
+      expect(Buffer.byteLength(text)).toBe(bytes);
+      expect(bytes).toBeGreaterThan(name === 'main.cjs' ? 500_000 : 100_000);
+      expect(bytes).toBeLessThanOrEqual(name === 'main.cjs' ? 1_600_000 : 700_000);
+      expect(text.includes(projectRoot)).toBe(false);
+    }
+  });
+
+  test('holds every module of our own once, and nothing of what is loaded later in the bundle', () => {
+    const [main, ...later] = files;
+
+    expect(main === undefined ? [] : ownInputs(main)).toContain('src/errors.ts');
+    expect(later.flatMap(ownInputs)).toEqual([]);
+    expect(main?.inputs.filter((path) => /^node_modules\/@azure\/(?:eventgrid|storage-blob)\//.test(path))).toEqual([]);
   });
 });
 
-test('examples and development code in the bundle are named', () => {
-  const input = { bytes: 1, imports: [] };
-  const paths = ['src/main.ts', 'src/policy/acr/x.cases.ts', 'local/azurite.ts', 'node_modules/zod/local/x.js'];
+function ownInputs(file: BuiltFile): string[] {
+  return file.inputs.filter((path) => !path.startsWith('node_modules/'));
+}
 
-  expect(findMisplacedInputs({ inputs: Object.fromEntries(paths.map((path) => [path, input])) })).toEqual([
-    'src/policy/acr/x.cases.ts',
-    'local/azurite.ts',
-  ]);
+describe('what must not be shipped is named:', () => {
+  const main = {
+    name: 'main.cjs',
+    bytes: 1_600_000,
+    entry: 'src/main.ts',
+    inputs: ['src/main.ts', 'node_modules/a/a.js'],
+  };
+  const later = {
+    name: 'b.cjs',
+    bytes: 700_000,
+    entry: 'node_modules/b/b.js',
+    inputs: ['node_modules/b/b.js', 'node_modules/a/a.js'],
+  };
+
+  test('nothing, when all is well', () => {
+    expect(findProblems([main, later])).toEqual([]);
+  });
+
+  test('examples and development code', () => {
+    const inputs = ['src/main.ts', 'src/policy/acr/x.cases.ts', 'local/azurite.ts', 'node_modules/zod/local/x.js'];
+
+    expect(findProblems([{ ...main, inputs }, later])).toEqual([
+      'not meant to be shipped, yet bundled: src/policy/acr/x.cases.ts, local/azurite.ts',
+    ]);
+  });
+
+  test('files above their budgets', () => {
+    expect(
+      findProblems([
+        { ...main, bytes: 1_600_001 },
+        { ...later, bytes: 700_001 },
+      ]),
+    ).toEqual([
+      'main.cjs has 1600001 bytes, more than the 1600000 allowed',
+      'b.cjs has 700001 bytes, more than the 700000 allowed',
+    ]);
+  });
+
+  test('a package that is loaded later and with the bundle too', () => {
+    expect(findProblems([{ ...main, inputs: [...main.inputs, later.entry] }, later])).toEqual([
+      'b.cjs is loaded later, and main.cjs holds the same: import types only',
+    ]);
+  });
 });
 
 test.each([

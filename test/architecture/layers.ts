@@ -39,6 +39,12 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [...tables, '@azure/storage-queue', 'node:util'],
   },
   guards: { from: ['storage', 'resources', 'errors'], packages: tables },
+  nodes: { from: ['storage', 'resources', 'errors'], packages: tables },
+  // Adapters of other systems: the platform's fetch, and the official client for Event Grid.
+  tickets: {
+    from: ['storage', 'policy', 'resources', 'errors'],
+    packages: [...tables, 'node:crypto', '@azure/eventgrid'],
+  },
   poison: { from: ['storage', 'resources', 'errors'], packages: ['@azure/storage-blob'] },
   engine: {
     from: [
@@ -52,6 +58,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       'findings',
       'work',
       'guards',
+      'nodes',
+      'tickets',
       'poison',
       'errors',
     ],

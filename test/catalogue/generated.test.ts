@@ -7,7 +7,7 @@ import { sampleId } from '../../local/azure/sample-ids.ts';
 import { findChanges } from '../../scripts/generate.ts';
 import { renderFiles, renderReadme } from '../../scripts/generated/render.ts';
 import { policies } from '../../src/policy/catalogue.ts';
-import { remediations } from '../../src/remediations/catalogue.ts';
+import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { describeSettings } from '../../src/settings/catalogue.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,17 +23,19 @@ test('the generated files are current', async () => {
   expect([...write.keys(), ...remove]).toEqual([]);
 });
 
-test('there is a page for every policy and remediation, and a row for every setting', async () => {
+test('there is a page for every policy, remediation and tracker, and a row for every setting', async () => {
   const files = await renderFiles();
   const settings = files.get('docs/settings.md') ?? '';
 
   expect([...files.keys()]).toEqual([
     ...policies.map(({ id }) => `docs/policies/${id}.md`),
     ...remediations.map(({ id }) => `docs/remediations/${id}.md`),
+    ...trackers.map(({ id }) => `docs/remediations/${id}.md`),
     'docs/settings.md',
     'infra/generated/roles.json',
   ]);
-  for (const { name } of describeSettings({ policies, remediations })) expect(settings).toContain(`| \`${name}\` `);
+  for (const { name } of describeSettings({ policies, remediations, trackers }))
+    expect(settings).toContain(`| \`${name}\` `);
 });
 
 test('a file that was edited, one that is missing and one too many are named', async () => {

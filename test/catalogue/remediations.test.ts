@@ -2,25 +2,42 @@ import { describe, expect, test } from 'vitest';
 import { listOperations } from '../../scripts/generated/remediation-page.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
-import { remediations } from '../../src/remediations/catalogue.ts';
+import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { findExportsWith, loadModules } from './load-modules.ts';
 import { findDuplicates, isIdSpelling, toCamelCase, toPath } from './spelling.ts';
 
 const modules = await loadModules('remediations');
 const folders = [...new Set(modules.flatMap(({ path }) => (path.includes('/') ? [path.split('/')[0] ?? ''] : [])))];
 const found = findExportsWith(modules, 'fixes');
+const foundTrackers = findExportsWith(modules, 'tracks');
 
 test('there are remediations', () => {
   expect(remediations.length).toBeGreaterThanOrEqual(3);
 });
 
+test('there are trackers', () => {
+  expect(trackers.length).toBeGreaterThanOrEqual(4);
+});
+
 test('ids are unique, and differ from those of policies', () => {
-  expect(findDuplicates([...remediations, ...policies].map(({ id }) => id))).toEqual([]);
+  expect(findDuplicates([...remediations, ...trackers, ...policies].map(({ id }) => id))).toEqual([]);
 });
 
 test('every remediation that is written is registered, once, and nothing else is', () => {
   expect(found).toHaveLength(remediations.length);
   expect(new Set(found.map(({ value }) => value))).toEqual(new Set(remediations));
+});
+
+test('every tracker that is written is registered, once, and nothing else is', () => {
+  expect(foundTrackers).toHaveLength(trackers.length);
+  expect(new Set(foundTrackers.map(({ value }) => value))).toEqual(new Set(trackers));
+});
+
+test('trackers stand in the order of the policies that they track, and no policy is tracked twice', () => {
+  const order = trackers.map(({ tracks }) => policies.findIndex(({ id }) => id === tracks.id));
+
+  expect(order).not.toContain(-1);
+  expect(order).toEqual([...new Set(order)].toSorted((a, b) => a - b));
 });
 
 test('they stand in the order of the policies that they fix, and no policy has two', () => {
@@ -58,5 +75,25 @@ describe.each(remediations)('$id', (remediation) => {
   test('says what it breaks', () => {
     expect(remediation.title).toMatch(/^[A-Z].*[^.]$/);
     expect(remediation.impact).toMatch(/^[A-Z].{20,}\.$/s);
+  });
+});
+
+describe.each(trackers)('$id', (tracker) => {
+  test('is spelt like its file and its export, and says what it keeps track of', () => {
+    const { path, name } = foundTrackers.find(({ value }) => value === tracker) ?? {};
+
+    expect(isIdSpelling(tracker.id)).toBe(true);
+    expect(tracker.id).toMatch(new RegExp(`^(?:${folders.join('|')})-track-[a-z-]+$`));
+    expect(path).toBe(toPath(tracker.id, folders));
+    expect(name).toBe(toCamelCase(tracker.id));
+    expect(tracker.title).toMatch(/^Open tickets for [^.]+$/);
+  });
+
+  test('tracks a registered policy of its own service, which no remediation fixes', () => {
+    const [service = ''] = tracker.id.split('-');
+
+    expect(policies).toContain(tracker.tracks);
+    expect(tracker.tracks.id.startsWith(`${service}-`)).toBe(true);
+    expect(remediations.filter(({ fixes }) => fixes.id === tracker.tracks.id)).toEqual([]);
   });
 });

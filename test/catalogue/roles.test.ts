@@ -1,24 +1,34 @@
 import { describe, expect, test } from 'vitest';
 import { assignProductRole } from '../../local/azure/sample-subscription.ts';
 import { listOperations } from '../../scripts/generated/remediation-page.ts';
-import { deriveRoles, effectiveActions, listEngineReads, type Role } from '../../scripts/generated/roles.ts';
+import {
+  deriveRoles,
+  effectivePermissions,
+  listEngineReads,
+  type OptionalRole,
+  optionalRolesFor,
+  type Role,
+} from '../../scripts/generated/roles.ts';
 import { defineWrite } from '../../src/azure/operation.ts';
 import { engineReads, relatedReads } from '../../src/azure/resources.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
+import { type Mode, parseSettings } from '../../src/settings/settings.ts';
 import { isActionSpelling } from './spelling.ts';
 
 /** Reads a secret, runs foreign code, hands out access: never part of any role, whatever a fix might find handy. */
 const never: readonly RegExp[] = [
   /\/registries\/listCredentials\/action$/i,
-  /\/managedClusters\/(?:runCommand|listClusterAdminCredential)\/action$/i,
+  /\/managedClusters\/listClusterAdminCredential\/action$/i,
   /\/roleAssignments\/(?:write|delete)$/i,
   /\/vaults\/secrets\//i,
 ];
 
 const loopReads = listEngineReads(policies);
 const roles = deriveRoles(loopReads, remediations);
-const allRoles: readonly Role[] = [roles.read, ...Object.values(roles.write)];
+const allRoles: readonly Role[] = [roles.read, ...Object.values(roles.optional), ...Object.values(roles.write)];
+const effectiveActions = (modeOf: (id: string) => Mode, optional: readonly OptionalRole[] = []) =>
+  effectivePermissions(roles, { modeOf, optional }).actions;
 
 function findForbidden(role: Role): string[] {
   return role.actions.filter((action) => never.some((pattern) => pattern.test(action)) || !isActionSpelling(action));
@@ -78,7 +88,7 @@ function isReadOnly(actions: readonly string[]): boolean {
 
 describe('the effective role', () => {
   test.each(['off', 'observe'] as const)('is the reader alone while everything is in %s', (mode) => {
-    const actions = effectiveActions(roles, () => mode);
+    const actions = effectiveActions(() => mode);
 
     expect(actions).toEqual(roles.read.actions);
     expect(isReadOnly(actions)).toBe(true);
@@ -87,7 +97,7 @@ describe('the effective role', () => {
   test.each(remediations)('holds the writes of $id and of no other while only that one may act', ({ id }) => {
     const own: readonly string[] = roles.write[id]?.actions ?? [];
     for (const mode of ['approve', 'enforce'] as const) {
-      const actions = effectiveActions(roles, (other) => (other === id ? mode : 'observe'));
+      const actions = effectiveActions((other) => (other === id ? mode : 'observe'));
 
       expect(new Set(actions)).toEqual(new Set([...roles.read.actions, ...own]));
       expect(isReadOnly(actions)).toBe(false);
@@ -95,17 +105,51 @@ describe('the effective role', () => {
   });
 
   test('is sorted, each action once', () => {
-    const actions = effectiveActions(roles, () => 'enforce');
+    const actions = effectiveActions(() => 'enforce', ['nodes', 'metrics', 'runCommand']);
 
     expect(actions).toEqual([...new Set(actions)].toSorted());
     expect(new Set(actions)).toEqual(new Set(allRoles.flatMap((role) => role.actions)));
   });
 
   test('cannot be made with a wildcard, wherever it comes from', () => {
-    const planted = { actions: ['Microsoft.ContainerRegistry/registries/*'] };
+    const planted = { actions: ['Microsoft.ContainerRegistry/registries/*'], dataActions: [] };
+    const settings = { modeOf: () => 'enforce' as const, optional: [] };
 
-    expect(() => effectiveActions({ ...roles, read: planted }, () => 'observe')).toThrow(/wildcard.*registries\/\*/);
-    expect(() => effectiveActions({ ...roles, write: { planted } }, () => 'enforce')).toThrow(/wildcard/);
+    expect(() => effectivePermissions({ ...roles, read: planted }, settings)).toThrow(/wildcard.*registries\/\*/);
+    expect(() => effectivePermissions({ ...roles, write: { planted } }, settings)).toThrow(/wildcard/);
     expect(() => assignProductRole(['*'])).toThrow(/wildcard/);
+    expect(() => assignProductRole([], ['Microsoft.ContainerService/managedClusters/*'])).toThrow(/wildcard/);
+  });
+});
+
+describe('the optional roles', () => {
+  const optionalFor = (environment: Readonly<Record<string, string>>) =>
+    optionalRolesFor(parseSettings(environment, { policies, remediations }), policies);
+  const nodePolicies = policies.filter(({ needs }) => needs?.includes('nodeHealth') === true);
+
+  test('are called for by what they serve, and not without', () => {
+    const off = Object.fromEntries(
+      nodePolicies.map(({ id }) => [`POLICY_${id.toUpperCase().replaceAll('-', '_')}`, 'off']),
+    );
+
+    expect(nodePolicies.length).toBeGreaterThan(3);
+    expect(optionalFor({})).toEqual(['nodes']);
+    expect(optionalFor({ AKS_METRICS_ENDPOINTS: 'https://a.example' })).toEqual(['nodes', 'metrics']);
+    expect(optionalFor({ AKS_RUN_COMMAND: 'private-clusters' })).toEqual(['nodes', 'runCommand']);
+    expect(optionalFor({ ...off, AKS_RUN_COMMAND: 'private-clusters' })).toEqual([]);
+  });
+
+  test('hold what reading nodes takes, and nothing that reads secrets or pods', () => {
+    const { nodes, metrics, runCommand } = roles.optional;
+
+    expect(nodes.dataActions).toEqual([
+      'Microsoft.ContainerService/managedClusters/apps/daemonsets/read',
+      'Microsoft.ContainerService/managedClusters/nodes/read',
+    ]);
+    expect(nodes.actions).toContain('Microsoft.ContainerService/managedClusters/listClusterUserCredential/action');
+    expect(metrics).toMatchObject({ actions: [], dataActions: ['Microsoft.Monitor/accounts/data/metrics/read'] });
+    expect(allRoles.filter(({ actions }) => actions.some((action) => action.includes('runCommand')))).toEqual([
+      runCommand,
+    ]);
   });
 });

@@ -66,6 +66,15 @@ describe('evaluate', () => {
         verdict: 'not-applicable',
         evidence: { reason: 'AKS_REQUIRED_TAGS names no tags' },
       },
+      // A file cannot tell how the nodes are.
+      ...policies
+        .filter(({ needs }) => needs?.includes('nodeHealth') === true)
+        .map(({ id }) => ({
+          resourceId: cluster()['id'],
+          policy: id,
+          verdict: 'unknown',
+          evidence: { missing: 'related nodeHealth' },
+        })),
     ]);
   });
 

@@ -46,6 +46,7 @@ const noAnswer: AdmissionAnswer = { result: 'unavailable', because: 'no storage'
 const base: DecisionInput = {
   verdict: verdicts[0] ?? { verdict: 'unknown', missing: '' },
   mode: 'enforce',
+  isTracked: false,
   isInScope: true,
   exemption: 'not-asked',
   quarantine: undefined,

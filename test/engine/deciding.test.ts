@@ -526,7 +526,7 @@ describe('a defect', () => {
       ...open,
       get remediation() {
         reads += 1;
-        // Two to gather what is known, one to ask for exemptions.
+        // Two to gather what is known; the next asks.
         return reads <= 2 ? remediation : undefined;
       },
     };
@@ -574,6 +574,7 @@ async function openCase() {
   const open = {
     policy,
     remediation,
+    tracker: undefined,
     snapshot,
     verdict,
     previous: undefined,

@@ -40,6 +40,7 @@ function observation(change: Partial<Observation> = {}): Observation {
     run: undefined,
     fixedAt: undefined,
     memory: {},
+    ticketParts: [],
     configHash: 'hash',
     now: NOW,
     ...change,

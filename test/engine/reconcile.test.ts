@@ -81,7 +81,7 @@ describe('reconcile', () => {
     await engine.settle();
 
     expect(record).toMatchObject({ complete: true, resources: 11, queued: 5 });
-    const rows = engine.audit().filter(({ stage }) => stage !== 'intent');
+    const rows = engine.audit().filter(({ stage }) => stage !== 'intent' && stage !== 'ticket');
     const summary = rows.map(({ resourceName, policyId, decision, outcome, reason }) =>
       [resourceName, policyId, decision, outcome ?? '-', reason].join(' '),
     );

@@ -16,7 +16,7 @@ import { findTrigger } from '../../local/host/core.ts';
 import type { TypedData } from '../../local/host/core-module.ts';
 import { createRegistry, provideCoreModule } from '../../local/host/core-module.ts';
 import { createInvoker } from '../../local/host/invocation.ts';
-import { readProductActions } from '../../local/product-actions.ts';
+import { readProductPermissions } from '../../local/product-actions.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { functionNames } from '../../src/functions/health.ts';
 import { claimStorageAccount, type TestStorage } from '../support/storage.ts';
@@ -93,7 +93,8 @@ afterAll(async () => {
 beforeEach(async () => {
   storage = claimStorageAccount();
   for (const [name, value] of Object.entries(settings())) vi.stubEnv(name, value);
-  simulator.identity('dockwarden').roleAssignments = assignProductRole(await readProductActions(settings()));
+  const { actions, dataActions } = await readProductPermissions(settings());
+  simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
 });
 
 afterEach(() => {
@@ -115,6 +116,8 @@ describe('the functions', () => {
       ['resourceEventsPoison', 'queueTrigger', 'resource-events-poison', 'AzureWebJobsStorage'],
       ['reconcile', 'queueTrigger', 'work', 'AzureWebJobsStorage'],
       ['reconcilePoison', 'queueTrigger', 'work-poison', 'AzureWebJobsStorage'],
+      ['tickets', 'queueTrigger', 'tickets', 'AzureWebJobsStorage'],
+      ['ticketsPoison', 'queueTrigger', 'tickets-poison', 'AzureWebJobsStorage'],
       ['sweep', 'timerTrigger', '%SWEEP_SCHEDULE%', undefined],
       ['review', 'httpTrigger', 'review/{action}', 'function'],
       ['health', 'httpTrigger', 'health', 'anonymous'],

@@ -53,12 +53,15 @@ const FULL = record('full', {
 describe.each(Object.entries(stores))('the history of nodes %s', (_name, create) => {
   let table: PrunableTableStore;
   let invalid: DockwardenError[];
+  const report = (error: DockwardenError): void => {
+    invalid.push(error);
+  };
   let history: NodeHistory;
 
   beforeEach(() => {
     table = create();
     invalid = [];
-    history = createTableNodeHistory(table, (error) => invalid.push(error));
+    history = createTableNodeHistory(table);
   });
 
   async function rowKeys(): Promise<readonly string[]> {
@@ -66,7 +69,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
   }
 
   it('is empty for a cluster that was never looked at', async () => {
-    expect(await history.load(cluster())).toEqual({ inspection: undefined, nodes: new Map() });
+    expect(await history.load(cluster(), report)).toEqual({ inspection: undefined, nodes: new Map() });
   });
 
   it('comes back as it was saved, whatever the spelling of the id, and for no other cluster', async () => {
@@ -80,14 +83,14 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
     await history.save(cluster(), inspection, [FULL, record('n1')], NOTHING);
     await history.save(cluster('other'), inspectionAt(1), [record('n9')], NOTHING);
 
-    expect(await history.load(parseResourceId(cluster().id.toUpperCase()))).toEqual({
+    expect(await history.load(parseResourceId(cluster().id.toUpperCase()), report)).toEqual({
       inspection,
       nodes: new Map([
         ['full', FULL],
         ['n1', record('n1')],
       ]),
     });
-    expect((await history.load(cluster('other'))).nodes.size).toBe(1);
+    expect((await history.load(cluster('other'), report)).nodes.size).toBe(1);
     expect(invalid).toEqual([]);
   });
 
@@ -105,7 +108,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
 
     await history.save(cluster(), inspectionAt(0), records, NOTHING);
 
-    expect((await history.load(cluster())).nodes.size).toBe(230);
+    expect((await history.load(cluster(), report)).nodes.size).toBe(230);
   });
 
   it('forgets what a later inspection leaves out', async () => {
@@ -114,13 +117,16 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
 
     await history.save(cluster(), inspectionAt(1), [rest], new Map([['full', FULL]]));
 
-    expect(await history.load(cluster())).toEqual({ inspection: inspectionAt(1), nodes: new Map([['full', rest]]) });
+    expect(await history.load(cluster(), report)).toEqual({
+      inspection: inspectionAt(1),
+      nodes: new Map([['full', rest]]),
+    });
   });
 
   it('is written for a node only when something has changed, or about once per sweep', async () => {
     const records = [record('same'), record('changed'), record('old')];
     await history.save(cluster(), inspectionAt(0), records, NOTHING);
-    const { nodes: previous } = await history.load(cluster());
+    const { nodes: previous } = await history.load(cluster(), report);
     const lookAt = async (hours: number, change: Partial<NodeRecord> = {}) =>
       await history.save(
         cluster(),
@@ -128,7 +134,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
         [record('same', { lastSeenAt: at(hours), ...change })],
         previous,
       );
-    const seenAt = async () => (await history.load(cluster())).nodes.get('same')?.lastSeenAt;
+    const seenAt = async () => (await history.load(cluster(), report)).nodes.get('same')?.lastSeenAt;
 
     await lookAt(5);
     expect(await seenAt()).toBe(at(0));
@@ -145,13 +151,13 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
       record(name),
     );
     await history.save(cluster(), inspectionAt(0), records, NOTHING);
-    const { nodes: previous } = await history.load(cluster());
+    const { nodes: previous } = await history.load(cluster(), report);
 
     await history.save(cluster(), inspectionAt(30 * 24), [], previous);
-    expect((await history.load(cluster())).nodes.size).toBe(122);
+    expect((await history.load(cluster(), report)).nodes.size).toBe(122);
     await history.save(cluster(), inspectionAt(31 * 24), [record('here', { lastSeenAt: at(31 * 24) })], previous);
 
-    expect([...(await history.load(cluster())).nodes.keys()]).toEqual(['here']);
+    expect([...(await history.load(cluster(), report)).nodes.keys()]).toEqual(['here']);
   });
 
   it('takes any name that a node may claim to have', async () => {
@@ -163,7 +169,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
       NOTHING,
     );
 
-    const { inspection, nodes } = await history.load(cluster());
+    const { inspection, nodes } = await history.load(cluster(), report);
 
     expect(new Set(nodes.keys())).toEqual(new Set(names));
     expect(inspection).toEqual(inspectionAt(0));
@@ -178,7 +184,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
       NOTHING,
     );
 
-    expect((await history.load(cluster())).nodes).toEqual(
+    expect((await history.load(cluster(), report)).nodes).toEqual(
       new Map([
         ['n1', record('n1', { lastVerdict: 'ok' })],
         ['n2', record('n2')],
@@ -197,7 +203,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
     await history.save(cluster(), inspectionAt(0), [record('n2')], NOTHING);
     await table.putAll(hashOf(cluster()), [{ rowKey, columns }]);
 
-    expect([...(await history.load(cluster())).nodes.keys()]).toEqual(['n2']);
+    expect([...(await history.load(cluster(), report)).nodes.keys()]).toEqual(['n2']);
     expect(invalid).toHaveLength(1);
     expect(invalid[0]).toBeInstanceOf(DockwardenError);
     expect(invalid[0]).toMatchObject({ code: 'INPUT_INVALID_ROW', message: expect.stringContaining(rowKey) });
@@ -205,11 +211,11 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
 
   it('mends a damaged row of a node at the next save', async () => {
     await table.putAll(hashOf(cluster()), [{ rowKey: 'n1', columns: { pool: 1, junk: true } }]);
-    const { nodes } = await history.load(cluster());
+    const { nodes } = await history.load(cluster(), report);
 
     await history.save(cluster(), inspectionAt(0), [record('n1')], nodes);
 
-    expect((await history.load(cluster())).nodes).toEqual(new Map([['n1', record('n1')]]));
+    expect((await history.load(cluster(), report)).nodes).toEqual(new Map([['n1', record('n1')]]));
     expect(invalid).toHaveLength(1);
     expect(await rowKeys()).toEqual(['.inspection', 'n1']);
   });
@@ -217,7 +223,7 @@ describe.each(Object.entries(stores))('the history of nodes %s', (_name, create)
   it('reports a damaged inspection as none', async () => {
     await table.putAll(hashOf(cluster()), [{ rowKey: '.inspection', columns: { inspectedAt: 'never' } }]);
 
-    expect((await history.load(cluster())).inspection).toBeUndefined();
+    expect((await history.load(cluster(), report)).inspection).toBeUndefined();
     expect(invalid.map(({ code }) => code)).toEqual(['INPUT_INVALID_ROW']);
   });
 });
@@ -230,7 +236,7 @@ it('an outage of the table is no damaged row', async () => {
   });
   const invalid: DockwardenError[] = [];
 
-  const load = createTableNodeHistory(broken, (error) => invalid.push(error)).load(cluster());
+  const load = createTableNodeHistory(broken).load(cluster(), (error) => invalid.push(error));
 
   await expect(load).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   expect(invalid).toEqual([]);

@@ -1,13 +1,13 @@
 import { expect } from 'vitest';
 import { runCorrelationId } from '../../src/audit/audit-log.ts';
-import type { EngineHarness } from './engine-harness.ts';
+import { type EngineHarness, READING_POSTS } from './engine-harness.ts';
 
 /** Requests of the product that change something, in order. */
 function mutatingRequests({ simulator }: EngineHarness) {
   return simulator.requests.filter(
     // By origin and not by caller: a request that a fault answered was never asked for its token.
     ({ isInProcess, method, path }) =>
-      !isInProcess && method !== 'GET' && !path.toLowerCase().includes('/microsoft.resourcegraph/'),
+      !isInProcess && method !== 'GET' && !READING_POSTS.test(path),
   );
 }
 

@@ -15,20 +15,28 @@ import { createAzureClients } from '../../src/azure/clients.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
+import { deliverTicket } from '../../src/engine/tickets/deliver.ts';
+import { parseTicketMessage } from '../../src/events/ticket-message.ts';
 import { parseWorkMessage } from '../../src/events/work-message.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { createTableFindings, FindingRow } from '../../src/findings/table-findings.ts';
 import { createTableApprovals } from '../../src/guards/approvals.ts';
 import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
 import { createTableBreakers } from '../../src/guards/table-breakers.ts';
+import { createTableTicketRates } from '../../src/guards/ticket-rates.ts';
+import { createTableNodeHistory } from '../../src/nodes/table-node-history.ts';
 import { policies } from '../../src/policy/catalogue.ts';
-import { remediations } from '../../src/remediations/catalogue.ts';
+import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { type Environment, parseSettings } from '../../src/settings/settings.ts';
 import type { TableStore } from '../../src/storage/table-store.ts';
+import { createTableTickets, TicketRow } from '../../src/tickets/table-tickets.ts';
+import type { Ticket } from '../../src/tickets/ticket.ts';
+import type { TicketSystem } from '../../src/tickets/ticket-system.ts';
 import { createTableWorkItems } from '../../src/work/table-work-items.ts';
 import { WorkItem } from '../../src/work/work-items.ts';
+import type { WorkQueue } from '../../src/work/work-queue.ts';
 import { MemoryTableStore } from './memory-table-store.ts';
-import { actionsFor } from './product-role.ts';
+import { permissionsFor } from './product-role.ts';
 
 /** One message that waits in the queue `work`. */
 export interface QueuedMessage {
@@ -60,6 +68,11 @@ export const ENFORCING: Environment = {
   REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce',
   REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'enforce',
   AKS_REQUIRED_TAGS: '{"costCenter":"4711","owner":"platform-team"}',
+  // Nodes are looked at in suites of their own.
+  POLICY_AKS_NODE_REBOOT_COMPLETED: 'off',
+  POLICY_AKS_NODE_IMAGE_CURRENT: 'off',
+  POLICY_AKS_WINDOWS_NODE_IMAGE_CURRENT: 'off',
+  POLICY_AKS_NODE_REBOOT_COVERAGE_COMPLETE: 'off',
   SCOPES: SAMPLE_SUBSCRIPTION_ID,
   SWEEP_SCHEDULE: '0 0 * * * *',
   AzureWebJobsStorage__accountName: 'testaccount',
@@ -72,6 +85,8 @@ export interface EngineHarnessOptions {
   readonly wrapTable?: (table: TableStore, name: string) => TableStore;
   /** Wraps the whole context of each invocation, for example to count or break its ports. */
   readonly wrapContext?: (context: EngineContext) => EngineContext;
+  /** The system that tickets go to besides the table; default: none. */
+  readonly ticketSystem?: TicketSystem;
   /** The product's own RBAC actions; default: at every moment exactly those that the modes call for. */
   readonly actions?: readonly string[];
 }
@@ -85,7 +100,9 @@ export interface EngineHarness {
   readonly poison: { readonly name: string; readonly body: string }[];
   /** Events that the simulated Azure raised and nobody took in yet. */
   readonly events: ResourceEvent[];
-  readonly tables: Readonly<Record<'audit' | 'findings' | 'work' | 'guards', MemoryTableStore>>;
+  readonly tables: Readonly<Record<'audit' | 'findings' | 'work' | 'guards' | 'nodes' | 'tickets', MemoryTableStore>>;
+  /** Messages in the queue `tickets`, soonest first. */
+  readonly ticketQueue: QueuedMessage[];
   /** Changes settings from the next invocation on. */
   setEnvironment(change: Environment): void;
   context(): EngineContext;
@@ -97,6 +114,9 @@ export interface EngineHarness {
   settle(untilMs?: number): Promise<void>;
   audit(stage?: AuditRecord['stage']): readonly AuditRecord[];
   findings(): readonly Finding[];
+  tickets(): readonly Ticket[];
+  /** Handles every ticket message that is due. */
+  deliverTickets(owner?: string): Promise<void>;
   work(): readonly WorkItem[];
   /** Requests that the product made, as `METHOD path` without api-version. */
   calls(): readonly string[];
@@ -111,7 +131,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
   const events: ResourceEvent[] = [];
   const [ca, cert, key] = readCertificates();
   const simulator = await startAzureSimulator({
-    certificates: { cert, key },
+    certificates: { ca, cert, key },
     clock,
     seed: options.seed ?? createSampleSubscription(),
     identities: createSampleIdentities(options.actions ?? []),
@@ -123,9 +143,12 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     findings: new MemoryTableStore('findings'),
     work: new MemoryTableStore('work'),
     guards: new MemoryTableStore('guards'),
+    nodes: new MemoryTableStore('nodes'),
+    tickets: new MemoryTableStore('tickets'),
   };
   const wrapTable = options.wrapTable ?? ((table: TableStore) => table);
   const queue: QueuedMessage[] = [];
+  const ticketQueue: QueuedMessage[] = [];
   const poison: { name: string; body: string }[] = [];
   const clients = createAzureClients({
     credential: simulator.credential('dockwarden'),
@@ -144,7 +167,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     const created: EngineContext = {
       clock,
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-      settings: parseSettings(environment, { policies, remediations }),
+      settings: parseSettings(environment, { policies, remediations, trackers }),
       clients,
       audit: createTableAuditLog(wrapTable(tables.audit, 'audit')),
       findings: createTableFindings(wrapTable(tables.findings, 'findings')),
@@ -152,13 +175,12 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       sweeps: createTableSweepRecords(guards),
       breakers: createTableBreakers(guards),
       approvals: createTableApprovals(guards),
-      queue: {
-        async send(text, delayMs) {
-          queue.push({ text, delayMs, dueAt: clock.now().getTime() + Math.ceil(delayMs / 1000) * 1000 });
-          queue.sort((a, b) => a.dueAt - b.dueAt);
-          await Promise.resolve();
-        },
-      },
+      queue: queueInto(queue),
+      nodes: createTableNodeHistory(tables.nodes),
+      tickets: createTableTickets(tables.tickets),
+      ticketQueue: queueInto(ticketQueue),
+      ticketRates: createTableTicketRates(guards),
+      ticketSystem: options.ticketSystem,
       poison: {
         async save(queueName, id, body) {
           poison.push({ name: `${queueName}/${id}`, body });
@@ -167,6 +189,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       },
       policies,
       remediations,
+      trackers,
       version: '0.0.0-test',
       newRunId: (start) => ulid(start.getTime()),
     };
@@ -175,13 +198,31 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     return wrapped;
   }
 
-  let granted: readonly string[] = [];
+  function queueInto(messages: QueuedMessage[]): WorkQueue {
+    return {
+      async send(text, delayMs) {
+        messages.push({ text, delayMs, dueAt: clock.now().getTime() + Math.ceil(delayMs / 1000) * 1000 });
+        messages.sort((a, b) => a.dueAt - b.dueAt);
+        await Promise.resolve();
+      },
+    };
+  }
+
+  /** The first message that is due, taken out. */
+  function takeDue(messages: QueuedMessage[]): QueuedMessage | undefined {
+    const index = messages.findIndex(({ dueAt }) => dueAt <= clock.now().getTime());
+    return index === -1 ? undefined : messages.splice(index, 1)[0];
+  }
+
+  let granted = '';
   /** Changes nothing while the settings call for the same role: a test may have taken it away. */
   function grantRole(configured: EngineContext): void {
-    const actions = options.actions ?? actionsFor(configured);
-    if (actions.join() === granted.join()) return;
-    granted = actions;
-    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions);
+    const { actions, dataActions } =
+      options.actions === undefined ? permissionsFor(configured) : { actions: options.actions, dataActions: [] };
+    const wanted = [...actions, ...dataActions].join();
+    if (wanted === granted) return;
+    granted = wanted;
+    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
   }
 
   async function deliverEvents(): Promise<void> {
@@ -190,10 +231,17 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
 
   async function drain(owner?: string): Promise<void> {
     for (;;) {
-      const index = queue.findIndex(({ dueAt }) => dueAt <= clock.now().getTime());
-      const [message] = index === -1 ? [] : queue.splice(index, 1);
+      const message = takeDue(queue);
       if (message === undefined) return;
       await reconcile(context(), parseWorkMessage(message.text), owner ?? ulid());
+    }
+  }
+
+  async function deliverTickets(owner?: string): Promise<void> {
+    for (;;) {
+      const message = takeDue(ticketQueue);
+      if (message === undefined) return;
+      await deliverTicket(context(), parseTicketMessage(message.text), owner ?? ulid());
     }
   }
 
@@ -201,6 +249,8 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     simulator,
     clock,
     queue,
+    ticketQueue,
+    deliverTickets,
     poison,
     events,
     tables,
@@ -215,7 +265,10 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       for (;;) {
         await deliverEvents();
         await drain();
-        const next = queue[0]?.dueAt;
+        await deliverTickets();
+        const next = [queue[0]?.dueAt, ticketQueue[0]?.dueAt]
+          .filter((dueAt) => dueAt !== undefined)
+          .toSorted(ascending)[0];
         if (events.length === 0 && (next === undefined || next > end)) return;
         if (events.length === 0 && next !== undefined) clock.advance(Math.max(0, next - clock.now().getTime()));
       }
@@ -224,17 +277,25 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       tables.audit.rows
         .map(({ columns }) => AuditRecord.parse(columns))
         .filter((row) => stage === undefined || row.stage === stage),
+    tickets: () => tables.tickets.rows.map(({ columns }) => TicketRow.parse(columns)),
     findings: () => tables.findings.rows.map(({ columns }) => FindingRow.parse(columns)),
     work: () => tables.work.rows.map(({ columns }) => WorkItem.parse(readJsonColumns(columns))),
     calls: () => ownRequests(simulator).map(({ method, path }) => `${method} ${path}`),
     mutations: () =>
       ownRequests(simulator)
-        .filter(({ method, path }) => method !== 'GET' && !path.toLowerCase().includes('/microsoft.resourcegraph/'))
+        .filter(({ method, path }) => method !== 'GET' && !READING_POSTS.test(path))
         .map(({ method, path }) => `${method} ${path}`),
     async stop() {
       await simulator.stop();
     },
   };
+}
+
+/** Queries, credentials that name an API server, and the constant command, which is recorded as a notice. */
+export const READING_POSTS = /\/microsoft\.resourcegraph\/|\/listClusterUserCredential$|\/runCommand$/i;
+
+function ascending(one: number, other: number): number {
+  return one - other;
 }
 
 /** Lists and the run are stored as JSON; no other column starts like it. */

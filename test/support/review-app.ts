@@ -19,7 +19,7 @@ import { hostFunction } from '../../local/host/hosted-function.ts';
 import { createHttpServer } from '../../local/host/http-server.ts';
 import { listHttpTriggers } from '../../local/host/http-trigger.ts';
 import { createInvoker } from '../../local/host/invocation.ts';
-import { readProductActions } from '../../local/product-actions.ts';
+import { readProductPermissions } from '../../local/product-actions.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { createTableFindings } from '../../src/findings/table-findings.ts';
 import type { Breakers } from '../../src/guards/breaker.ts';
@@ -208,9 +208,8 @@ export async function startReviewApp(): Promise<ReviewApp> {
 
   async function assignRole(): Promise<void> {
     const present = Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
-    simulator.identity('dockwarden').roleAssignments = assignProductRole(
-      await readProductActions(Object.fromEntries(present)),
-    );
+    const { actions, dataActions } = await readProductPermissions(Object.fromEntries(present));
+    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
   }
   return app;
 }

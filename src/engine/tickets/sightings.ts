@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import type { Evidence, Part, Policy, Verdict } from '../../policy/define-policy.ts';
+import type { ResourceId } from '../../resources/resource-id.ts';
+import { MAX_ITEMS } from '../../tickets/ticket.ts';
+import type { Decision } from '../decide.ts';
+import type { Sighting, TicketContent } from './life-cycle.ts';
+
+/** What a look found out about one policy of a resource, and what was decided. */
+export interface Look {
+  readonly target: Pick<ResourceId, 'name'>;
+  readonly policy: Pick<Policy, 'id' | 'title' | 'severity'>;
+  readonly verdict: Verdict;
+  /** Undefined = nothing had to be decided, or the look ended before. */
+  readonly decision: Pick<Decision, 'decision' | 'reason' | 'because'> | undefined;
+  /** Remediation or tracker of the policy. */
+  readonly remediationId: string | undefined;
+  /** Tickets are all that is done about the policy. */
+  readonly isTracked: boolean;
+  /** Object id of whoever last changed the resource. */
+  readonly actor: string | undefined;
+  /** Parts that may have a ticket. */
+  readonly knownParts: readonly string[];
+}
+
+/** Proof of what ARM itself says about a resource. */
+const PLAIN_STRENGTH = 3;
+
+/** What the look says about each ticket that there is or should be, by part (`''` = the whole resource). */
+export function sightingsOf(look: Look): ReadonlyMap<string, Sighting> {
+  const { verdict, knownParts } = look;
+  const parts = 'parts' in verdict ? verdict.parts : undefined;
+  if (parts === undefined) return sightingsOfWhole(look);
+  const sightings = new Map<string, Sighting>(parts.map((part) => [part.name, sightPart(look, part)]));
+  // All parts were judged: one that is not among them is no more.
+  for (const name of knownParts) if (!sightings.has(name)) sightings.set(name, { seen: 'gone', resolution: 'gone' });
+  return sightings;
+}
+
+/** A verdict without parts is about the whole resource; a violation does not tell which of the parts that have tickets are concerned. */
+function sightingsOfWhole(look: Look): ReadonlyMap<string, Sighting> {
+  const whole = sightWhole(look);
+  const { knownParts } = look;
+  if (whole.seen !== 'violation') return new Map(knownParts.map((part) => [part, whole]));
+  const ofParts = knownParts.map((part): readonly [string, Sighting] => [part, { seen: 'unclear' }]);
+  return new Map<string, Sighting>([...ofParts, ['', whole]]);
+}
+
+function sightWhole(look: Look): Sighting {
+  const { verdict, decision } = look;
+  switch (verdict.verdict) {
+    case 'compliant':
+      return { seen: 'clean', strength: PLAIN_STRENGTH, resolution: 'fixed' };
+    case 'not-applicable':
+      return { seen: 'clean', strength: PLAIN_STRENGTH, resolution: 'not-applicable' };
+    case 'unknown':
+      return { seen: 'unclear' };
+    case 'violation':
+      return sightViolation(look, decision, {
+        part: '',
+        strength: PLAIN_STRENGTH,
+        evidence: verdict.evidence,
+        items: [],
+        confidence: undefined,
+        hashed: [verdict.verdict, decision?.reason ?? '', verdict.evidence],
+      });
+  }
+}
+
+function sightPart(look: Look, part: Part): Sighting {
+  const { strength = PLAIN_STRENGTH, confidence, evidence, items = [], name } = part;
+  if (part.verdict === 'unknown') return { seen: 'unclear' };
+  if (part.verdict === 'compliant') return { seen: 'clean', strength, resolution: 'fixed' };
+  const ids = items.map(({ id }) => id).toSorted();
+  return sightViolation(look, look.decision, {
+    part: name,
+    strength,
+    evidence,
+    items,
+    confidence,
+    hashed: [part.verdict, confidence ?? '', ids],
+  });
+}
+
+interface Seen extends Required<Pick<Part, 'strength' | 'evidence' | 'items'>> {
+  readonly part: string;
+  readonly confidence: Part['confidence'] | undefined;
+  /** What makes it news. */
+  readonly hashed: readonly unknown[];
+}
+
+function sightViolation(look: Look, decision: Look['decision'], seen: Seen): Sighting {
+  const resolution = 'exempt';
+  if (decision?.decision === 'exempt') return { seen: 'clean', strength: PLAIN_STRENGTH, resolution };
+  if (decision === undefined || !deservesTicket(look, decision)) return { seen: 'unclear' };
+  return { seen: 'violation', content: contentOf(look, decision, seen) };
+}
+
+/** Somebody has to do something that Dockwarden may not or cannot do. In `observe` a tracker's ticket stays in the table. */
+function deservesTicket({ isTracked }: Look, { decision, reason }: NonNullable<Look['decision']>): boolean {
+  if (decision === 'ticket' || decision === 'quarantine') return true;
+  return isTracked && decision === 'observe' && reason === 'mode-observe';
+}
+
+function contentOf(
+  { actor, policy, remediationId, target }: Look,
+  { decision, reason, because }: NonNullable<Look['decision']>,
+  { confidence, evidence, hashed, items, part, strength }: Seen,
+): TicketContent {
+  const what = decision === 'quarantine' ? 'the fix keeps being reversed' : 'not met';
+  return {
+    ...(remediationId !== undefined && { remediationId }),
+    title: `${target.name}${part === '' ? '' : ` / ${part}`}: ${what} – ${policy.title}`,
+    severity: policy.severity,
+    ...(confidence !== undefined && { confidence }),
+    strength,
+    reason,
+    ...(because !== undefined && { because: because.slice(0, 2000) }),
+    evidence: JSON.stringify(evidence),
+    evidenceHash: hash(hashed),
+    items: items.slice(0, MAX_ITEMS),
+    itemCount: items.length,
+    ...(actor !== undefined && { actor }),
+  };
+}
+
+/** SHA-256 of canonical JSON: flat records with their keys in order. */
+export function hash(value: readonly unknown[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify(value.map((member) => (isRecord(member) ? sortEntries(member) : member))))
+    .digest('hex');
+}
+
+function sortEntries(record: Evidence): readonly (readonly [string, unknown])[] {
+  return Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1));
+}
+
+function isRecord(value: unknown): value is Evidence {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

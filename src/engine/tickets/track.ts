@@ -1,0 +1,233 @@
+import { isDockwardenError } from '../../errors.ts';
+import type { Ticket } from '../../tickets/ticket.ts';
+import { ticketKey } from '../../tickets/ticket-key.ts';
+import type { CloseReason, RemoteTicket, TrackingSystem } from '../../tickets/ticket-system.ts';
+import { type Delivery, NotNow } from './delivery.ts';
+import { draftOf } from './draft.ts';
+import type { Step } from './life-cycle.ts';
+import { afterMissing, afterRemote } from './remote-life.ts';
+import { SUMMARY, SUMMARY_RESOURCE } from './summaries.ts';
+import { recordTicket } from './ticket-audit.ts';
+import { forgetRemote, without } from './ticket-columns.ts';
+
+/** How long a ticket waits before it looks again whether a summary stands for it, in milliseconds. */
+const SUMMARY_WAIT = 3_600_000;
+
+/** Brings one ticket of a tracking system to what its row says, and takes over what people did there. */
+export async function track(delivery: Delivery, system: TrackingSystem): Promise<void> {
+  const { row } = delivery;
+  const { remoteId, remoteSystem } = row.ticket;
+  // Tickets of a system that was configured before stay there.
+  if (remoteId !== undefined && remoteSystem !== system.id) await row.change(forgetRemote);
+  if (row.ticket.remoteId === undefined) await bringAbout(delivery, system);
+  else await follow(delivery, system, row.ticket.remoteId);
+}
+
+/** There is none yet, as far as the row knows: finds it, or creates it exactly once. */
+async function bringAbout(delivery: Delivery, system: TrackingSystem): Promise<void> {
+  const { context, row, signal } = delivery;
+  const { key, sequence, state, generationSince } = row.ticket;
+  const isWanted = state === 'open';
+  if (isWanted) await awaitSummary(delivery);
+  // An empty answer proves nothing unless the same credential has just shown what it can see.
+  await system.probe(signal);
+  const hits = await system.findByKey(key, new Date(generationSince ?? 0), signal);
+  // What is over may be there all the same, if the answer to its create was lost: it is to be closed.
+  const adopted = isWanted ? choose(hits) : hits.find(isOpen);
+  if (adopted !== undefined) {
+    await closeDuplicates(delivery, system, hits, adopted);
+    await recordTicket(context, { ...row.ticket, remoteUrl: adopted.url }, { event: 'ticket-adopted' });
+    // How it stands there is taken over like any other change: a person may have closed it before we knew of it.
+    await row.change((fresh) => withRemote(without(fresh, 'remoteState'), system, adopted));
+    await follow(delivery, system, adopted.id);
+    return;
+  }
+  if (!isWanted) {
+    await row.change((fresh) => ({ ...fresh, appliedSequence: Math.max(fresh.appliedSequence, sequence) }));
+    return;
+  }
+  await delivery.admit('create');
+  await row.renew();
+  const created = await system.create(draftOf(context, row.ticket), key, signal);
+  await keep(delivery, system, created, sequence);
+}
+
+/** While a summary stands for many tickets of the policy, none of them is created on its own. */
+async function awaitSummary({ context, row }: Delivery): Promise<void> {
+  const { policyId, discriminator } = row.ticket;
+  if (discriminator === SUMMARY) return;
+  const summaryKey = ticketKey({ policyId, resourceId: SUMMARY_RESOURCE, discriminator: SUMMARY });
+  const summary = await context.tickets.get(summaryKey);
+  if (summary?.ticket.state !== 'open') return;
+  const until = new Date(context.clock.now().getTime() + SUMMARY_WAIT);
+  throw new NotNow('one summary stands for the many tickets of this policy that wait', until);
+}
+
+function isOpen({ state }: RemoteTicket): boolean {
+  return state === 'open';
+}
+
+/** The oldest open one, else the closed one that was touched last. */
+function choose(hits: readonly RemoteTicket[]): RemoteTicket | undefined {
+  const open = hits.find(isOpen);
+  return open ?? hits.toSorted((one, other) => other.updatedAt.getTime() - one.updatedAt.getTime())[0];
+}
+
+function withRemote(ticket: Ticket, { id }: TrackingSystem, remote: RemoteTicket): Ticket {
+  return { ...without(ticket, 'missingSince'), remoteSystem: id, remoteId: remote.id, remoteUrl: remote.url };
+}
+
+async function closeDuplicates(
+  delivery: Delivery,
+  system: TrackingSystem,
+  hits: readonly RemoteTicket[],
+  kept: RemoteTicket,
+): Promise<void> {
+  const { context, row, signal } = delivery;
+  for (const { id, state, url } of hits) {
+    if (id === kept.id || state === 'closed') continue;
+    await delivery.admit('write');
+    await system.close(id, 'duplicate', `Duplicate of ${kept.url}`, signal);
+    await recordTicket(context, { ...row.ticket, remoteUrl: url }, { event: 'ticket-duplicate-closed' });
+  }
+}
+
+/** Stores what was just created. If another worker has stored another one meanwhile, ours is the duplicate. */
+async function keep(
+  delivery: Delivery,
+  system: TrackingSystem,
+  created: RemoteTicket,
+  sequence: number,
+): Promise<void> {
+  const { context, row } = delivery;
+  await recordTicket(context, { ...row.ticket, remoteUrl: created.url }, { event: 'ticket-created' });
+  const stored = (ticket: Ticket): Ticket => ({
+    ...withRemote(without(ticket, 'pendingComment'), system, created),
+    remoteState: 'open',
+    appliedSequence: sequence,
+    checkedAt: context.clock.now().toISOString(),
+  });
+  try {
+    await row.changeUnlessKnown(stored);
+  } catch (error) {
+    if (isDockwardenError(error, 'LEASE_LOST')) await makeKnown(delivery, system, created, stored);
+    throw error;
+  }
+}
+
+/** Another worker has taken over while this one was creating: only one of their tickets may stay. */
+async function makeKnown(
+  { context, row, signal }: Delivery,
+  system: TrackingSystem,
+  created: RemoteTicket,
+  stored: (ticket: Ticket) => Ticket,
+): Promise<void> {
+  for (;;) {
+    const fresh = await context.tickets.get(row.ticket.key);
+    const other = fresh?.ticket.remoteId;
+    if (fresh === undefined || other === created.id) return;
+    if (other !== undefined) {
+      await system.close(created.id, 'duplicate', `Duplicate of ${fresh.ticket.remoteUrl ?? other}`, signal);
+      await recordTicket(context, { ...row.ticket, remoteUrl: created.url }, { event: 'ticket-duplicate-closed' });
+      return;
+    }
+    // Whoever took over has created none yet: its renewal before the create sees this.
+    if ((await context.tickets.replace(stored(fresh.ticket), fresh.etag)) !== undefined) return;
+  }
+}
+
+/** It is there: takes over what people did, then makes the calls that are missing. */
+async function follow(delivery: Delivery, system: TrackingSystem, id: string): Promise<void> {
+  const { context, row, signal } = delivery;
+  const remote = await system.get(id, signal);
+  if (remote === undefined) {
+    // Deleted, or hidden from us? A credential that is not in order cannot tell.
+    await system.probe(signal);
+    await take(delivery, afterMissing(row.ticket, context.clock.now()));
+    return;
+  }
+  const checkedAt = context.clock.now().toISOString();
+  await row.change((fresh) => ({ ...without(fresh, 'missingSince'), checkedAt, remoteUrl: remote.url }));
+  const step = afterRemote(row.ticket, remote, context.clock.now());
+  if (step !== undefined) await take(delivery, step);
+  await apply(delivery, system, remote);
+}
+
+/** Records and stores what people did in the other system. */
+async function take({ context, row }: Delivery, { ticket, event }: Step): Promise<void> {
+  if (ticket === 'dropped') return;
+  const before = row.ticket;
+  if (event !== undefined) await recordTicket(context, ticket, { event });
+  await row.change((fresh) => (fresh === before ? ticket : mergeStep(fresh, before, ticket)));
+}
+
+/** A look wrote the row meanwhile: what changed by this step is changed there, too. */
+function mergeStep(fresh: Ticket, before: Ticket, after: Ticket): Ticket {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => Reflect.get(before, name) !== Reflect.get(after, name),
+  );
+  const merged = { ...fresh };
+  for (const name of names) {
+    const value: unknown = Reflect.get(after, name);
+    if (value === undefined) Reflect.deleteProperty(merged, name);
+    else Reflect.set(merged, name, value);
+  }
+  return { ...merged, sequence: Math.max(fresh.sequence + (after.sequence - before.sequence), fresh.sequence) };
+}
+
+async function apply(delivery: Delivery, system: TrackingSystem, remote: RemoteTicket): Promise<void> {
+  const { ticket } = delivery.row;
+  if (ticket.state === 'open' && ticket.closedByHandAt === undefined) await applyOpen(delivery, system, remote);
+  if (ticket.state === 'resolved' || ticket.state === 'obsolete') await applyClosed(delivery, system, remote);
+  await delivery.row.change((fresh) => ({
+    ...fresh,
+    remoteSystem: system.id,
+    appliedSequence: Math.max(fresh.appliedSequence, ticket.sequence),
+  }));
+}
+
+async function applyOpen(delivery: Delivery, system: TrackingSystem, { id, state }: RemoteTicket): Promise<void> {
+  const { context, row, signal } = delivery;
+  const { key, pendingComment, sequence, appliedSequence, remoteSystem } = row.ticket;
+  const isReopened = state === 'closed';
+  if (isReopened) {
+    await delivery.admit('write');
+    await system.reopen(id, pendingComment ?? 'The problem is still there.', signal);
+    await row.change((fresh) => ({ ...fresh, remoteState: 'open' }));
+  }
+  if (sequence > appliedSequence || remoteSystem !== system.id) {
+    await delivery.admit('write');
+    await system.update(id, draftOf(context, row.ticket), key, signal);
+  }
+  if (pendingComment === undefined) return;
+  // Counts as sent before it is: one that is lost is better than one that comes again and again.
+  const lastCommentAt = context.clock.now().toISOString();
+  if (!isReopened) await delivery.admit('write');
+  await row.change((fresh) => ({ ...without(fresh, 'pendingComment'), lastCommentAt }));
+  if (!isReopened) await system.comment(id, pendingComment, signal);
+}
+
+async function applyClosed(delivery: Delivery, system: TrackingSystem, { id, state }: RemoteTicket): Promise<void> {
+  const { context, row, signal } = delivery;
+  const { appliedSequence, resolution, sequence } = row.ticket;
+  if (state === 'closed' || sequence <= appliedSequence) return;
+  await delivery.admit('write');
+  const how: CloseReason = resolution === 'fixed' || resolution === 'not-applicable' ? 'fixed' : 'obsolete';
+  await system.close(id, how, closingWords(row.ticket), signal);
+  await row.change((fresh) => ({ ...fresh, remoteState: 'closed' }));
+  await recordTicket(context, row.ticket, { event: 'ticket-closed' });
+}
+
+const CLOSING: Readonly<Record<NonNullable<Ticket['resolution']>, string>> = {
+  fixed: 'Two checks in a row have proven that this is in order again.',
+  'not-applicable': 'Two checks in a row have shown that this does not apply any more.',
+  exempt: 'An exemption tag says that this is accepted for a time.',
+  gone: 'What this was about does not exist any more.',
+  'policy-off': 'The policy was switched off.',
+  'breaker-closed': 'The breaker lets changes pass again.',
+  'fewer-waiting': 'The tickets that this one stood for are created one by one.',
+};
+
+function closingWords({ resolution = 'fixed', resolvedAt }: Ticket): string {
+  return `${CLOSING[resolution]} Closed by Dockwarden${resolvedAt === undefined ? '' : ` at ${resolvedAt}`}.`;
+}
