@@ -61,12 +61,19 @@ export class NodeInspection {
     const now = context.clock.now().getTime();
     const dueAt =
       inspection === undefined ? 0 : Date.parse(inspection.inspectedAt) + context.settings.nodes.inspectionIntervalMs;
-    this.isResting = now < dueAt;
     this.#commandAt = inspection?.runCommandAt;
+    this.isResting = now < dueAt || this.#restsAfterCommand(inspection, now);
     const { server, certificateAuthority, credentialsReadAt } = inspection ?? {};
     if (server === undefined || certificateAuthority === undefined || credentialsReadAt === undefined) return;
     if (now - Date.parse(credentialsReadAt) < CREDENTIALS)
       this.#credentials = { server, certificateAuthority, credentialsReadAt };
+  }
+
+  /** What was seen by a command holds until the next may be run: in between there is nothing to see. */
+  #restsAfterCommand(inspection: InspectionRecord | undefined, now: number): boolean {
+    const isOn = this.#context.settings.nodes.runCommand !== 'off';
+    if (!isOn || this.#commandAt === undefined || inspection?.accessProblem !== undefined) return false;
+    return now - Date.parse(this.#commandAt) < COMMANDS;
   }
 
   /** Undefined for a resource without nodes, and while no policy asks for them. */

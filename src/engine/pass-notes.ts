@@ -1,5 +1,7 @@
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
+import { Tags } from '../resources/tags.ts';
+import { isInScope } from '../settings/remediation-scope.ts';
 import { decisionRow } from './audit-rows.ts';
 import { givePlaceBack } from './breaking.ts';
 import type { Decision } from './decide.ts';
@@ -22,6 +24,9 @@ export interface Judged {
   readonly verdict: Verdict;
   readonly decided?: Decided;
 }
+
+/** Longer than an inspection takes, in milliseconds: the next one counts from its end. */
+const INSPECTION_TIME = 120_000;
 
 /** What a pass has found out, put aside until it is stored: findings, tickets, and what is remembered of nodes. */
 export class PassNotes {
@@ -101,7 +106,9 @@ export class PassNotes {
     const previous = this.book.previous.get(policy.id);
     const { nodes, tickets } = this.#pass.context.settings;
     // What is looked at less often than that cannot be confirmed earlier.
-    const graceMs = needsNodes(policy) ? Math.max(tickets.graceMs, nodes.inspectionIntervalMs) : tickets.graceMs;
+    const graceMs = needsNodes(policy)
+      ? Math.max(tickets.graceMs, nodes.inspectionIntervalMs + INSPECTION_TIME)
+      : tickets.graceMs;
     const look = {
       target: this.#pass.target,
       policy,
@@ -109,10 +116,19 @@ export class PassNotes {
       decision,
       remediationId,
       isTracked: tracker !== undefined,
+      isInScope: this.#isInScope(remediationId),
       actor: writeCause(this.#pass.causes)?.actor?.id ?? previous?.actor,
       knownParts: previous?.ticketParts ?? [],
     };
     return await this.#tickets.note(look, graceMs);
+  }
+
+  /** As the last read of the resource says; one that could not be read changes no ticket. */
+  #isInScope(remediationId: string | undefined): boolean {
+    const { context, latest, target } = this.#pass;
+    if (remediationId === undefined || latest === undefined) return true;
+    const tags = Tags.parse(latest.raw['tags']);
+    return isInScope(context.settings.scopeOf(remediationId), { key: target.key, tags });
   }
 
   /** Stores what this pass has found: findings first, then tickets and the history of nodes, which go by them. */

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { DockwardenError } from '../errors.ts';
-import { parseRow } from '../storage/parse-row.ts';
-import type { TableStore } from '../storage/table-store.ts';
+import type { StoredRow, TableStore } from '../storage/table-store.ts';
 
 /** Most requests of each kind that one system gets within an hour of the clock. */
 export const TICKET_RATES = { create: 20, write: 60 } as const;
@@ -20,6 +19,13 @@ const MAX_TRIES = 5;
 
 const Row = z.object({ creates: z.int().min(0), writes: z.int().min(0) });
 
+const NOTHING: z.infer<typeof Row> = { creates: 0, writes: 0 };
+
+function readRow(row: StoredRow): z.infer<typeof Row> | undefined {
+  const parsed = Row.safeParse(row.columns);
+  return parsed.success ? parsed.data : undefined;
+}
+
 /** One row for each system and hour. */
 export function createTableTicketRates(table: TableStore): TicketRates {
   return {
@@ -28,7 +34,10 @@ export function createTableTicketRates(table: TableStore): TicketRates {
       const key = { partitionKey: PARTITION, rowKey: `${system}:${hour.toISOString().slice(0, 13)}` };
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const row = await table.get(key);
-        const { creates, writes } = row === undefined ? { creates: 0, writes: 0 } : parseRow(Row, row);
+        const counted = row === undefined ? NOTHING : readRow(row);
+        // A row that somebody has damaged lets nothing pass while its hour lasts.
+        if (counted === undefined) return new Date(hour.getTime() + HOUR);
+        const { creates, writes } = counted;
         const next = { creates: creates + (write === 'create' ? 1 : 0), writes: writes + 1 };
         if (next.creates > TICKET_RATES.create || next.writes > TICKET_RATES.write)
           return new Date(hour.getTime() + HOUR);

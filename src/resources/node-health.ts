@@ -19,7 +19,12 @@ export type AccessProblem =
 
 /** What the Kubernetes API told. */
 export type ClusterAccess =
-  | { readonly state: 'read'; readonly nodes: readonly KubernetesNode[]; readonly daemonSets: readonly DaemonSet[] }
+  | {
+      readonly state: 'read';
+      readonly nodes: readonly KubernetesNode[];
+      /** Undefined = they were not read, as where the nodes came through `runCommand`: nothing is known of kured then. */
+      readonly daemonSets: readonly DaemonSet[] | undefined;
+    }
   | {
       readonly state: 'unreadable';
       readonly reason: AccessProblem;

@@ -177,7 +177,7 @@ export const ticketSettings = {
   priorities: ofSystem<Priorities>({
     name: 'TICKETS_REDMINE_PRIORITIES',
     description:
-      "Number of the Redmine priority for each severity (high, medium, low, info). One that is not named gets Redmine's own default.",
+      "Number of the Redmine priority for each severity (high, medium, low, info). One that is not named gets one relative to Redmine's default: high above it, low below it.",
     format: '<severity>=<number>, separated by commas, for example high=4,medium=3,low=2',
     default: {},
     examples: ['high=4,medium=3,low=2', 'high=5'],

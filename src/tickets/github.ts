@@ -190,7 +190,7 @@ export function createGitHubSystem(options: GitHubOptions): TrackingSystem {
       if (labelsDroppedAt !== undefined && now().getTime() - labelsDroppedAt.getTime() < LABELS_DROPPED_MS)
         throw new TicketError(
           'auth',
-          `GitHub drops the labels of issues in ${repository}: the account of the token needs at least the role Triage there`,
+          `GitHub drops the labels of issues in ${repository}: the account of the token needs at least the role Write there`,
         );
     },
 

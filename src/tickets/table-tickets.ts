@@ -26,8 +26,6 @@ export function createTableTickets(table: PrunableTableStore): Tickets {
     },
     remove: async (key, etag) => await table.remove(rowKeyOf(key), etag),
     all: (onInvalid) => parseRows(TicketRow, table.all(), onInvalid),
-    ofPolicy: (policyId, onInvalid) =>
-      parseRows(TicketRow, table.where(`policyId eq '${policyId.replaceAll("'", "''")}'`), onInvalid),
   };
 }
 

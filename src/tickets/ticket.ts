@@ -79,6 +79,8 @@ export const Ticket = z.object({
   itemCount: count(),
   /** Object id of whoever last changed the resource. */
   actor: text(),
+  /** It lies outside `REMEDIATE_<ID>_SCOPE`: only the table has it. */
+  isOutOfScope: z.exactOptional(z.literal(true)),
   firstSeenAt: z.iso.datetime(),
   lastSeenAt: z.iso.datetime(),
   /** Looks that saw it. */
@@ -137,6 +139,4 @@ export interface Tickets {
   remove(key: string, etag: string): Promise<boolean>;
   /** All of them; goes on without a row that cannot be read. */
   all(onInvalid: (error: DockwardenError) => void): AsyncIterable<Ticket>;
-  /** Those of one policy. */
-  ofPolicy(policyId: string, onInvalid: (error: DockwardenError) => void): AsyncIterable<Ticket>;
 }

@@ -29,6 +29,14 @@ const secureWhenAbsent: readonly {
     because: 'a recorded rotation is the better evidence; the creation date only bounds what was never rotated',
     when: ({ lastFixedAt }) => lastFixedAt !== undefined,
   },
+  ...['aks-node-reboot-completed', 'aks-node-image-current', 'aks-windows-node-image-current'].flatMap((policy) =>
+    ['properties.autoUpgradeProfile', 'properties.autoUpgradeProfile.nodeOSUpgradeChannel'].map((path) => ({
+      policy,
+      path,
+      because:
+        'an absent channel is None: the image alone tells then, and aks-node-reboot-coverage-complete is violated',
+    })),
+  ),
 ];
 
 const files = await loadPolicyCases();

@@ -88,7 +88,7 @@ test('a malformed entry of a list does not hide its neighbours', () => {
 
   expect(cluster.properties.agentPoolProfiles.map(({ name }) => name)).toEqual([undefined, 'np1', undefined]);
   expect(group.properties.imageRegistryCredentials).toContainEqual({ server: 'shop.azurecr.io', username: 'shop' });
-  expect(AgentPool.parse(null)).toEqual({});
+  expect(AgentPool.parse(null)).toEqual({ powerState: {} });
 });
 
 test('a body without properties can be told from one whose properties are empty', () => {

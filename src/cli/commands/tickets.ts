@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { readSettings } from '../../app.ts';
+import { BREAKER_POLICY } from '../../engine/tickets/breaker-tickets.ts';
 import { draftOf } from '../../engine/tickets/draft.ts';
 import { DockwardenError } from '../../errors.ts';
 import { policies } from '../../policy/catalogue.ts';
@@ -21,7 +22,7 @@ export function addTickets(program: Command, { terminal }: Shell): void {
       new Option('--state <state>', 'which tickets').choices([...ticketStates, 'active', 'all']).default('active'),
     )
     .option('--resource <text>', 'resource id or name')
-    .addOption(new Option('--policy <id>', 'policy id').choices(policies.map(({ id }) => id)));
+    .addOption(new Option('--policy <id>', 'policy id').choices([...policies.map(({ id }) => id), BREAKER_POLICY]));
   addStorageOptions(list).action(async (options: StorageOptions & TicketFilter) => {
     const storage = openStorage(options);
     show(terminal, options.format, await listTickets(storage.tickets, options, warnAboutRow(terminal)));

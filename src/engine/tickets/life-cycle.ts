@@ -17,6 +17,7 @@ export type TicketContent = Pick<
   | 'items'
   | 'itemCount'
   | 'actor'
+  | 'isOutOfScope'
 >;
 
 /** What one look says about one ticket. */
@@ -148,16 +149,16 @@ function afterOpenViolation(known: Ticket, seen: Ticket, content: TicketContent,
     if (known.humanReopens > 0) return suppress(open, HAND_SUPPRESSION, now);
     const reopened = { ...changed(open, 'reopened'), humanReopens: known.humanReopens + 1 };
     return {
-      ticket: { ...reopened, pendingComment: 'Closed as fixed, but the problem is still there.' },
+      ticket: withComment(reopened, 'Closed as fixed, but the problem is still there.'),
       event: 'ticket-reopened',
     };
   }
   if (content.evidenceHash === known.evidenceHash && content.severity === known.severity)
-    return { ticket: { ...seen, strength: stronger(known, content) } };
+    return { ticket: withContent(seen, content) };
   const updated = changed(withContent(seen, content), 'updated');
   const isQuiet = known.lastCommentAt !== undefined && now < after(known.lastCommentAt, COMMENTS);
   return {
-    ticket: isQuiet ? updated : { ...updated, pendingComment: changeComment(known, content) },
+    ticket: isQuiet ? updated : withComment(updated, changeComment(known, content)),
     event: 'ticket-updated',
   };
 }
@@ -167,11 +168,8 @@ function afterSuppressedViolation(known: Ticket, seen: Ticket, content: TicketCo
   const worse = worseThanSuppressed(known, content);
   if (!isOver && worse === undefined) return { ticket: seen };
   const why = worse ?? 'It was put aside for a time that is over, and the problem is still there.';
-  const open = withContent(
-    without(seen, 'suppressUntil', 'suppressedEvidence', 'suppressedSeverity', 'closedByHandAt'),
-    content,
-  );
-  return { ticket: { ...changed(open, 'reopened'), pendingComment: why }, event: 'ticket-reopened' };
+  const open = withContent(without(unaside(seen), 'closedByHandAt'), content);
+  return { ticket: withComment(changed(open, 'reopened'), why), event: 'ticket-reopened' };
 }
 
 function worseThanSuppressed(known: Ticket, content: TicketContent): string | undefined {
@@ -185,21 +183,26 @@ function worseThanSuppressed(known: Ticket, content: TicketContent): string | un
   return undefined;
 }
 
-/** The problem is back: the same ticket again, or a new one when that is long closed. */
+/** The problem is back: the same ticket again, or a new one when that is long closed. What a person has put aside stays aside for its time. */
 function comeBack(known: Ticket, seen: Ticket, content: TicketContent, now: Date): Step {
-  const { resolvedAt } = known;
+  const { resolvedAt, suppressUntil } = known;
   // Nor does it count any more what people had done before.
   const base = {
     ...withContent(without(seen, 'seenAgainAt', 'resolution', 'closedByHandAt'), content),
     humanReopens: 0,
   };
+  const isAside = known.state === 'resolved' && suppressUntil !== undefined && now < new Date(suppressUntil);
+  if (isAside && worseThanSuppressed(known, content) === undefined)
+    return { ticket: { ...base, state: 'suppressed' }, event: 'ticket-suppressed' };
   const isSame = known.state === 'resolved' && resolvedAt !== undefined && now <= after(resolvedAt, REOPENING);
   if (isSame) {
-    const pendingComment = 'The problem is back.';
-    return { ticket: { ...changed(base, 'reopened'), pendingComment }, event: 'ticket-reopened' };
+    return {
+      ticket: withComment(changed(unaside(base), 'reopened'), 'The problem is back.'),
+      event: 'ticket-reopened',
+    };
   }
   const fresh = {
-    ...forgetRemote(base),
+    ...forgetRemote(unaside(base)),
     generation: known.generation + 1,
     generationSince: now.toISOString(),
     occurrences: 1,
@@ -246,15 +249,24 @@ function afterGone(known: Ticket, resolution: 'gone' | 'policy-off', now: Date):
 }
 
 function over(known: Ticket, state: 'resolved' | 'obsolete', resolution: TicketResolution, now: Date): Ticket {
-  const rest = without(
-    known,
-    'cleanSince',
-    'pendingComment',
-    'suppressUntil',
-    'suppressedEvidence',
-    'suppressedSeverity',
-  );
-  return { ...changed(rest, 'resolved'), state, resolution, resolvedAt: now.toISOString() };
+  const rest = without(known, 'cleanSince', 'pendingComment');
+  // What people decided against holds for its time, should it come back.
+  const kept = state === 'resolved' ? rest : unaside(rest);
+  return { ...changed(kept, 'resolved'), state, resolution, resolvedAt: now.toISOString() };
+}
+
+function unaside(ticket: Ticket): Ticket {
+  return without(ticket, 'suppressUntil', 'suppressedEvidence', 'suppressedSeverity');
+}
+
+/** Longest comment, in characters. */
+const MAX_COMMENT = 2000;
+
+/** One more thing to say; what has not been sent yet is said with it. */
+function withComment(ticket: Ticket, text: string): Ticket {
+  const { pendingComment: earlier } = ticket;
+  const pendingComment = (earlier === undefined ? text : `${earlier} ${text}`).slice(-MAX_COMMENT);
+  return { ...ticket, pendingComment };
 }
 
 function changeComment(known: Ticket, content: TicketContent): string {

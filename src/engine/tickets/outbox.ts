@@ -5,11 +5,12 @@ import type { EngineContext } from '../ports.ts';
 const CHECK_EVERY = 3_600_000;
 
 /**
- * May the configured system be told of this ticket? Only while what the ticket belongs to may act: `observe` keeps it in the table, and so
- * does the kill switch.
+ * May the configured system be told of this ticket? Only while what the ticket belongs to may act, where it may act: `observe` keeps it in the
+ * table, and so does the kill switch.
  */
 export function isRemoteAllowed({ settings, remediations, trackers }: EngineContext, ticket: Ticket): boolean {
-  const { remediationId } = ticket;
+  const { isOutOfScope, remediationId } = ticket;
+  if (isOutOfScope === true) return false;
   const isKnown = [...remediations, ...trackers].some(({ id }) => id === remediationId);
   const mode = remediationId !== undefined && isKnown ? settings.modeOf(remediationId) : settings.cap;
   return mode === 'approve' || mode === 'enforce';

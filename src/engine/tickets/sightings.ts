@@ -16,12 +16,18 @@ export interface Look {
   readonly remediationId: string | undefined;
   /** Tickets are all that is done about the policy. */
   readonly isTracked: boolean;
+  /** Does the resource lie where the treatment may act? */
+  readonly isInScope: boolean;
   /** Object id of whoever last changed the resource. */
   readonly actor: string | undefined;
   /** Parts that may have a ticket. */
   readonly knownParts: readonly string[];
 }
 
+/** Reasons for which a tracker only observes. */
+const IN_TABLE_ONLY = new Set(['mode-observe', 'out-of-scope']);
+/** Longest text about one item: so many of them have to fit into a cell. */
+const MAX_DETAIL = 200;
 /** Proof of what ARM itself says about a resource. */
 const PLAIN_STRENGTH = 3;
 
@@ -95,14 +101,14 @@ function sightViolation(look: Look, decision: Look['decision'], seen: Seen): Sig
   return { seen: 'violation', content: contentOf(look, decision, seen) };
 }
 
-/** Somebody has to do something that Dockwarden may not or cannot do. In `observe` a tracker's ticket stays in the table. */
+/** Somebody has to do something that Dockwarden may not or cannot do. In `observe`, and out of its scope, a tracker's ticket stays in the table. */
 function deservesTicket({ isTracked }: Look, { decision, reason }: NonNullable<Look['decision']>): boolean {
   if (decision === 'ticket' || decision === 'quarantine') return true;
-  return isTracked && decision === 'observe' && reason === 'mode-observe';
+  return isTracked && decision === 'observe' && IN_TABLE_ONLY.has(reason);
 }
 
 function contentOf(
-  { actor, policy, remediationId, target }: Look,
+  { actor, isInScope, policy, remediationId, target }: Look,
   { decision, reason, because }: NonNullable<Look['decision']>,
   { confidence, evidence, hashed, items, part, strength }: Seen,
 ): TicketContent {
@@ -117,9 +123,10 @@ function contentOf(
     ...(because !== undefined && { because: because.slice(0, 2000) }),
     evidence: JSON.stringify(evidence),
     evidenceHash: hash(hashed),
-    items: items.slice(0, MAX_ITEMS),
+    items: items.slice(0, MAX_ITEMS).map((item) => ({ ...item, detail: item.detail.slice(0, MAX_DETAIL) })),
     itemCount: items.length,
     ...(actor !== undefined && { actor }),
+    ...(!isInScope && { isOutOfScope: true as const }),
   };
 }
 

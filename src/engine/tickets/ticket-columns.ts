@@ -10,13 +10,13 @@ export function changed(ticket: Ticket, change: NonNullable<Ticket['change']>): 
     resolved: 'resolved',
     suppressed: 'suppressed',
   } as const;
-  const fresh = without(ticket, 'seenAgainAt');
-  return { ...fresh, state: state[change], change, sequence: ticket.sequence + 1 };
+  return { ...ticket, state: state[change], change, sequence: ticket.sequence + 1 };
 }
 
 /** The ticket with what a look says now. What has once been proven well is not disproven by less: the strength never falls. */
 export function withContent(ticket: Ticket, content: TicketContent): Ticket {
-  const { remediationId: _remediation, confidence: _confidence, because: _because, actor: _actor, ...rest } = ticket;
+  const { remediationId: _remediation, confidence: _confidence, because: _because, actor: _actor, ...others } = ticket;
+  const { isOutOfScope: _scope, ...rest } = others;
   return {
     ...rest,
     ...content,

@@ -74,18 +74,19 @@ export class TicketLooks {
 
   async #isActive(policyId: string, part: string): Promise<boolean> {
     const known = await this.#read(policyId, part);
+    if (known === 'damaged') return true;
     if (known === undefined) return false;
     const { state, seenAgainAt } = known.ticket;
     return state === 'pending' || state === 'open' || state === 'suppressed' || seenAgainAt !== undefined;
   }
 
   /** A row that somebody has damaged counts as there: it is reported when it is to be written. */
-  async #read(policyId: string, part: string): Promise<VersionedTicket | undefined> {
+  async #read(policyId: string, part: string): Promise<VersionedTicket | 'damaged' | undefined> {
     try {
       return await this.#context.tickets.get(this.#keyOf(policyId, part));
     } catch (error) {
       if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
-      return undefined;
+      return 'damaged';
     }
   }
 

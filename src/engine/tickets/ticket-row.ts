@@ -51,9 +51,12 @@ export class TicketRow {
     throw new DockwardenError('STORAGE_UNAVAILABLE', `ticket ${this.ticket.key} is written by others all the time`);
   }
 
-  /** Right before a create: throws `LEASE_LOST` unless nobody has taken over, however long this worker was paused. */
-  async renew(): Promise<void> {
-    await this.changeUnlessKnown((ticket) => ({ ...ticket, ...leaseOf(this.#owner, this.#context) }));
+  /**
+   * Right before a create: throws `LEASE_LOST` unless nobody has taken over, however long this worker was paused. Should it die now, nobody else
+   * creates before the search can be trusted, `settleMs` milliseconds after the create.
+   */
+  async renew(settleMs: number): Promise<void> {
+    await this.changeUnlessKnown((ticket) => ({ ...ticket, ...leaseOf(this.#owner, this.#context, settleMs) }));
   }
 
   /** As `change`, while the ticket is not known to be in the other system: throws `LEASE_LOST` when somebody has stored that it is. */
@@ -69,8 +72,8 @@ export class TicketRow {
   }
 }
 
-function leaseOf(leaseOwner: string, { clock }: EngineContext) {
-  return { leaseOwner, leaseUntil: new Date(clock.now().getTime() + LEASE).toISOString() };
+function leaseOf(leaseOwner: string, { clock }: EngineContext, extraMs = 0) {
+  return { leaseOwner, leaseUntil: new Date(clock.now().getTime() + LEASE + extraMs).toISOString() };
 }
 
 function lost(key: string): DockwardenError {

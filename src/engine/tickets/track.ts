@@ -47,7 +47,7 @@ async function bringAbout(delivery: Delivery, system: TrackingSystem): Promise<v
     return;
   }
   await delivery.admit('create');
-  await row.renew();
+  await row.renew(system.settleMs);
   const created = await system.create(draftOf(context, row.ticket), key, signal);
   await keep(delivery, system, created, sequence);
 }

@@ -1,0 +1,178 @@
+import type { KubernetesNode } from '../../resources/kubernetes.ts';
+import type { ManagedCluster } from '../../resources/managed-cluster.ts';
+import type { NodeHealth } from '../../resources/node-health.ts';
+import { ACCESS_WORDS, findGaps } from './coverage.ts';
+import {
+  type Detection,
+  type Judgement,
+  type NodeVerdict,
+  type PoolJudgement,
+  type PoolVerdict,
+  type Thresholds,
+  undecided,
+} from './detection.ts';
+import { type ImageContext, type ImageSource, judgeImage } from './image-rule.ts';
+import { findOlderKernels } from './kernel.ts';
+import { type KuredView, viewKured } from './kured-view.ts';
+import { type Pool, poolOf, readPools } from './node-pools.ts';
+import { judgeNode } from './node-rules.ts';
+import { judgePool, judgeWhole } from './pool-rules.ts';
+import { pauseOfCluster } from './resource-state.ts';
+import { lookUp } from './scheduling.ts';
+
+/** Everything about the nodes, as it was collected. */
+export type CollectedHealth = Extract<NodeHealth, { state: 'collected' }>;
+
+/** One node in one pool. */
+interface Member {
+  readonly node: KubernetesNode;
+  readonly pool: Pool;
+}
+
+/** Everything that one inspection is about. */
+interface Inspection {
+  readonly health: CollectedHealth;
+  readonly thresholds: Thresholds;
+  readonly now: number;
+  readonly channel: string;
+  readonly kured: KuredView | undefined;
+  readonly olderKernels: ReadonlyMap<string, string>;
+}
+
+const IMAGE_LABEL = 'kubernetes.azure.com/node-image-version';
+const OUTSIDE = undecided('no-pool', 'the node belongs to no agent pool that Azure lists');
+
+/** Finds the nodes that miss a reboot or a new image, judges the pools by them, and tells what cannot be seen. Pure; never throws. */
+export function detect(cluster: ManagedCluster, health: CollectedHealth, thresholds: Thresholds, now: Date): Detection {
+  const pause = pauseOfCluster(cluster);
+  const pools = readPools(health.pools, pause);
+  const nodes = health.access.state === 'read' ? health.access.nodes : [];
+  const placed = nodes.map((node) => ({ node, pool: poolOf(node, pools) }));
+  const members = placed.flatMap(({ node, pool }) => (pool === undefined ? [] : [{ node, pool }]));
+  const inspection: Inspection = {
+    health,
+    thresholds,
+    now: now.getTime(),
+    channel: channelOf(cluster),
+    kured: viewKured(health.access.state === 'read' ? health.access.daemonSets : undefined, nodes),
+    olderKernels: findOlderKernels(members.map(({ node, pool }) => ({ node, pool: pool.name }))),
+  };
+  const verdicts = placed.map(({ node, pool }) =>
+    pool === undefined ? verdictOn(node, '', OUTSIDE, OUTSIDE) : judgeMember({ node, pool }, inspection),
+  );
+  const watched = members.filter(({ pool }) => pool.os === 'linux' && pool.pause === undefined);
+  const gaps = findGaps({
+    ...inspection,
+    access: health.access,
+    metrics: health.metrics,
+    nodeNames: new Set(nodes.map(({ metadata }) => metadata.name)),
+    nodes: watched.map(({ node, pool }) => ({ node, pool: pool.name })),
+  });
+  const blindSpot = findBlindSpot(health.access, pools, members);
+  return {
+    nodes: new Map(verdicts.map((verdict) => [verdict.name, verdict])),
+    pools: new Map(pools.map((pool) => [pool.name, judgeWholePool(pool, verdicts, inspection)])),
+    coverage: pause === undefined ? [...gaps.keys()] : [],
+    coverageWords: pause === undefined ? gaps : new Map(),
+    ...(blindSpot !== undefined && { blindSpot }),
+  };
+}
+
+function findBlindSpot(
+  access: CollectedHealth['access'],
+  pools: readonly Pool[],
+  members: readonly Member[],
+): string | undefined {
+  if (access.state === 'unreadable') return ACCESS_WORDS[access.reason];
+  if (access.daemonSets === undefined) return 'the DaemonSets of the cluster';
+  const seen = new Set(members.map(({ pool }) => pool));
+  const unseen = pools.find(
+    (pool) => pool.os !== 'windows' && pool.pause?.kind !== 'not-applicable' && pool.arm.count !== 0 && !seen.has(pool),
+  );
+  return unseen === undefined ? undefined : `the nodes of pool ${unseen.name}`;
+}
+
+/** Absent = None: clusters made before the channel existed. */
+function channelOf({ properties: { autoUpgradeProfile } }: ManagedCluster): string {
+  return (autoUpgradeProfile.nodeOSUpgradeChannel ?? 'None').trim().toLowerCase();
+}
+
+function judgeMember({ node, pool }: Member, inspection: Inspection): NodeVerdict {
+  const { metadata } = node;
+  if (pool.pause !== undefined) {
+    const paused = pool.pause.kind === 'undecided' ? pool.pause.because : undecided('not-running', pool.pause.because);
+    return verdictOn(node, pool.name, paused, paused);
+  }
+  const image = judgeImage(
+    { version: lookUp(metadata.labels, IMAGE_LABEL), basis: 'node-label', annotations: metadata.annotations },
+    imageContext(pool, inspection),
+  );
+  if (pool.os === 'windows') return verdictOn(node, pool.name, image, image);
+  const { health, kured, now, olderKernels, thresholds } = inspection;
+  const record = health.history.get(metadata.name);
+  const judgement = judgeNode(node, {
+    now,
+    thresholds,
+    isUnmanaged: inspection.channel === 'unmanaged',
+    kured: kured?.covering(node),
+    watchful: kured?.watchful(node) ?? [],
+    locks: kured?.locks ?? [],
+    metrics: health.metrics,
+    record: record?.uid === metadata.uid ? record : undefined,
+    newerKernel: olderKernels.get(metadata.name),
+    image,
+  });
+  return verdictOn(node, pool.name, judgement, image);
+}
+
+function verdictOn({ metadata: { name, uid } }: KubernetesNode, pool: string, judgement: Judgement, image: Judgement) {
+  return { ...judgement, name, uid, pool, image };
+}
+
+function judgeWholePool(pool: Pool, verdicts: readonly NodeVerdict[], inspection: Inspection): PoolVerdict {
+  const { name, os, pause } = pool;
+  const own = verdicts.filter((verdict) => verdict.pool === name);
+  if (pause?.kind === 'not-applicable') {
+    const judgement: PoolJudgement = { verdict: 'not-applicable', detail: pause.because, missing: [] };
+    return { ...judgement, name, os, image: judgement };
+  }
+  if (pause === undefined && own.length > 0) {
+    return {
+      ...judgePool(own, (node) => node),
+      name,
+      os,
+      image: judgePool(own, (node) => node.image),
+    };
+  }
+  const image = pause?.because ?? judgeByArm(pool, inspection);
+  const isBlind = pause === undefined && os === 'linux' && inspection.channel === 'unmanaged';
+  const judgement = judgeWhole(isBlind ? blindness(inspection) : image);
+  return { ...judgement, name, os, image: judgeWhole(image) };
+}
+
+/** Nothing but ARM tells which image the nodes of the pool run. */
+function judgeByArm(pool: Pool, inspection: Inspection): Judgement {
+  const source: ImageSource = { version: pool.arm.nodeImageVersion, basis: 'arm' };
+  return judgeImage(source, imageContext(pool, inspection));
+}
+
+function imageContext({ name, os }: Pool, inspection: Inspection): ImageContext {
+  const { channel, health, now, thresholds } = inspection;
+  return {
+    now,
+    thresholds,
+    isWindows: os === 'windows',
+    channel,
+    latest: health.latestImages.get(name),
+    maintenance: health.maintenance,
+    failures: health.failures.filter(
+      ({ pool }) => pool === undefined || pool.trim().toLowerCase() === name.toLowerCase(),
+    ),
+  };
+}
+
+function blindness({ health: { access } }: Inspection): Judgement {
+  return access.state === 'read'
+    ? undecided('no-nodes', 'the cluster has no node of this pool')
+    : undecided(access.reason, ACCESS_WORDS[access.reason]);
+}

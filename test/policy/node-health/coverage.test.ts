@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { kured, linuxPool, node, readNodes, windowsPool } from '../../../src/policy/aks/node-example.ts';
+import type { DaemonSet, KubernetesNode } from '../../../src/resources/kubernetes.ts';
+import type { AccessProblem } from '../../../src/resources/node-health.ts';
+import { inspect, nodeName } from './inspecting.ts';
+
+const second = node({ name: 'aks-system-25481572-vmss000001' });
+const tainted = node({
+  name: 'aks-gpu-25481572-vmss000000',
+  pool: 'gpu',
+  taints: [{ key: 'sku', value: 'gpu', effect: 'NoSchedule' }],
+});
+const pools = [linuxPool(), linuxPool({ name: 'gpu' })];
+
+function gaps(
+  daemonSets: readonly DaemonSet[],
+  nodes: readonly KubernetesNode[] = [node()],
+  metricsOf?: readonly string[],
+) {
+  const metrics =
+    metricsOf === undefined
+      ? undefined
+      : { now: new Map(metricsOf.map((name) => [name, 0 as const])), overdue: new Set<string>() };
+  return inspect({ access: readNodes(nodes, daemonSets), pools, metrics });
+}
+
+function locked(value: unknown) {
+  const annotations = { 'weave.works/kured-node-lock': typeof value === 'string' ? value : JSON.stringify(value) };
+  return gaps([kured({ annotations })]);
+}
+
+describe('what cannot be seen', () => {
+  test.each<[AccessProblem, boolean, readonly string[]]>([
+    ['not-entra-integrated', false, ['not-entra-integrated']],
+    ['no-permission', false, ['no-permission']],
+    ['unreachable', false, []],
+    ['unreachable', true, ['unreachable']],
+    ['unauthorized', false, []],
+    ['unauthorized', true, ['unauthorized']],
+    ['refused', false, []],
+    ['refused', true, ['refused']],
+    ['unreadable-answer', false, []],
+    ['unreadable-answer', true, ['unreadable-answer']],
+  ])('access problem %s, lasting %j, gives %j', (reason, isLasting, coverage) => {
+    const found = inspect({ access: { state: 'unreadable', reason, isLasting, because: 'as it is' } });
+
+    expect(found.coverage).toEqual(coverage);
+    expect(found.blindSpot).toMatch(/\w/);
+    expect(found.nodes.size).toBe(0);
+    expect(found.pools.get('system')).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('everything is seen where kured writes on every node', () => {
+    expect(gaps([kured()])).toMatchObject({ coverage: [] });
+  });
+
+  test('the DaemonSets were not read', () => {
+    const found = inspect({ access: { state: 'read', nodes: [node()], daemonSets: undefined } });
+
+    expect(found.coverage).toEqual([]);
+    expect(found.blindSpot).toBe('the DaemonSets of the cluster');
+  });
+
+  test('a pool has no nodes that were read', () => {
+    expect(gaps([kured()]).blindSpot).toBe('the nodes of pool gpu');
+    expect(inspect({ pools: [linuxPool(), windowsPool()] })).not.toHaveProperty('blindSpot');
+    expect(inspect({ pools: [linuxPool(), linuxPool({ name: 'gpu', count: 0 })] })).not.toHaveProperty('blindSpot');
+    expect(
+      inspect({ pools: [linuxPool(), linuxPool({ name: 'gpu', powerState: { code: 'Stopped' } })] }),
+    ).not.toHaveProperty('blindSpot');
+  });
+});
+
+describe('kured', () => {
+  test('is absent', () => {
+    expect(gaps([]).coverage).toEqual(['kured-absent']);
+  });
+
+  test('is not ready', () => {
+    expect(gaps([kured({ desired: 2, ready: 1 })]).coverage).toEqual(['kured-not-ready']);
+  });
+
+  test('is silent: it does not annotate, and has no metric at all', () => {
+    expect(gaps([kured({ options: [] })]).coverage).toEqual(['kured-silent']);
+    expect(gaps([kured({ options: [] })], [node()], ['other']).coverage).toEqual(['kured-silent']);
+  });
+
+  test('has a metric for some nodes only', () => {
+    const nodes = [node(), second];
+    const mute = [kured({ options: [], desired: 2 })];
+
+    expect(gaps(mute, nodes, [nodeName]).coverage).toEqual(['metric-incomplete']);
+    expect(gaps(mute, nodes, [nodeName, second.metadata.name]).coverage).toEqual([]);
+    expect(gaps([kured({ desired: 2 })], nodes, [nodeName]).coverage).toEqual([]);
+  });
+
+  test('cannot run on some nodes', () => {
+    const found = gaps([kured()], [node(), tainted]);
+
+    expect([...found.coverageWords]).toEqual([
+      ['kured-not-on-all-nodes', 'kured cannot run on nodes of the pools: gpu'],
+    ]);
+  });
+
+  test('annotates on some nodes only', () => {
+    const tolerant: DaemonSet = kured({ options: [], desired: 2 });
+    const pod = { ...tolerant.spec.template.spec, tolerations: [{ operator: 'Exists' }] };
+    const everywhere = { ...tolerant, spec: { template: { spec: pod } } };
+
+    expect([...gaps([kured(), everywhere], [node(), tainted]).coverageWords]).toEqual([
+      ['kured-silent', 'kured does not annotate nodes, and there is no metric of it (pools: gpu)'],
+    ]);
+  });
+
+  test('is wanted on fewer nodes than it could run on', () => {
+    expect(gaps([kured({ desired: 1 })], [node(), second]).coverage).toEqual(['kured-not-on-all-nodes']);
+  });
+
+  test('does not matter where AKS itself replaces the nodes', () => {
+    expect(inspect({ access: readNodes([node()], []) }, { channel: 'NodeImage' }).coverage).toEqual([]);
+  });
+});
+
+describe('kured’s lock', () => {
+  test('is an operator’s pause', () => {
+    expect(locked({ nodeID: 'manual' }).coverage).toEqual(['lock-manual']);
+  });
+
+  test('is held by what is no node', () => {
+    expect([...locked({ nodeID: 'gone', created: '2026-10-01T00:00:00Z' }).coverageWords]).toEqual([
+      ['lock-holder-gone', 'the lock of kured is held by what is no node: gone'],
+    ]);
+  });
+
+  test('is held for more than four hours, unless it ends by itself', () => {
+    expect(locked({ nodeID: nodeName, created: '2026-11-02T08:00:00Z' }).coverage).toEqual([]);
+    expect(locked({ nodeID: nodeName, created: '2026-11-02T07:59:59Z' }).coverage).toEqual(['lock-held-too-long']);
+    expect(locked({ nodeID: nodeName }).coverageWords.get('lock-held-too-long')).toBe(
+      `the lock of kured is held for too long: ${nodeName}`,
+    );
+    expect(locked({ nodeID: nodeName, created: '2026-11-02T07:00:00Z', TTL: 36_000e9 }).coverage).toEqual([]);
+    expect(locked({ nodeID: 'gone', created: '2026-11-02T07:00:00Z', TTL: 3600e9 }).coverage).toEqual([]);
+  });
+
+  test('cannot be read', () => {
+    expect(locked('garbage').coverage).toEqual(['lock-unreadable']);
+  });
+
+  test('names at most ten holders', () => {
+    const locks = Array.from({ length: 12 }, (_, index) => ({ nodeID: `gone-${index}` }));
+
+    expect(locked({ maxOwners: 12, locks }).coverageWords.get('lock-holder-gone')).toMatch(/gone-7, and more$/);
+  });
+});
