@@ -5,7 +5,7 @@ import type { Trip } from '../guards/breaker.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { AdmissionAnswer } from './decide.ts';
 import type { EngineContext } from './ports.ts';
-import { openBreakerTicket } from './tickets/breaker-tickets.ts';
+import { describeTrip, openBreakerTicket } from './tickets/breaker-tickets.ts';
 
 /** Asks the breaker for one more change of this resource by this remediation. A breaker that cannot be asked lets nothing pass. */
 export async function askAdmission(
@@ -69,21 +69,17 @@ async function announceTrips(context: EngineContext, trips: readonly Trip[]): Pr
   for (const trip of trips) {
     const { guard, kind, since } = trip;
     const [type = '', id = ''] = guard.split('/');
-    const words =
-      kind === 'cap'
-        ? `breaker ${guard}: as many resources as allowed were changed within the window; the others follow at the same pace`
-        : `breaker ${guard}: too many fixes failed; nothing more is fixed until an operator runs "breaker reset ${guard}"`;
     await context.audit.append(auditKey(new Date(since), `breaker-${kind}-${type}-${id}`, 'notice'), {
       time: context.clock.now().toISOString(),
       stage: 'notice',
       reason: kind === 'cap' ? 'breaker-cap' : 'breaker-open',
       ...(type === 'remediation' ? { remediationId: id } : { subscriptionId: id }),
       causeId: guard,
-      error: words,
+      error: describeTrip(trip),
       configHash: context.settings.hash,
       version: context.version,
     });
-    await openBreakerTicket(context, trip, words);
+    await openBreakerTicket(context, trip);
     await context.breakers.announced(trip);
     context.log.warn('breaker tripped', { guard, kind, since });
   }

@@ -8,6 +8,11 @@ import type { PendingCause } from '../work/work-items.ts';
 import type { Decision } from './decide.ts';
 import { backoffUntil } from './waiting.ts';
 
+/** Does it still have to be looked after: is it open, or may there be a ticket that is not over? */
+export function isUnfinished({ status, ticketParts = [] }: Finding): boolean {
+  return status === 'open' || ticketParts.length > 0;
+}
+
 /** What a finding remembers for the safety devices. */
 export type SafetyMemory = Pick<
   Finding,

@@ -1,5 +1,5 @@
 import type { Finding } from '../findings/findings.ts';
-import type { Policy, Verdict } from '../policy/define-policy.ts';
+import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
 import { Tags } from '../resources/tags.ts';
 import { isInScope } from '../settings/remediation-scope.ts';
 import { decisionRow } from './audit-rows.ts';
@@ -13,7 +13,7 @@ import type { RunOutcome } from './fix-run.ts';
 import { type NodeInspection, needsNodes } from './node-inspection.ts';
 import type { ResourcePass } from './resource-pass.ts';
 import { subjectOf } from './run-input.ts';
-import type { Snapshot } from './snapshot.ts';
+import { busyState, type Snapshot } from './snapshot.ts';
 import { TicketLooks } from './tickets/ticket-looks.ts';
 import { treatmentOf } from './treatments.ts';
 import { scheduleLook } from './waits.ts';
@@ -112,7 +112,7 @@ export class PassNotes {
     const look = {
       target: this.#pass.target,
       policy,
-      verdict,
+      verdict: this.#isStopped() && needsNodes(policy) ? unknown('nodes that are stopped') : verdict,
       decision,
       remediationId,
       isTracked: tracker !== undefined,
@@ -121,6 +121,12 @@ export class PassNotes {
       knownParts: previous?.ticketParts ?? [],
     };
     return await this.#tickets.note(look, graceMs);
+  }
+
+  /** Nodes that do not run prove nothing: their tickets wait. */
+  #isStopped(): boolean {
+    const { latest } = this.#pass;
+    return latest !== undefined && busyState(latest)?.reason === 'resource-stopped';
   }
 
   /** As the last read of the resource says; one that could not be read changes no ticket. */
@@ -160,11 +166,16 @@ export class PassNotes {
 
   async #close(closedBecause: 'gone' | 'policy-off', findings: Iterable<Finding>): Promise<void> {
     const updated = this.#pass.context.clock.now().toISOString();
-    for (const { hasPlace, ticketParts = [], ...finding } of findings) {
-      this.#tickets.close(finding.policyId, ticketParts, closedBecause);
-      if (finding.status === 'closed') continue;
+    for (const { hasPlace, ticketParts: known = [], ...finding } of findings) {
+      // Remembered until a later pass finds the tickets closed: storing them may fail.
+      const parts = await this.#tickets.close(finding.policyId, known, closedBecause);
+      const ticketParts = parts.length === 0 ? {} : { ticketParts: parts };
+      if (finding.status === 'closed') {
+        if (parts.length < known.length) this.book.put({ ...finding, ...ticketParts, updated });
+        continue;
+      }
       if (hasPlace === true) await this.#givePlaceBack(finding.policyId);
-      this.book.put({ ...finding, status: 'closed', closedBecause, updated });
+      this.book.put({ ...finding, ...ticketParts, status: 'closed', closedBecause, updated });
     }
   }
 

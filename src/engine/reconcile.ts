@@ -6,6 +6,7 @@ import { formatWorkMessage, type WorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
+import { isUnfinished } from './finding-state.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { refuseUndos, releaseQuarantines, undoFixes } from './requests.ts';
 import { ResourcePass } from './resource-pass.ts';
@@ -234,8 +235,8 @@ async function afterMissing(
   // A new resource may answer 404 for seconds, too.
   const run = openRun === undefined ? {} : { run: openRun };
   if (!isBelievable) return { delayMs: LIMITS.missing, missingSince, ...run };
-  const hasOpenFindings = [...pass.previous.values()].some(({ status }) => status === 'open');
-  if (!hasOpenFindings && openRun === undefined) {
+  const hasUnfinished = [...pass.previous.values()].some(isUnfinished);
+  if (!hasUnfinished && openRun === undefined) {
     await refuseUndos(pass, 'gone', error.message);
     return undefined;
   }

@@ -10,6 +10,7 @@ import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { AzureCalls } from './azure-calls.ts';
 import { readExemption } from './exemptions.ts';
+import { isUnfinished } from './finding-state.ts';
 import type { EngineContext } from './ports.ts';
 import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
 import { sweepTickets } from './tickets/sweep-tickets.ts';
@@ -132,7 +133,7 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
   });
   // A finding whose policy is off, or gone, is to be closed.
   const isStale = findings.some(
-    ({ status, policyId }) => status === 'open' && !active.some(({ id }) => id === policyId),
+    (finding) => isUnfinished(finding) && !active.some(({ id }) => id === finding.policyId),
   );
   if (isDueForAny || isStale) await queueLook(sweep, target);
 }
@@ -178,7 +179,7 @@ function hasLostExemption({ settings, clock }: EngineContext, tags: unknown, fin
 /** Findings whose resource the complete list did not hold; the live read decides whether it is gone. */
 async function queueVanished(sweep: Sweep): Promise<void> {
   for (const [key, findings] of sweep.findings) {
-    const open = findings.find(({ status }) => status === 'open');
+    const open = findings.find(isUnfinished);
     if (open === undefined || sweep.seen.has(key)) continue;
     const target = readStoredId(sweep, open.resourceId);
     if (target !== undefined) await queueLook(sweep, target);

@@ -17,7 +17,8 @@ export interface PartItem {
 /** A part of a resource that is judged, and gets a ticket, on its own: an agent pool of a cluster. */
 export interface Part {
   readonly name: string;
-  readonly verdict: 'compliant' | 'violation' | 'unknown';
+  /** `not-applicable`: not to be judged as it is, for example stopped; that proves nothing either way. */
+  readonly verdict: 'compliant' | 'violation' | 'unknown' | 'not-applicable';
   /** What was seen, without numbers that grow from look to look: other evidence is news for a ticket. */
   readonly evidence: Evidence;
   /** Of a violation: `certain` = the thing itself says so, `likely` = inferred. */

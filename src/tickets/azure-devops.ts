@@ -73,6 +73,7 @@ export function createAzureDevOpsSystem(options: AzureDevOpsOptions): TrackingSy
   return {
     kind: 'tracking',
     id: 'azure-devops',
+    place: `azure-devops:${options.organization}/${options.project}`.toLowerCase(),
     settleMs: SETTLE_MS,
     async probe(signal) {
       const segments = ['_apis', 'connectionData'];

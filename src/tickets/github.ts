@@ -32,8 +32,9 @@ const MAX_TITLE = 200;
 const FOOTER_ROOM = 200;
 const MAX_FOUND = 5;
 const PER_PAGE = 100;
-/** Newest issues that are searched for the marker when the label finds nothing: what a lost answer left is among them. */
-const MARKER_PAGES = 3;
+/** Newest issues that are searched for the marker when the label finds nothing: what a lost answer left is among them. Long ones, so few a page. */
+const MARKER_PAGES = 4;
+const MARKERS_PER_PAGE = 25;
 /** How long we remember that labels were dropped. After that one more ticket finds out whether it is mended. */
 const LABELS_DROPPED_MS = 3_600_000;
 /** Nobody verified how soon a new issue is found by its label. */
@@ -177,6 +178,7 @@ export function createGitHubSystem(options: GitHubOptions): TrackingSystem {
   return {
     kind: 'tracking',
     id: 'github',
+    place: `github:${repository}`.toLowerCase(),
     settleMs: SETTLE_MS,
 
     async probe(signal) {
@@ -203,9 +205,10 @@ export function createGitHubSystem(options: GitHubOptions): TrackingSystem {
       // Labels may have been dropped, or taken off by a person.
       const byMarker: GitHubIssue[] = [];
       for (let page = 1; page <= MARKER_PAGES; page++) {
-        const issues = await list({ sort: 'created', direction: 'desc', page: String(page) }, signal);
+        const query = { sort: 'created', direction: 'desc', per_page: String(MARKERS_PER_PAGE), page: String(page) };
+        const issues = await list(query, signal);
         byMarker.push(...issues.filter((issue) => isOurs(issue) && hasMarker(issue, key)));
-        if (issues.length < PER_PAGE) break;
+        if (issues.length < MARKERS_PER_PAGE) break;
       }
       return choose(byMarker, since);
     },

@@ -86,6 +86,7 @@ export function createRedmineSystem(options: RedmineOptions): TrackingSystem {
   return {
     kind: 'tracking',
     id: 'redmine',
+    place: `redmine:${options.baseUrl}`.toLowerCase(),
     settleMs: SETTLE_MS,
     async probe(signal) {
       // Public projects answer everybody, so the lists alone prove no credential.

@@ -70,6 +70,8 @@ export class TicketError extends Error {
 export interface TrackingSystem {
   readonly kind: 'tracking';
   readonly id: 'azure-devops' | 'github' | 'redmine';
+  /** System and repository, project or server, for example `github:contoso/operations`: within it a ticket's id means one ticket. */
+  readonly place: string;
   /** How long after a create of unknown outcome the search can be trusted, in milliseconds. */
   readonly settleMs: number;
   /** Are the credential and the target both right? Writes nothing. Rejects if not. */
@@ -121,6 +123,8 @@ export interface TicketNotice {
 export interface NotifiedSystem {
   readonly kind: 'notified';
   readonly id: 'webhook';
+  /** System and receiver: `webhook:<url>`. */
+  readonly place: string;
   /** Rejects with `TicketError`. */
   notify(notice: TicketNotice, signal: AbortSignal): Promise<void>;
 }

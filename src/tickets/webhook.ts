@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { createTicketHttp, type TicketHttpOptions } from './http.ts';
 import { type NotifiedSystem, TicketError } from './ticket-system.ts';
 import { type TicketEvent, toTicketEvent } from './webhook-event.ts';
@@ -33,6 +33,7 @@ export function createWebhookSystem(options: WebhookOptions): NotifiedSystem {
   return {
     kind: 'notified',
     id: 'webhook',
+    place: placeOf(options.url),
     async notify(notice, signal) {
       const event = toTicketEvent(notice);
       send ??= chooseSender(options);
@@ -107,4 +108,10 @@ function ignoringBodies(sendRequest: typeof fetch): typeof fetch {
     }
     return new Response(null, { status, headers });
   };
+}
+
+/** Host and fingerprint: paths of webhooks may be as good as a password. */
+function placeOf(url: string): string {
+  const host = URL.parse(url)?.host ?? 'unknown';
+  return `webhook:${host}#${createHash('sha256').update(url).digest('hex').slice(0, 8)}`;
 }

@@ -107,7 +107,7 @@ describe.each(Object.entries(stores))('rates of tickets %s', (_name, create) => 
     await take(rates, 25, 'create');
 
     expect(await Array.fromAsync(open().all(), ({ rowKey, columns }) => ({ rowKey, columns }))).toEqual([
-      { rowKey: 'github:2026-11-23T10', columns: { creates: 20, writes: 20 } },
+      { rowKey: 'github', columns: { hour: '2026-11-23T10:00:00.000Z', creates: 20, writes: 20 } },
     ]);
   });
 
@@ -117,14 +117,37 @@ describe.each(Object.entries(stores))('rates of tickets %s', (_name, create) => 
     const answers = await Promise.all(instances.map(async (one) => await one.admit('github', 'create', NOW)));
 
     expect(answers).toEqual(admitted(5));
-    expect(await Array.fromAsync(open().all(), ({ columns }) => columns)).toEqual([{ creates: 5, writes: 5 }]);
+    expect(await Array.fromAsync(open().all(), ({ columns }) => columns)).toEqual([
+      { hour: '2026-11-23T10:00:00.000Z', creates: 5, writes: 5 },
+    ]);
   });
 
-  it('let nothing pass that cannot be counted', async () => {
-    await open().insert({ partitionKey: 'tickets', rowKey: 'github:2026-11-23T10' }, { creates: 'few', writes: -1 });
+  it.each([
+    ['is not counted', { hour: '2026-11-23T10:00:00.000Z', creates: 'few', writes: -1 }],
+    ['is of a far future', { hour: '9999-01-01T00:00:00.000Z', creates: 0, writes: 0 }],
+    ['has nothing', {}],
+  ])('let nothing pass within the hour when the row %s, and are mended by that', async (_what, columns) => {
+    await open().insert({ partitionKey: 'tickets', rowKey: 'github' }, columns);
 
-    expect(await rates.admit('github', 'write', NOW)).toEqual(new Date('2026-11-23T11:00:00.000Z'));
-    expect(await rates.admit('github', 'write', new Date('2026-11-23T11:00:00.000Z'))).toBeUndefined();
+    expect(await rates.peek('github', 'write', NOW)).toEqual(NEXT_HOUR);
+    expect(await rates.admit('github', 'write', NOW)).toEqual(NEXT_HOUR);
+    expect(await rates.admit('github', 'write', NEXT_HOUR)).toBeUndefined();
+  });
+
+  it('count in the hour of an instance whose clock is ahead', async () => {
+    await rates.admit('github', 'create', NEXT_HOUR);
+
+    expect(await take(rates, 20, 'create')).toEqual([...admitted(19), NEXT_HOUR]);
+  });
+
+  it('can be asked without taking a place', async () => {
+    await take(rates, 19, 'create');
+
+    expect(await rates.peek('github', 'create', NOW)).toBeUndefined();
+    expect(await rates.peek('github', 'create', NOW)).toBeUndefined();
+    await take(rates, 1, 'create');
+    expect(await rates.peek('github', 'create', NOW)).toEqual(NEXT_HOUR);
+    expect(await rates.peek('github', 'write', NOW)).toBeUndefined();
   });
 });
 

@@ -67,7 +67,7 @@ const Headers = z.object({
 });
 const Query = z.strictObject({
   state: z.literal('all'),
-  per_page: z.literal('100'),
+  per_page: z.literal(['100', '25']),
   labels: z.exactOptional(key),
   sort: z.exactOptional(z.literal('created')),
   direction: z.exactOptional(z.literal('desc')),

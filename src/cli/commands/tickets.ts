@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readSettings } from '../../app.ts';
 import { BREAKER_POLICY } from '../../engine/tickets/breaker-tickets.ts';
 import { draftOf } from '../../engine/tickets/draft.ts';
@@ -7,10 +7,16 @@ import { policies } from '../../policy/catalogue.ts';
 import { remediations, trackers } from '../../remediations/catalogue.ts';
 import { renderText } from '../../tickets/text/text.ts';
 import { ticketStates } from '../../tickets/ticket.ts';
+import { printable } from '../format-table.ts';
 import { listTickets, type TicketFilter } from '../list-tickets.ts';
 import { addStorageOptions, type StorageOptions } from '../options.ts';
 import { openStorage } from '../storage-access.ts';
 import { type Shell, show, warnAboutRow } from '../terminal.ts';
+
+function parseKey(text: string): string {
+  if (/^dw-[0-9a-f]{32}$/.test(text)) return text;
+  throw new InvalidArgumentError('a key is dw- and 32 hex digits.');
+}
 
 /** `tickets list` and `tickets show`. */
 export function addTickets(program: Command, { terminal }: Shell): void {
@@ -31,7 +37,7 @@ export function addTickets(program: Command, { terminal }: Shell): void {
   const one = tickets
     .command('show')
     .description('show the text of one ticket: what to do, and what was found')
-    .argument('<key>', 'key that "tickets list" shows');
+    .argument('<key>', 'key that "tickets list" shows', parseKey);
   addStorageOptions(one).action(async (key: string, options: StorageOptions) => {
     const { tickets: stored } = openStorage(options);
     const found = await stored.get(key);
@@ -42,6 +48,6 @@ export function addTickets(program: Command, { terminal }: Shell): void {
       return;
     }
     const { title, body } = draftOf({ policies, remediations, settings: readSettings(), trackers }, ticket);
-    terminal.print(`${title}\n\n${renderText(body)}`);
+    terminal.print(`${printable(title)}\n\n${renderText(body)}`);
   });
 }

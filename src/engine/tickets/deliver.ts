@@ -6,7 +6,7 @@ import { type EngineContext, LIMITS } from '../ports.ts';
 import { delayUntil } from '../waiting.ts';
 import { type Delivery, NotNow } from './delivery.ts';
 import { notify } from './notify.ts';
-import { isCheckDue, needsDelivery } from './outbox.ts';
+import { isCheckDue, isLeased, isWaitingForItsTime, needsDelivery } from './outbox.ts';
 import { recordTicket } from './ticket-audit.ts';
 import { without } from './ticket-columns.ts';
 import { TicketRow } from './ticket-row.ts';
@@ -32,12 +32,12 @@ export async function deliverTicket(context: EngineContext, { key }: TicketMessa
   const { ticket } = stored;
   if (!needsDelivery(context, ticket) && !isCheckDue(context, ticket)) return;
   const now = context.clock.now();
-  // Its own message comes then.
-  if (ticket.nextAttemptAt !== undefined && new Date(ticket.nextAttemptAt) > now) return;
-  if (ticket.leaseUntil !== undefined && new Date(ticket.leaseUntil) > now) {
-    await sendLater(context, key, new Date(ticket.leaseUntil));
+  if (isLeased(context, ticket)) {
+    await sendLater(context, key, new Date(ticket.leaseUntil ?? now));
     return;
   }
+  // Its own message comes then.
+  if (isWaitingForItsTime(context, ticket)) return;
   const row = await TicketRow.claim(context, stored, owner);
   if (row === undefined) {
     await sendLater(context, key, new Date(now.getTime() + LIMITS.lease));
@@ -57,8 +57,10 @@ async function work(context: EngineContext, system: TicketSystem, row: TicketRow
     row,
     signal: AbortSignal.timeout(LIMITS.lease),
     async admit(write) {
-      const until = await context.ticketRates.admit(system.id, write, context.clock.now());
-      if (until !== undefined) throw new NotNow('as many requests as allowed were sent within the hour', until);
+      refuseFull(row, await context.ticketRates.admit(system.id, write, context.clock.now()));
+    },
+    async ensurePlace(write) {
+      refuseFull(row, await context.ticketRates.peek(system.id, write, context.clock.now()));
     },
   };
   try {
@@ -72,8 +74,32 @@ async function work(context: EngineContext, system: TicketSystem, row: TicketRow
   } catch (error) {
     if (error instanceof NotNow) await putOff(context, row, error);
     else if (error instanceof TicketError) await fail(context, system, row, error);
-    else throw error;
+    else if (isStorageTrouble(error)) throw error;
+    else await fail(context, system, row, asTicketError(error));
   }
+}
+
+/** What puts a ticket off for the next hour spreads by key: they must not all come back at the same second. */
+const SPREAD = 10 * MINUTE;
+
+function refuseFull({ ticket: { key } }: TicketRow, until: Date | undefined): void {
+  if (until === undefined) return;
+  const delay = Number.parseInt(key.slice(3, 11), 16) % SPREAD;
+  const spread = new Date(until.getTime() + delay);
+  throw new NotNow('as many requests as allowed were sent within the hour', spread);
+}
+
+/** The host delivers the message again, or another worker does the work. */
+function isStorageTrouble(error: unknown): boolean {
+  return isDockwardenError(error, 'STORAGE_UNAVAILABLE') || isDockwardenError(error, 'LEASE_LOST');
+}
+
+/** A defect shows on its ticket, and is tried again like anything else; its own words may hold anything. */
+function asTicketError(error: unknown): TicketError {
+  const what = isDockwardenError(error)
+    ? error.message
+    : `a defect: ${error instanceof Error ? error.name : 'unknown'}`;
+  return new TicketError('invalid', what, { cause: error });
 }
 
 function succeeded(ticket: Ticket): Ticket {

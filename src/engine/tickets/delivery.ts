@@ -19,4 +19,6 @@ export interface Delivery {
   readonly signal: AbortSignal;
   /** Takes a place at the rate guard, before each write to the other system. Throws `NotNow` when there is none. */
   admit(write: TicketWrite): Promise<void>;
+  /** Throws `NotNow` when there is no place left, and takes none. */
+  ensurePlace(write: TicketWrite): Promise<void>;
 }

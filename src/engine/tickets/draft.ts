@@ -1,10 +1,11 @@
 import type { Policy } from '../../policy/define-policy.ts';
-import { type Advice, shellQuote } from '../../remediations/advice.ts';
-import { parseResourceId, type ResourceId } from '../../resources/resource-id.ts';
+import { type Advice, askFor, shellQuote } from '../../remediations/advice.ts';
+import type { ResourceId } from '../../resources/resource-id.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 import type { Block, TicketDraft } from '../../tickets/ticket-system.ts';
 import type { EngineContext } from '../ports.ts';
 import { evidenceOf } from './evidence.ts';
+import { targetOf } from './ticket-target.ts';
 
 /** Azure portals by the host of Azure Resource Manager. */
 const PORTALS: Readonly<Record<string, string>> = {
@@ -21,7 +22,7 @@ type Catalogue = Pick<EngineContext, 'policies' | 'remediations' | 'trackers'> &
 /** What the ticket says to the person who gets it: first what to do, then what was seen, how it closes, and its key. */
 export function draftOf(context: Catalogue, ticket: Ticket): TicketDraft {
   const policy = context.policies.find(({ id }) => id === ticket.policyId);
-  const target = readTarget(ticket.resourceId);
+  const target = targetOf(ticket);
   return {
     title: ticket.title,
     severity: ticket.severity,
@@ -39,15 +40,6 @@ export function draftOf(context: Catalogue, ticket: Ticket): TicketDraft {
       { kind: 'facts', rows: [['Ticket key', ticket.key]] },
     ],
   };
-}
-
-/** The target, where the ticket is about one resource. */
-function readTarget(id: string): ResourceId | undefined {
-  try {
-    return parseResourceId(id);
-  } catch {
-    return undefined;
-  }
 }
 
 function adviceOf(context: Catalogue, ticket: Ticket, target: ResourceId | undefined): Advice | undefined {
@@ -104,7 +96,11 @@ function factsOf(ticket: Ticket, target: ResourceId | undefined): readonly (read
 
 function portalLink({ settings }: Catalogue, { id }: ResourceId): Block {
   const portal = PORTALS[new URL(settings.armEndpoint).host] ?? PORTAL;
-  return { kind: 'link', label: 'Open in the Azure portal', url: `${portal}/#resource${encodeURI(id)}/overview` };
+  return {
+    kind: 'link',
+    label: 'Open in the Azure portal',
+    url: `${portal}/#resource${encodeURI(id).replaceAll(/[()]/g, (bracket) => (bracket === '(' ? '%28' : '%29'))}/overview`,
+  };
 }
 
 function evidenceBlocks(ticket: Ticket): readonly Block[] {
@@ -126,8 +122,15 @@ function closingRule({ reason }: Ticket): string {
 }
 
 function exemptionBlocks(policy: Policy, target: ResourceId): readonly Block[] {
-  const tag = `dockwarden-exempt-${policy.id}=<yyyy-mm-dd>;<reason>;<ticket>`;
-  const command = `az tag update --resource-id ${shellQuote(target.id)} --operation merge --tags ${shellQuote(tag)}`;
+  const tag = [
+    shellQuote(`dockwarden-exempt-${policy.id}=`),
+    askFor('UNTIL', 'the last day, as 2027-01-31'),
+    `';'`,
+    askFor('REASON', 'the reason'),
+    `';'`,
+    askFor('AGREED_IN', 'the ticket in which that was agreed'),
+  ].join('');
+  const command = `az tag update --resource-id ${shellQuote(target.id)} --operation merge --tags ${tag}`;
   return [
     { kind: 'text', text: 'To accept it for a time, say until when, why, and where that was agreed:' },
     { kind: 'commands', lines: [command] },

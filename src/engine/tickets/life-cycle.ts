@@ -250,8 +250,8 @@ function afterGone(known: Ticket, resolution: 'gone' | 'policy-off', now: Date):
 
 function over(known: Ticket, state: 'resolved' | 'obsolete', resolution: TicketResolution, now: Date): Ticket {
   const rest = without(known, 'cleanSince', 'pendingComment');
-  // What people decided against holds for its time, should it come back.
-  const kept = state === 'resolved' ? rest : unaside(rest);
+  // What people decided against holds for its time, should it come back; a breaker that trips anew is another matter.
+  const kept = state === 'resolved' && resolution !== 'breaker-closed' ? rest : unaside(rest);
   return { ...changed(kept, 'resolved'), state, resolution, resolvedAt: now.toISOString() };
 }
 

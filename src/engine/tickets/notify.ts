@@ -7,13 +7,15 @@ export async function notify(delivery: Delivery, system: NotifiedSystem): Promis
   const { context, row } = delivery;
   const { ticket } = row;
   const { change = 'opened', confidence, sequence } = ticket;
-  const isKnownThere = ticket.remoteSystem === system.id;
+  const isKnownThere = ticket.remoteSystem === system.place;
+  // An earlier try may have got through before its answer was lost.
+  const isPerhapsKnown = isKnownThere || ticket.attempts > 1;
   // A problem that was over before this receiver was configured is no news.
-  if (isKnownThere || ticket.state === 'open') {
+  if (isPerhapsKnown || ticket.state === 'open') {
     await delivery.admit('write');
     await system.notify(
       {
-        change: isKnownThere ? change : 'opened',
+        change: isKnownThere || ticket.state !== 'open' ? change : 'opened',
         key: ticket.key,
         generation: ticket.generation,
         sequence,
@@ -35,5 +37,5 @@ export async function notify(delivery: Delivery, system: NotifiedSystem): Promis
       delivery.signal,
     );
   }
-  await row.change((fresh) => ({ ...fresh, remoteSystem: system.id, appliedSequence: sequence }));
+  await row.change((fresh) => ({ ...fresh, remoteSystem: system.place, appliedSequence: sequence }));
 }

@@ -1,5 +1,5 @@
 import type { Ticket } from '../../tickets/ticket.ts';
-import type { EngineContext } from '../ports.ts';
+import { type EngineContext, LIMITS } from '../ports.ts';
 
 /** How often the other system is asked how an open ticket stands there, in milliseconds. */
 const CHECK_EVERY = 3_600_000;
@@ -9,8 +9,11 @@ const CHECK_EVERY = 3_600_000;
  * table, and so does the kill switch.
  */
 export function isRemoteAllowed({ settings, remediations, trackers }: EngineContext, ticket: Ticket): boolean {
-  const { isOutOfScope, remediationId } = ticket;
-  if (isOutOfScope === true) return false;
+  const { isOutOfScope, reason, remediationId, remoteSystem, state } = ticket;
+  // What was told once is followed to its end.
+  if (isOutOfScope === true && (state === 'open' || remoteSystem === undefined)) return false;
+  // Opened while it was only observed: the next look has to confirm it, and to ask for exemptions.
+  if (reason === 'mode-observe' && remoteSystem === undefined) return false;
   const isKnown = [...remediations, ...trackers].some(({ id }) => id === remediationId);
   const mode = remediationId !== undefined && isKnown ? settings.modeOf(remediationId) : settings.cap;
   return mode === 'approve' || mode === 'enforce';
@@ -22,13 +25,33 @@ export function needsDelivery(context: EngineContext, ticket: Ticket): boolean {
   if (system === undefined || ticket.state === 'pending' || !isRemoteAllowed(context, ticket)) return false;
   if (ticket.sequence > ticket.appliedSequence) return true;
   // Another system was configured since, or the mode was raised: what is open is told to it.
-  return ticket.state === 'open' && ticket.remoteSystem !== system.id;
+  return ticket.state === 'open' && ticket.remoteSystem !== system.place;
 }
 
 /** Is it time to ask whether a person has closed, reopened or deleted it? */
 export function isCheckDue(context: EngineContext, ticket: Ticket): boolean {
   const system = context.ticketSystem;
-  if (system?.kind !== 'tracking' || ticket.remoteId === undefined || ticket.remoteSystem !== system.id) return false;
+  if (system?.kind !== 'tracking' || ticket.remoteId === undefined || ticket.remoteSystem !== system.place)
+    return false;
   if ((ticket.state !== 'open' && ticket.state !== 'suppressed') || !isRemoteAllowed(context, ticket)) return false;
   return ticket.checkedAt === undefined || context.clock.now().getTime() - Date.parse(ticket.checkedAt) >= CHECK_EVERY;
+}
+
+/** Longest lease or wait that can be meant, in milliseconds: what an edited row or a wrong clock says beyond that counts as over. */
+const LONGEST_LEASE = 10 * 60_000;
+
+/** Is another worker talking to the other system about it? */
+export function isLeased({ clock }: EngineContext, { leaseUntil }: Ticket): boolean {
+  return isAhead(leaseUntil, clock.now(), LONGEST_LEASE);
+}
+
+/** Is it to be tried again only later, or in somebody's hands? A message for then is on its way. */
+export function isWaitingForItsTime(context: EngineContext, ticket: Ticket): boolean {
+  return isLeased(context, ticket) || isAhead(ticket.nextAttemptAt, context.clock.now(), LIMITS.message);
+}
+
+function isAhead(moment: string | undefined, now: Date, longest: number): boolean {
+  if (moment === undefined) return false;
+  const ahead = Date.parse(moment) - now.getTime();
+  return ahead > 0 && ahead <= longest;
 }

@@ -1,7 +1,13 @@
 import type { Ticket } from '../../tickets/ticket.ts';
 import type { RemoteTicket } from '../../tickets/ticket-system.ts';
-import type { Step } from './life-cycle.ts';
+import type { TicketEvent } from './life-cycle.ts';
 import { after, changed, forgetRemote, suppress, without } from './ticket-columns.ts';
+
+/** The ticket after the other system told something about it. */
+export interface RemoteStep {
+  readonly ticket: Ticket;
+  readonly event?: TicketEvent;
+}
 
 /** A ticket that a person closed as not to be fixed is left alone for this time, in milliseconds. */
 const WONT_FIX_SUPPRESSION = 90 * 24 * 3_600_000;
@@ -9,7 +15,7 @@ const WONT_FIX_SUPPRESSION = 90 * 24 * 3_600_000;
 const MISSING = 3_600_000;
 
 /** The ticket after the other system told how it stands there. Undefined = as expected. */
-export function afterRemote(known: Ticket, remote: RemoteTicket, now: Date): Step | undefined {
+export function afterRemote(known: Ticket, remote: RemoteTicket, now: Date): RemoteStep | undefined {
   if (remote.state === 'closed') return afterRemoteClosed(known, remote, now);
   if (known.remoteState === 'open') return undefined;
   const open: Ticket = { ...known, remoteState: 'open' };
@@ -21,10 +27,13 @@ export function afterRemote(known: Ticket, remote: RemoteTicket, now: Date): Ste
   // Our own reopening may have got through before its answer was lost.
   if (known.appliedSequence !== known.sequence) return { ticket: open };
   // Also where we had closed it: people may have more to do about it, and it is not closed a second time.
-  return { ticket: without(open, 'closedByHandAt'), event: 'ticket-reopened-by-hand' };
+  const again = without(open, 'closedByHandAt');
+  // What has changed while it was closed has not been told.
+  const ticket = known.state === 'open' ? { ...again, sequence: again.sequence + 1 } : again;
+  return { ticket, event: 'ticket-reopened-by-hand' };
 }
 
-function afterRemoteClosed(known: Ticket, { closedAs = 'fixed' }: RemoteTicket, now: Date): Step | undefined {
+function afterRemoteClosed(known: Ticket, { closedAs = 'fixed' }: RemoteTicket, now: Date): RemoteStep | undefined {
   // Whoever closed it as fixed may say later that it is not to be fixed.
   const isCorrected = known.state === 'open' && known.closedByHandAt !== undefined && closedAs !== 'fixed';
   if (known.remoteState === 'closed' && !isCorrected) return undefined;
@@ -35,7 +44,7 @@ function afterRemoteClosed(known: Ticket, { closedAs = 'fixed' }: RemoteTicket, 
 }
 
 /** The other system does not know it: at the second check an hour later it counts as deleted, and gets one successor. */
-export function afterMissing(known: Ticket, now: Date): Step {
+export function afterMissing(known: Ticket, now: Date): RemoteStep {
   const since = known.missingSince ?? now.toISOString();
   if (now < after(since, MISSING)) return { ticket: { ...known, missingSince: since, checkedAt: now.toISOString() } };
   const gone: Ticket = {

@@ -74,7 +74,7 @@ function sightWhole(look: Look): Sighting {
 
 function sightPart(look: Look, part: Part): Sighting {
   const { strength = PLAIN_STRENGTH, confidence, evidence, items = [], name } = part;
-  if (part.verdict === 'unknown') return { seen: 'unclear' };
+  if (part.verdict === 'unknown' || part.verdict === 'not-applicable') return { seen: 'unclear' };
   if (part.verdict === 'compliant') return { seen: 'clean', strength, resolution: 'fixed' };
   const ids = items.map(({ id }) => id).toSorted();
   return sightViolation(look, look.decision, {

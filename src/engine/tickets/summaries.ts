@@ -1,18 +1,34 @@
-import { MAX_ITEMS, type Ticket } from '../../tickets/ticket.ts';
+import { isDockwardenError } from '../../errors.ts';
+import { MAX_ITEMS, type Ticket, type VersionedTicket } from '../../tickets/ticket.ts';
 import { ticketKey } from '../../tickets/ticket-key.ts';
 import type { EngineContext } from '../ports.ts';
 import { afterLook, type Sighting, type TicketContent } from './life-cycle.ts';
 import { hash } from './sightings.ts';
-import { without } from './ticket-columns.ts';
+import { isActive, without } from './ticket-columns.ts';
 import { newTicket, requestDelivery, storeStep } from './ticket-steps.ts';
 
 /** Discriminator and resource of the one ticket that stands for many of a policy. */
 export const SUMMARY = 'summary';
-export const SUMMARY_RESOURCE = '/';
+const SUMMARY_RESOURCE = '/';
 /** More waiting tickets of one policy than this get a summary. */
 const MANY = 50;
 /** What such a ticket gives as its reason. */
 const MANY_WAITING = 'many-waiting';
+
+/** The summary of one policy. A row that somebody has damaged stands for nothing. */
+export async function readSummary(
+  context: EngineContext,
+  policyId: string,
+): Promise<VersionedTicket | 'damaged' | undefined> {
+  try {
+    const subject = { policyId, resourceId: SUMMARY_RESOURCE, discriminator: SUMMARY };
+    return await context.tickets.get(ticketKey(subject));
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    context.log.error('the summary of many tickets cannot be read', { policyId, error: error.message });
+    return 'damaged';
+  }
+}
 
 /** Opens, refreshes or closes the summary of one policy; `waiting` are its open tickets that the configured system does not have yet. */
 export async function reviewSummary(
@@ -21,9 +37,10 @@ export async function reviewSummary(
   waiting: readonly Ticket[],
 ): Promise<'open' | 'none'> {
   const subject = { policyId, resourceId: SUMMARY_RESOURCE, discriminator: SUMMARY };
-  const stored = await context.tickets.get(ticketKey(subject));
+  const stored = await readSummary(context, policyId);
+  if (stored === 'damaged') return 'none';
   const isNeeded = waiting.length > MANY;
-  if (!isNeeded && stored?.ticket.state !== 'open') return 'none';
+  if (!isNeeded && (stored === undefined || !isActive(stored.ticket))) return 'none';
   const now = context.clock.now();
   const sighting: Sighting = isNeeded
     ? { seen: 'violation', content: contentOf(policyId, waiting), isCertain: true }

@@ -1,16 +1,14 @@
 import { auditKey } from '../../audit/audit-log.ts';
-import type { ResourceId } from '../../resources/resource-id.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 import type { PendingCause } from '../../work/work-items.ts';
 import { causeColumns, resourceColumns } from '../audit-rows.ts';
 import type { EngineContext } from '../ports.ts';
 import type { TicketEvent } from './life-cycle.ts';
+import { targetOf } from './ticket-target.ts';
 
 /** What an audit row about a ticket says besides the ticket itself. */
 export interface TicketNews {
   readonly event: TicketEvent;
-  /** Absent for tickets that are about no single resource. */
-  readonly target?: ResourceId;
   readonly cause?: PendingCause;
   readonly error?: string;
 }
@@ -19,12 +17,13 @@ export interface TicketNews {
 export async function recordTicket(
   context: EngineContext,
   ticket: Ticket,
-  { event, target, cause, error }: TicketNews,
+  { event, cause, error }: TicketNews,
 ): Promise<void> {
   const now = context.clock.now();
   const { key, remoteUrl, policyId, remediationId, severity, evidence, because, discriminator } = ticket;
-  const about = discriminator === '' ? undefined : `agent pool ${discriminator}`;
-  const words = [about, error ?? because].filter((part) => part !== undefined).join(': ');
+  const target = targetOf(ticket);
+  const about = discriminator === '' || target === undefined ? undefined : `agent pool ${discriminator}`;
+  const words = [about, error ?? explain(event, ticket) ?? because].filter((part) => part !== undefined).join(': ');
   await context.audit.append(auditKey(now, context.newRunId(now), 'ticket'), {
     time: now.toISOString(),
     stage: 'ticket',
@@ -42,4 +41,20 @@ export async function recordTicket(
     version: context.version,
   });
   context.log.info('ticket', { ticketKey: key, event, resourceId: ticket.resourceId, policyId });
+}
+
+/** What the step itself has to say. */
+function explain(event: TicketEvent, { pendingComment, suppressUntil, resolution }: Ticket): string | undefined {
+  switch (event) {
+    case 'ticket-suppressed':
+      return suppressUntil === undefined ? undefined : `put aside until ${suppressUntil}, unless it gets worse`;
+    case 'ticket-reopened':
+    case 'ticket-updated':
+      return pendingComment;
+    case 'ticket-resolved':
+    case 'ticket-obsolete':
+      return resolution;
+    default:
+      return undefined;
+  }
 }

@@ -1,5 +1,6 @@
 import type { Ticket } from '../../tickets/ticket.ts';
-import type { Step, TicketContent } from './life-cycle.ts';
+import type { TicketContent } from './life-cycle.ts';
+import type { RemoteStep } from './remote-life.ts';
 
 /** The ticket in a new state that the other system has to learn of. */
 export function changed(ticket: Ticket, change: NonNullable<Ticket['change']>): Ticket {
@@ -23,6 +24,11 @@ export function withContent(ticket: Ticket, content: TicketContent): Ticket {
     strength: stronger(ticket, content),
     ...(content.actor === undefined && ticket.actor !== undefined && { actor: ticket.actor }),
   };
+}
+
+/** Is it not over, or may it come back at the next look? */
+export function isActive({ state, seenAgainAt }: Ticket): boolean {
+  return (state !== 'resolved' && state !== 'obsolete') || seenAgainAt !== undefined;
 }
 
 /** The better proof of the two. */
@@ -80,7 +86,7 @@ export function without(ticket: Ticket, ...names: readonly OptionalColumn[]): Ti
 }
 
 /** Put aside because a person decided so: it comes back when it gets worse, or after this time in milliseconds. */
-export function suppress(ticket: Ticket, milliseconds: number, now: Date): Step {
+export function suppress(ticket: Ticket, milliseconds: number, now: Date): RemoteStep {
   return {
     ticket: {
       ...changed(ticket, 'suppressed'),

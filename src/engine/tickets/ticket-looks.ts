@@ -8,6 +8,7 @@ import type { EngineContext } from '../ports.ts';
 import { delayUntil } from '../waiting.ts';
 import { afterLook, type Sighting, type TicketContent } from './life-cycle.ts';
 import { type Look, sightingsOf } from './sightings.ts';
+import { isActive } from './ticket-columns.ts';
 import { newTicket, requestDelivery, storeStep } from './ticket-steps.ts';
 
 /** A ticket that this look has something to say about. */
@@ -54,10 +55,18 @@ export class TicketLooks {
     return active.toSorted();
   }
 
-  /** Every ticket of a policy that judges the resource no more. */
-  close(policyId: string, parts: readonly string[], resolution: 'gone' | 'policy-off'): void {
-    for (const part of parts)
+  /** Every ticket of a policy that judges the resource no more. Returns the parts whose ticket is not over yet, as `note` does. */
+  async close(
+    policyId: string,
+    parts: readonly string[],
+    resolution: 'gone' | 'policy-off',
+  ): Promise<readonly string[]> {
+    const active: string[] = [];
+    for (const part of parts) {
+      if (await this.#isActive(policyId, part)) active.push(part);
       this.#concerns.push({ policyId, part, sighting: { seen: 'gone', resolution }, graceMs: 0 });
+    }
+    return active;
   }
 
   /** Stores what was noted. A ticket that cannot be stored waits for the next look: it keeps nothing else up. */
@@ -76,8 +85,7 @@ export class TicketLooks {
     const known = await this.#read(policyId, part);
     if (known === 'damaged') return true;
     if (known === undefined) return false;
-    const { state, seenAgainAt } = known.ticket;
-    return state === 'pending' || state === 'open' || state === 'suppressed' || seenAgainAt !== undefined;
+    return isActive(known.ticket);
   }
 
   /** A row that somebody has damaged counts as there: it is reported when it is to be written. */
@@ -101,7 +109,7 @@ export class TicketLooks {
       const blank = (content: TicketContent) => this.#blank(concern, content);
       const step = afterLook(stored?.ticket, concern.sighting, blank, concern.graceMs, context.clock.now());
       if (step === undefined) return;
-      const written = await storeStep(context, stored, step, { target: this.#target, cause: this.#cause });
+      const written = await storeStep(context, stored, step, this.#cause);
       if (written === undefined) continue;
       if (step.lookAgainAt !== undefined) await this.#lookAgain(concern.policyId, step.lookAgainAt);
       if (written !== 'dropped') await requestDelivery(context, written);

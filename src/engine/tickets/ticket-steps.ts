@@ -1,5 +1,4 @@
 import { formatTicketMessage } from '../../events/ticket-message.ts';
-import type { ResourceId } from '../../resources/resource-id.ts';
 import type { Ticket, VersionedTicket } from '../../tickets/ticket.ts';
 import { ticketKey } from '../../tickets/ticket-key.ts';
 import type { PendingCause } from '../../work/work-items.ts';
@@ -35,14 +34,12 @@ export async function storeStep(
   context: EngineContext,
   stored: VersionedTicket | undefined,
   step: Step,
-  about: { readonly target?: ResourceId; readonly cause?: PendingCause | undefined } = {},
+  cause?: PendingCause,
 ): Promise<VersionedTicket | 'dropped' | undefined> {
-  const { target, cause } = about;
   const ticket = step.ticket === 'dropped' ? stored?.ticket : step.ticket;
   if (step.event !== undefined && ticket !== undefined) {
     await recordTicket(context, ticket, {
       event: step.event,
-      ...(target !== undefined && { target }),
       ...(cause !== undefined && { cause }),
     });
   }

@@ -1,14 +1,13 @@
 import { isDockwardenError } from '../../errors.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
-import { ticketKey } from '../../tickets/ticket-key.ts';
-import type { CloseReason, RemoteTicket, TrackingSystem } from '../../tickets/ticket-system.ts';
+import { type CloseReason, type RemoteTicket, TicketError, type TrackingSystem } from '../../tickets/ticket-system.ts';
+import type { EngineContext } from '../ports.ts';
 import { type Delivery, NotNow } from './delivery.ts';
 import { draftOf } from './draft.ts';
-import type { Step } from './life-cycle.ts';
-import { afterMissing, afterRemote } from './remote-life.ts';
-import { SUMMARY, SUMMARY_RESOURCE } from './summaries.ts';
+import { afterMissing, afterRemote, type RemoteStep } from './remote-life.ts';
+import { readSummary, SUMMARY } from './summaries.ts';
 import { recordTicket } from './ticket-audit.ts';
-import { forgetRemote, without } from './ticket-columns.ts';
+import { forgetRemote, isActive, without } from './ticket-columns.ts';
 
 /** How long a ticket waits before it looks again whether a summary stands for it, in milliseconds. */
 const SUMMARY_WAIT = 3_600_000;
@@ -17,8 +16,8 @@ const SUMMARY_WAIT = 3_600_000;
 export async function track(delivery: Delivery, system: TrackingSystem): Promise<void> {
   const { row } = delivery;
   const { remoteId, remoteSystem } = row.ticket;
-  // Tickets of a system that was configured before stay there.
-  if (remoteId !== undefined && remoteSystem !== system.id) await row.change(forgetRemote);
+  // Tickets of a system, or of a repository or project of it, that was configured before stay there: its numbers mean others here.
+  if (remoteId !== undefined && remoteSystem !== system.place) await row.change(forgetRemote);
   if (row.ticket.remoteId === undefined) await bringAbout(delivery, system);
   else await follow(delivery, system, row.ticket.remoteId);
 }
@@ -28,7 +27,10 @@ async function bringAbout(delivery: Delivery, system: TrackingSystem): Promise<v
   const { context, row, signal } = delivery;
   const { key, sequence, state, generationSince } = row.ticket;
   const isWanted = state === 'open';
-  if (isWanted) await awaitSummary(delivery);
+  if (isWanted) {
+    await awaitSummary(delivery);
+    await delivery.ensurePlace('create');
+  }
   // An empty answer proves nothing unless the same credential has just shown what it can see.
   await system.probe(signal);
   const hits = await system.findByKey(key, new Date(generationSince ?? 0), signal);
@@ -38,7 +40,11 @@ async function bringAbout(delivery: Delivery, system: TrackingSystem): Promise<v
     await closeDuplicates(delivery, system, hits, adopted);
     await recordTicket(context, { ...row.ticket, remoteUrl: adopted.url }, { event: 'ticket-adopted' });
     // How it stands there is taken over like any other change: a person may have closed it before we knew of it.
-    await row.change((fresh) => withRemote(without(fresh, 'remoteState'), system, adopted));
+    await row.change((fresh) => ({
+      ...withRemote(without(fresh, 'remoteState'), system, adopted),
+      // Nobody knows what it says.
+      appliedSequence: Math.min(fresh.appliedSequence, fresh.sequence - 1),
+    }));
     await follow(delivery, system, adopted.id);
     return;
   }
@@ -48,6 +54,8 @@ async function bringAbout(delivery: Delivery, system: TrackingSystem): Promise<v
   }
   await delivery.admit('create');
   await row.renew(system.settleMs);
+  // It may be over by now: the next round sees to that.
+  if (row.ticket.state !== 'open') return;
   const created = await system.create(draftOf(context, row.ticket), key, signal);
   await keep(delivery, system, created, sequence);
 }
@@ -56,9 +64,9 @@ async function bringAbout(delivery: Delivery, system: TrackingSystem): Promise<v
 async function awaitSummary({ context, row }: Delivery): Promise<void> {
   const { policyId, discriminator } = row.ticket;
   if (discriminator === SUMMARY) return;
-  const summaryKey = ticketKey({ policyId, resourceId: SUMMARY_RESOURCE, discriminator: SUMMARY });
-  const summary = await context.tickets.get(summaryKey);
-  if (summary?.ticket.state !== 'open') return;
+  const summary = await readSummary(context, policyId);
+  // Also one that people have put aside: they do not want all the others instead.
+  if (summary === undefined || summary === 'damaged' || !isActive(summary.ticket)) return;
   const until = new Date(context.clock.now().getTime() + SUMMARY_WAIT);
   throw new NotNow('one summary stands for the many tickets of this policy that wait', until);
 }
@@ -73,8 +81,8 @@ function choose(hits: readonly RemoteTicket[]): RemoteTicket | undefined {
   return open ?? hits.toSorted((one, other) => other.updatedAt.getTime() - one.updatedAt.getTime())[0];
 }
 
-function withRemote(ticket: Ticket, { id }: TrackingSystem, remote: RemoteTicket): Ticket {
-  return { ...without(ticket, 'missingSince'), remoteSystem: id, remoteId: remote.id, remoteUrl: remote.url };
+function withRemote(ticket: Ticket, { place }: TrackingSystem, remote: RemoteTicket): Ticket {
+  return { ...without(ticket, 'missingSince'), remoteSystem: place, remoteId: remote.id, remoteUrl: remote.url };
 }
 
 async function closeDuplicates(
@@ -87,8 +95,8 @@ async function closeDuplicates(
   for (const { id, state, url } of hits) {
     if (id === kept.id || state === 'closed') continue;
     await delivery.admit('write');
-    await system.close(id, 'duplicate', `Duplicate of ${kept.url}`, signal);
     await recordTicket(context, { ...row.ticket, remoteUrl: url }, { event: 'ticket-duplicate-closed' });
+    await system.close(id, 'duplicate', `Duplicate of ${kept.url}`, signal);
   }
 }
 
@@ -127,8 +135,8 @@ async function makeKnown(
     const other = fresh?.ticket.remoteId;
     if (fresh === undefined || other === created.id) return;
     if (other !== undefined) {
-      await system.close(created.id, 'duplicate', `Duplicate of ${fresh.ticket.remoteUrl ?? other}`, signal);
       await recordTicket(context, { ...row.ticket, remoteUrl: created.url }, { event: 'ticket-duplicate-closed' });
+      await system.close(created.id, 'duplicate', `Duplicate of ${fresh.ticket.remoteUrl ?? other}`, signal);
       return;
     }
     // Whoever took over has created none yet: its renewal before the create sees this.
@@ -154,10 +162,12 @@ async function follow(delivery: Delivery, system: TrackingSystem, id: string): P
 }
 
 /** Records and stores what people did in the other system. */
-async function take({ context, row }: Delivery, { ticket, event }: Step): Promise<void> {
-  if (ticket === 'dropped') return;
+async function take({ context, row }: Delivery, { ticket, event }: RemoteStep): Promise<void> {
   const before = row.ticket;
-  if (event !== undefined) await recordTicket(context, ticket, { event });
+  // One that is gone is named by the address that it had.
+  const known = ticket.remoteUrl ?? before.remoteUrl;
+  if (event !== undefined)
+    await recordTicket(context, known === undefined ? ticket : { ...ticket, remoteUrl: known }, { event });
   await row.change((fresh) => (fresh === before ? ticket : mergeStep(fresh, before, ticket)));
 }
 
@@ -181,40 +191,67 @@ async function apply(delivery: Delivery, system: TrackingSystem, remote: RemoteT
   if (ticket.state === 'resolved' || ticket.state === 'obsolete') await applyClosed(delivery, system, remote);
   await delivery.row.change((fresh) => ({
     ...fresh,
-    remoteSystem: system.id,
+    remoteSystem: system.place,
     appliedSequence: Math.max(fresh.appliedSequence, ticket.sequence),
   }));
 }
 
 async function applyOpen(delivery: Delivery, system: TrackingSystem, { id, state }: RemoteTicket): Promise<void> {
   const { context, row, signal } = delivery;
-  const { key, pendingComment, sequence, appliedSequence, remoteSystem } = row.ticket;
+  const { key, pendingComment, sequence, appliedSequence } = row.ticket;
   const isReopened = state === 'closed';
   if (isReopened) {
     await delivery.admit('write');
     await system.reopen(id, pendingComment ?? 'The problem is still there.', signal);
-    await row.change((fresh) => ({ ...fresh, remoteState: 'open' }));
+    await row.change((fresh) => ({ ...withoutComment(fresh, pendingComment, context), remoteState: 'open' }));
   }
-  if (sequence > appliedSequence || remoteSystem !== system.id) {
+  if (sequence > appliedSequence) {
     await delivery.admit('write');
     await system.update(id, draftOf(context, row.ticket), key, signal);
   }
-  if (pendingComment === undefined) return;
-  // Counts as sent before it is: one that is lost is better than one that comes again and again.
-  const lastCommentAt = context.clock.now().toISOString();
-  if (!isReopened) await delivery.admit('write');
-  await row.change((fresh) => ({ ...without(fresh, 'pendingComment'), lastCommentAt }));
-  if (!isReopened) await system.comment(id, pendingComment, signal);
+  if (pendingComment === undefined || isReopened) return;
+  await delivery.admit('write');
+  await comment(delivery, system, id, pendingComment);
+}
+
+/** Counts as sent before it is: one that is lost is better than one that comes again and again. Unless it was refused for certain. */
+async function comment(
+  { context, row, signal }: Delivery,
+  system: TrackingSystem,
+  id: string,
+  text: string,
+): Promise<void> {
+  await row.change((fresh) => withoutComment(fresh, text, context));
+  try {
+    await system.comment(id, text, signal);
+  } catch (error) {
+    if (error instanceof TicketError && error.kind !== 'outcome-unknown') {
+      await row.change((fresh) => ({ ...fresh, pendingComment: [text, fresh.pendingComment ?? ''].join(' ').trim() }));
+    }
+    throw error;
+  }
+}
+
+/** The ticket without what was said just now; what a look has added meanwhile is still to be said. */
+function withoutComment(ticket: Ticket, said: string | undefined, { clock }: EngineContext): Ticket {
+  const { pendingComment } = ticket;
+  if (said === undefined || pendingComment === undefined) return ticket;
+  const rest = pendingComment.startsWith(said) ? pendingComment.slice(said.length).trim() : pendingComment;
+  const spoken = { ...without(ticket, 'pendingComment'), lastCommentAt: clock.now().toISOString() };
+  return rest === '' ? spoken : { ...spoken, pendingComment: rest };
 }
 
 async function applyClosed(delivery: Delivery, system: TrackingSystem, { id, state }: RemoteTicket): Promise<void> {
   const { context, row, signal } = delivery;
   const { appliedSequence, resolution, sequence } = row.ticket;
-  if (state === 'closed' || sequence <= appliedSequence) return;
-  await delivery.admit('write');
-  const how: CloseReason = resolution === 'fixed' || resolution === 'not-applicable' ? 'fixed' : 'obsolete';
-  await system.close(id, how, closingWords(row.ticket), signal);
-  await row.change((fresh) => ({ ...fresh, remoteState: 'closed' }));
+  if (sequence <= appliedSequence) return;
+  if (state === 'open') {
+    await delivery.admit('write');
+    // Known as closed before it is: should the answer be lost, our closing must not be taken for a person's.
+    await row.change((fresh) => ({ ...fresh, remoteState: 'closed' }));
+    const how: CloseReason = resolution === 'fixed' || resolution === 'not-applicable' ? 'fixed' : 'obsolete';
+    await system.close(id, how, closingWords(row.ticket), signal);
+  }
   await recordTicket(context, row.ticket, { event: 'ticket-closed' });
 }
 

@@ -39,11 +39,8 @@ export function inspect(
 export function judgePools({ pools }: Detection, { judge, missing, os }: PoolQuestion): Verdict {
   const parts = [...pools.values()]
     .filter((pool) => pool.os === os || pool.os === 'unreadable')
-    .flatMap((pool) => {
-      const part = toPart(pool.name, judge(pool), missing);
-      return part === undefined ? [] : [part];
-    });
-  if (parts.length === 0) {
+    .map((pool) => toPart(pool.name, judge(pool), missing));
+  if (parts.every(({ verdict }) => verdict === 'not-applicable')) {
     return notApplicable(`the cluster has no running ${os === 'linux' ? 'Linux' : 'Windows'} pool`);
   }
   if (parts.some(({ verdict }) => verdict === 'violation')) {
@@ -55,10 +52,9 @@ export function judgePools({ pools }: Detection, { judge, missing, os }: PoolQue
   return { verdict: 'unknown', missing: words.slice(0, MAX_MISSING), parts };
 }
 
-/** Undefined = the pool is not to be judged. */
-function toPart(name: string, pool: PoolJudgement, missing: PoolQuestion['missing']): Part | undefined {
+function toPart(name: string, pool: PoolJudgement, missing: PoolQuestion['missing']): Part {
   const { confidence, detail, strength } = pool;
-  if (pool.verdict === 'not-applicable') return undefined;
+  if (pool.verdict === 'not-applicable') return { name, verdict: 'not-applicable', evidence: { because: detail } };
   if (pool.verdict === missing) {
     const items = pool.missing.map(toItem);
     return {

@@ -23,7 +23,7 @@ function escapeLine(line: string): string {
       .replace(/^[+=:-]/, String.raw`\$&`)
       .replace(/^(\d+)([.)])/, String.raw`$1\$2`)
       .replaceAll(/[@#]/g, `$&${BREAK}`)
-      .replaceAll(/\bGH-(?=\d)/gi, `$&${BREAK}`)
+      .replaceAll(/GH-(?=\d)/gi, `$&${BREAK}`)
       .replaceAll('://', `:${BREAK}//`)
       .replaceAll(/www(?=\.)/gi, `$&${BREAK}`)
   );

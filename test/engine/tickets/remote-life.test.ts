@@ -90,7 +90,8 @@ describe('a ticket that is open here', () => {
     const closed = ticketOf(afterRemote(open, remotelyClosed(), at(HOUR)));
 
     expect(afterRemote(closed, remotelyOpen, at(2 * HOUR))).toEqual({
-      ticket: open,
+      // What has changed while it was closed is told then.
+      ticket: { ...open, sequence: open.sequence + 1 },
       event: 'ticket-reopened-by-hand',
     });
   });

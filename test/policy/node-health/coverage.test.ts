@@ -102,6 +102,16 @@ describe('kured', () => {
     ]);
   });
 
+  test('need not run on Windows nodes, nor on those of a pool that is not judged', () => {
+    const windows = node({ name: 'akswin1000000', pool: 'win1', labels: { 'kubernetes.io/os': 'windows' } });
+    const found = inspect({
+      pools: [linuxPool(), windowsPool(), linuxPool({ name: 'gpu', provisioningState: 'Updating' })],
+      access: readNodes([node(), windows, tainted]),
+    });
+
+    expect(found.coverage).toEqual([]);
+  });
+
   test('annotates on some nodes only', () => {
     const tolerant: DaemonSet = kured({ options: [], desired: 2 });
     const pod = { ...tolerant.spec.template.spec, tolerations: [{ operator: 'Exists' }] };
@@ -144,6 +154,8 @@ describe('kured’s lock', () => {
 
   test('cannot be read', () => {
     expect(locked('garbage').coverage).toEqual(['lock-unreadable']);
+    const unreadable = kured({ annotations: { 'weave.works/kured-node-lock': 'garbage' } });
+    expect(gaps([kured(), unreadable]).coverage).toEqual(['lock-unreadable']);
   });
 
   test('names at most ten holders', () => {

@@ -76,6 +76,13 @@ describe('a node image', () => {
     expect(judgeImage(made('202611.04.0'))).toMatchObject({ verdict: 'unknown', reason: 'image-date-ahead' });
   });
 
+  test('may be of tomorrow: elsewhere it is later', () => {
+    const tomorrow = { access: image(made('202611.04.0')) };
+
+    expect(judge(tomorrow, onNodeImageAt('2026-11-03T00:00:00Z')).image).toMatchObject({ verdict: 'ok' });
+    expect(judge(tomorrow, onNodeImageAt('2026-11-02T23:59:59Z')).image).toMatchObject({ verdict: 'unknown' });
+  });
+
   test('is not judged without its label, whatever ARM says', () => {
     const { metadata, ...rest } = node();
     const { 'kubernetes.azure.com/node-image-version': _, ...labels } = metadata.labels;

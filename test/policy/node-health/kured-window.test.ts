@@ -29,6 +29,8 @@ describe('whether kured has a window', () => {
         zone: ['Europe/Berlin'],
       }),
     ).toBeUndefined();
+    expect(parseWindow({ ...given, end: ['23:58'] })).toMatchObject({ end: 86_280 });
+    expect(parseWindow({ ...given, start: ['0:01'] })).toMatchObject({ start: 60 });
     expect(parseWindow({ ...given, days: ['sun'] })).toMatchObject({ days: new Set([0]), start: 0, end: 86_399 });
   });
 
@@ -93,6 +95,14 @@ describe('a window in a time zone', () => {
     ['2026-10-20T00:00:00Z', '2026-10-25T05:00:00.000Z'],
   ])('after %s ends at %s', (since, end) => {
     expect(iso(endOfNextWindow(window, at(since)))).toBe(end);
+  });
+
+  test('is right on the day on which the clocks change, west of Greenwich, too', () => {
+    const newYork = windowOf({ days: ['sun'], start: ['03:30'], end: ['04:00'], zone: ['America/New_York'] });
+
+    expect(iso(endOfNextWindow(newYork, at('2026-03-05T00:00:00Z')))).toBe('2026-03-08T08:00:00.000Z');
+    expect(iso(endOfNextWindow(newYork, at('2026-03-08T07:29:00Z')))).toBe('2026-03-08T08:00:00.000Z');
+    expect(iso(endOfNextWindow(newYork, at('2026-03-08T07:30:00Z')))).toBe('2026-03-15T08:00:00.000Z');
   });
 
   test('is on the days of that zone', () => {

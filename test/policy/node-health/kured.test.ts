@@ -182,6 +182,14 @@ describe('whether a pod can run on a node', () => {
     [[{ key: 'zone', operator: 'In', values: ['1'] }], false],
     [[{ key: 'type', operator: 'NotIn', values: ['virtual-kubelet'] }], true],
     [[{ key: 'kubernetes.io/os', operator: 'NotIn', values: ['linux'] }], false],
+    [[{ key: 'kubernetes.io/os', operator: 'NotIn', values: ['windows'] }], true],
+    [
+      [
+        { key: 'kubernetes.io/os', operator: 'Exists' },
+        { key: 'zone', operator: 'Exists' },
+      ],
+      false,
+    ],
     [[{ key: 'kubernetes.io/os', operator: 'Exists' }], true],
     [[{ key: 'zone', operator: 'Exists' }], false],
     [[{ key: 'zone', operator: 'DoesNotExist' }], true],

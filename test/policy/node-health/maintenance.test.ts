@@ -99,6 +99,13 @@ describe('a monthly window', () => {
     expect(ended(plan, '2025-01-01T00:00:00Z', '2026-03-10T05:00:00Z')).toBe(true);
   });
 
+  test('of every third month does so, too', () => {
+    const plan = maintenance({ absoluteMonthly: { intervalMonths: 3, dayOfMonth: 10 } }, { startDate: '2026-02-01' });
+
+    expect(ended(plan, '2026-02-11T00:00:00Z', '2026-05-10T04:00:00Z')).toBe(false);
+    expect(ended(plan, '2026-02-11T00:00:00Z', '2026-05-10T05:00:00Z')).toBe(true);
+  });
+
   test.each([
     ['First', '2026-08-02'],
     ['second', '2026-08-09'],
@@ -141,6 +148,13 @@ describe('the exact times of a window', () => {
     expect(ended(plan, '2026-08-01T00:00:00Z', '2026-08-26T04:59:00Z')).toBe(false);
     expect(ended(plan, '2026-08-20T00:00:00Z', '2026-08-26T05:00:00Z')).toBe(true);
     expect(ended(plan, '2026-08-26T05:01:00Z', '2026-09-01T00:00:00Z')).toBe(false);
+  });
+
+  test('may be on another day than in UTC', () => {
+    const plan = maintenance(sundays, { startTime: '00:00', durationHours: 1, utcOffset: '+02:00' });
+
+    expect(ended(plan, '2026-08-20T00:00:00Z', '2026-08-22T22:59:00Z')).toBe(false);
+    expect(ended(plan, '2026-08-20T00:00:00Z', '2026-08-22T23:30:00Z')).toBe(true);
   });
 
   test('may be on the day on which the schedule starts', () => {

@@ -35,6 +35,9 @@ describe('a pool', () => {
     const restarted = node({ annotations: rebootNeeded('2026-10-30T07:14:09Z'), started: '2026-11-01T00:00:00Z' });
 
     expect(inspect({ access: readNodes([restarted]) }).pools.get('system')).toMatchObject({ confidence: 'likely' });
+    const { metadata, ...rest } = waiting;
+    const both = readNodes([restarted, { metadata: { ...metadata, name: second }, ...rest }], [kured({ desired: 2 })]);
+    expect(inspect({ access: both }).pools.get('system')).toMatchObject({ confidence: 'certain' });
   });
 
   test('prefers what cannot be told to what is in progress', () => {

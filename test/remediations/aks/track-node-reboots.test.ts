@@ -24,7 +24,7 @@ describe('a ticket about nodes that miss a reboot', () => {
 
     expect(errors).toBe('');
     expect(calls).toEqual([
-      ['az', 'aks', 'get-credentials', ...cluster, '--name', 'aks-prod'],
+      ['az', 'aks', 'get-credentials', ...cluster, '--name', 'aks-prod', '--file', expect.stringMatching(/./)],
       ['az', 'aks', 'show', ...cluster, '--name', 'aks-prod', '--query', 'nodeResourceGroup', '--output', 'tsv'],
       ...[NODE, OTHER].flatMap((node) => [
         ['kubectl', 'get', 'node', node, '--output', 'jsonpath={.spec.providerID}'],
