@@ -17,12 +17,13 @@ const image = (version: string, annotations: Readonly<Record<string, string>> = 
   readNodes([node({ image: version, annotations })], []);
 const made = (day: string) => `AKSUbuntu-2204gen2containerd-${day}`;
 
-function schedule(startDate: string): NodeOsMaintenance {
+function schedule(startDate: string, notAllowedDates: readonly unknown[] = []): NodeOsMaintenance {
   const maintenanceWindow = {
     schedule: { weekly: { intervalWeeks: 1, dayOfWeek: 'Sunday' } },
     durationHours: 4,
     startTime: '01:00',
     startDate,
+    notAllowedDates,
   };
   return NodeOsMaintenance.parse({ properties: { maintenanceWindow } });
 }
@@ -99,11 +100,20 @@ describe('a node image', () => {
 const judgeScheduled = (startDate: string, version = OLD) =>
   judge({ access: image(version), maintenance: schedule(startDate) }, { channel }).image;
 
+const judgeBefore = (last: string) =>
+  judge({ access: image(OLD), maintenance: schedule('2026-01-01', [{ start: last, end: '2026-12-31' }]) }, { channel })
+    .image;
+
 describe('with a maintenance schedule an old image', () => {
   test('is overdue only when a window has passed since it had two weeks to come', () => {
     expect(judgeScheduled('2026-01-01')).toMatchObject({ verdict: 'reimage-missing' });
     expect(judgeScheduled('2026-10-26')).toMatchObject({ verdict: 'reimage-missing' });
     expect(judgeScheduled('2026-11-02')).toMatchObject({ verdict: 'ok', basis: 'deadline' });
+  });
+
+  test('is not overdue by windows of its first two weeks', () => {
+    expect(judgeBefore('2026-09-21')).toMatchObject({ verdict: 'ok', basis: 'deadline' });
+    expect(judgeBefore('2026-09-28')).toMatchObject({ verdict: 'reimage-missing' });
   });
 
   test('is neither overdue nor fine when the schedule cannot be read', () => {

@@ -71,6 +71,7 @@ describe('a daily window', () => {
     const plan = maintenance({ daily: { intervalDays: 5 } });
 
     // 1 January, 6 January, …
+    expect(ended(plan, '2025-01-01T00:00:00Z', '2026-01-01T05:00:00Z')).toBe(true);
     expect(ended(plan, '2026-01-06T06:00:00Z', '2026-01-11T04:00:00Z')).toBe(false);
     expect(ended(plan, '2026-01-06T06:00:00Z', '2026-01-11T05:00:00Z')).toBe(true);
   });
