@@ -139,9 +139,12 @@ function mayAct(mode: Mode): boolean {
 }
 
 function permissionsOf(operations: readonly Operation[]): Pick<Role, 'actions' | 'dataActions'> {
-  const list = (actions: readonly RbacAction[]): RbacAction[] => [...new Set(actions)].toSorted();
   return {
-    actions: list(operations.flatMap(({ actions }) => actions)),
-    dataActions: list(operations.flatMap(({ dataActions = [] }) => dataActions)),
+    actions: listActions(operations.flatMap(({ actions }) => actions)),
+    dataActions: listActions(operations.flatMap(({ dataActions = [] }) => dataActions)),
   };
+}
+
+function listActions(actions: readonly RbacAction[]): RbacAction[] {
+  return [...new Set(actions)].toSorted();
 }

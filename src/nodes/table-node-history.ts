@@ -33,16 +33,6 @@ const FORGET_AFTER = 30 * 24 * 3_600_000;
 
 /** History in Table Storage: one partition per cluster. Anybody may edit a table: a row that cannot be read is reported and blocks nothing. */
 export function createTableNodeHistory(table: PrunableTableStore): NodeHistory {
-  function tryRow<T>(read: () => T, onInvalid: OnInvalidRow): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
-      onInvalid(error);
-      return undefined;
-    }
-  }
-
   return {
     async load(cluster, onInvalid) {
       let inspection: InspectionRecord | undefined;
@@ -79,6 +69,17 @@ export function createTableNodeHistory(table: PrunableTableStore): NodeHistory {
       if (forgotten.length > 0) await table.removeAll(partition, forgotten);
     },
   };
+}
+
+/** A row that cannot be read is reported, and counts as absent. */
+function tryRow<T>(read: () => T, onInvalid: OnInvalidRow): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    onInvalid(error);
+    return undefined;
+  }
 }
 
 function isWorthWriting(record: NodeRecord, before: NodeRecord | undefined): boolean {

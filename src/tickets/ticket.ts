@@ -10,7 +10,6 @@ const count = () => z.int().min(0);
  * person decided against it.
  */
 export const ticketStates = ['pending', 'open', 'resolved', 'obsolete', 'suppressed'] as const;
-export type TicketState = (typeof ticketStates)[number];
 
 /** What happened last to a ticket; receivers of notices get it as the type of the event. */
 export const ticketChanges = ['opened', 'updated', 'resolved', 'reopened', 'suppressed'] as const;
@@ -28,7 +27,7 @@ export const ticketResolutions = [
 export type TicketResolution = (typeof ticketResolutions)[number];
 
 /** Something wrong in it, for example a node. */
-export const TicketItem = z.object({
+const TicketItem = z.object({
   name: z.string(),
   id: z.string(),
   since: text(),

@@ -122,9 +122,11 @@ describe('the effective role', () => {
   });
 });
 
+function optionalFor(environment: Readonly<Record<string, string>>): readonly OptionalRole[] {
+  return optionalRolesFor(parseSettings(environment, { policies, remediations }), policies);
+}
+
 describe('the optional roles', () => {
-  const optionalFor = (environment: Readonly<Record<string, string>>) =>
-    optionalRolesFor(parseSettings(environment, { policies, remediations }), policies);
   const nodePolicies = policies.filter(({ needs }) => needs?.includes('nodeHealth') === true);
 
   test('are called for by what they serve, and not without', () => {

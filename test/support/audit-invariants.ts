@@ -6,8 +6,7 @@ import { type EngineHarness, READING_POSTS } from './engine-harness.ts';
 function mutatingRequests({ simulator }: EngineHarness) {
   return simulator.requests.filter(
     // By origin and not by caller: a request that a fault answered was never asked for its token.
-    ({ isInProcess, method, path }) =>
-      !isInProcess && method !== 'GET' && !READING_POSTS.test(path),
+    ({ isInProcess, method, path }) => !isInProcess && method !== 'GET' && !READING_POSTS.test(path),
   );
 }
 

@@ -8,7 +8,7 @@ const CHECK_EVERY = 3_600_000;
  * May the configured system be told of this ticket? Only while what the ticket belongs to may act, where it may act: `observe` keeps it in the
  * table, and so does the kill switch.
  */
-export function isRemoteAllowed({ settings, remediations, trackers }: EngineContext, ticket: Ticket): boolean {
+function isRemoteAllowed({ settings, remediations, trackers }: EngineContext, ticket: Ticket): boolean {
   const { isOutOfScope, reason, remediationId, remoteSystem, state } = ticket;
   // What was told once is followed to its end.
   if (isOutOfScope === true && (state === 'open' || remoteSystem === undefined)) return false;

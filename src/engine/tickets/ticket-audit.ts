@@ -44,17 +44,9 @@ export async function recordTicket(
 }
 
 /** What the step itself has to say. */
-function explain(event: TicketEvent, { pendingComment, suppressUntil, resolution }: Ticket): string | undefined {
-  switch (event) {
-    case 'ticket-suppressed':
-      return suppressUntil === undefined ? undefined : `put aside until ${suppressUntil}, unless it gets worse`;
-    case 'ticket-reopened':
-    case 'ticket-updated':
-      return pendingComment;
-    case 'ticket-resolved':
-    case 'ticket-obsolete':
-      return resolution;
-    default:
-      return undefined;
-  }
+function explain(event: TicketEvent, ticket: Ticket): string | undefined {
+  const { pendingComment, suppressUntil = 'further notice', resolution } = ticket;
+  if (event === 'ticket-suppressed') return `put aside until ${suppressUntil}, unless it gets worse`;
+  if (event === 'ticket-reopened' || event === 'ticket-updated') return pendingComment;
+  return event === 'ticket-resolved' || event === 'ticket-obsolete' ? resolution : undefined;
 }

@@ -115,8 +115,8 @@ describe('a ticket that is open here', () => {
   it('goes through a whole argument: closed as fixed, reopened, closed again, put aside, and back when it is worse', () => {
     const closed = ticketOf(afterRemote(openTicket(), remotelyClosed('fixed'), at(HOUR)));
     const reopened = ticketOf(look(closed, violation(), HOUR + DAY));
-    const { pendingComment: _sent, ...told } = reopened;
-    const delivered: Ticket = { ...told, remoteState: 'open', appliedSequence: reopened.sequence };
+    const { pendingComment: _sent, ...heard } = reopened;
+    const delivered: Ticket = { ...heard, remoteState: 'open', appliedSequence: reopened.sequence };
     const again = ticketOf(afterRemote(delivered, remotelyClosed('fixed'), at(2 * DAY)));
 
     const aside = ticketOf(look(again, violation(), 3 * DAY));

@@ -34,7 +34,7 @@ function finding() {
 }
 
 /** Opens the ticket, and makes the table of tickets fail once when told to. */
-async function openTicket(): Promise<{ failOnce(): void }> {
+async function openTicket(): Promise<{ readonly failOnce: () => void }> {
   let isFailing = false;
   const options: EngineHarnessOptions = {
     wrapContext: (context) => ({
