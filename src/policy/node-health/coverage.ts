@@ -16,6 +16,8 @@ export interface CoverageContext {
   readonly access: ClusterAccess;
   readonly kured: KuredView | undefined;
   readonly metrics: RebootMetrics | undefined;
+  /** kured's metric knows every node that matters: nothing more has to be read of the cluster. */
+  readonly isMeasured: boolean;
   /** Of all nodes of the cluster. */
   readonly nodeNames: ReadonlySet<string>;
   /** The nodes of Linux pools that are judged. */
@@ -39,7 +41,7 @@ const SETTLED: readonly AccessProblem[] = ['not-entra-integrated', 'no-permissio
 /** What keeps missing reboots from being seen, or from being made, in words; in the order of reports. */
 export function findGaps(context: CoverageContext): ReadonlyMap<CoverageReason, string> {
   const words: Words = {
-    ...accessGap(context.access),
+    ...(!context.isMeasured && accessGap(context.access)),
     ...(context.channel === 'none' && {
       'channel-none': 'the node OS upgrade channel is None: nothing patches the nodes',
     }),

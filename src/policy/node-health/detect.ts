@@ -14,6 +14,7 @@ import {
 import { type ImageContext, type ImageSource, judgeImage } from './image-rule.ts';
 import { findOlderKernels } from './kernel.ts';
 import { type KuredView, viewKured } from './kured-view.ts';
+import { isMeasured, judgeByMetric } from './metrics-only.ts';
 import { type Pool, poolOf, readPools } from './node-pools.ts';
 import { judgeNode } from './node-rules.ts';
 import { judgePool, judgeWhole } from './pool-rules.ts';
@@ -65,10 +66,12 @@ export function detect(cluster: ManagedCluster, health: CollectedHealth, thresho
     ...inspection,
     access: health.access,
     metrics: health.metrics,
+    isMeasured: isAllMeasured(pools, inspection),
     nodeNames: new Set(nodes.map(({ metadata }) => metadata.name)),
     nodes: watched.map(({ node, pool }) => ({ node, pool: pool.name })),
   });
-  const blindSpot = findBlindSpot(health.access, pools, members);
+  const isSeen = isUnread(inspection) && isAllMeasured(pools, inspection);
+  const blindSpot = isSeen ? undefined : findBlindSpot(health.access, pools, members);
   return {
     nodes: new Map(verdicts.map((verdict) => [verdict.name, verdict])),
     pools: new Map(pools.map((pool) => [pool.name, judgeWholePool(pool, verdicts, inspection)])),
@@ -76,6 +79,12 @@ export function detect(cluster: ManagedCluster, health: CollectedHealth, thresho
     coverageWords: pause === undefined ? gaps : new Map(),
     ...(blindSpot !== undefined && { blindSpot }),
   };
+}
+
+/** On channel Unmanaged kured's metric tells all there is to know, where it knows every Linux node. */
+function isAllMeasured(pools: readonly Pool[], { channel, health: { metrics } }: Inspection): boolean {
+  const judged = pools.filter(({ os, pause }) => os !== 'windows' && pause?.kind !== 'not-applicable');
+  return channel === 'unmanaged' && judged.every((pool) => isMeasured(pool, metrics));
 }
 
 function findBlindSpot(
@@ -146,8 +155,14 @@ function judgeWholePool(pool: Pool, verdicts: readonly NodeVerdict[], inspection
   }
   const image = pause?.because ?? judgeByArm(pool, inspection);
   const isBlind = pause === undefined && os === 'linux' && inspection.channel === 'unmanaged';
+  const measured = isBlind && isUnread(inspection) ? judgeByMetric(pool, inspection.health.metrics, image) : undefined;
+  if (measured !== undefined) return { ...judgePool(measured, (node) => node), name, os, image: judgeWhole(image) };
   const judgement = judgeWhole(isBlind ? blindness(inspection) : image);
   return { ...judgement, name, os, image: judgeWhole(image) };
+}
+
+function isUnread({ health: { access } }: Inspection): boolean {
+  return access.state === 'unreadable';
 }
 
 /** Nothing but ARM tells which image the nodes of the pool run. */

@@ -32,6 +32,11 @@ export function readPools(pools: readonly AgentPool[], pause: Pause | undefined)
 
 const UNREADABLE: Judgement = undecided('pool-unreadable', 'the agent pool has no readable name or OS type');
 
+/** The pool that the name of a node tells. */
+export function poolOfName(name: string): string | undefined {
+  return NODE_NAMES.map((pattern) => pattern.exec(name)?.[1]).find((found) => found !== undefined);
+}
+
 /** The pool that a node belongs to. By its label, and by its name where the label names none: a node can write its own labels, not its name. */
 export function poolOf({ metadata: { labels, name } }: KubernetesNode, pools: readonly Pool[]): Pool | undefined {
   const named = [

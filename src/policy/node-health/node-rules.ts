@@ -62,13 +62,20 @@ function isFresh(lock: KuredLock, now: number, hours: number): boolean {
 /** kured's own metric beats everything that is written on the node. */
 function judgeMetric({ metadata: { name } }: KubernetesNode, context: NodeContext): Judgement | undefined {
   if (context.metrics === undefined) return undefined;
-  if (context.metrics.overdue.has(name)) {
+  const isOverdue = context.metrics.overdue.has(name);
+  const value = context.metrics.now.get(name);
+  if (value === undefined && !isOverdue) return undefined;
+  const judgement = judgeValue(value ?? 1, isOverdue);
+  return judgement.verdict === 'ok' ? whenClean(context, 'metric', judgement.detail) : judgement;
+}
+
+/** What kured's metric says of one node. */
+export function judgeValue(value: 0 | 1, isOverdue: boolean): Judgement {
+  if (isOverdue) {
     const detail = 'kured reports a needed reboot for longer than is allowed (kured_reboot_required)';
     return { verdict: 'reboot-missing', confidence: 'certain', basis: 'metric', detail };
   }
-  const value = context.metrics.now.get(name);
-  if (value === undefined) return undefined;
-  if (value === 0) return whenClean(context, 'metric', 'kured reports that no reboot is needed');
+  if (value === 0) return { verdict: 'ok', basis: 'metric', detail: 'kured reports that no reboot is needed' };
   const detail = 'kured reports a needed reboot, and the time allowed for it is not over';
   return { verdict: 'in-progress', basis: 'metric', reason: 'reboot-pending', detail };
 }
