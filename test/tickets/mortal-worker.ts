@@ -5,7 +5,7 @@ import type { TicketSystem } from '../../src/tickets/ticket-system.ts';
 export type Death = 'before' | 'after';
 
 /** Ends an invocation at once, wherever it is; what it has taken stays taken. */
-export class WorkerDied extends Error {}
+class WorkerDied extends Error {}
 
 const PORTS = ['audit', 'tickets', 'ticketQueue', 'ticketRates', 'ticketSystem'] as const;
 

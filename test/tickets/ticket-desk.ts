@@ -46,6 +46,8 @@ const TRACKER_ID = 'aks-track-node-reboots';
 /** After a handler threw, the host delivers again after this long, at most five times. */
 const AFTER_THROW = 30_000;
 const MAX_DELIVERIES = 5;
+/** More in one go means that messages beget messages. */
+const MAX_STEPS = 20_000;
 const ENVIRONMENT: Environment = {
   SCOPES: CLUSTER.subscriptionId,
   AzureWebJobsStorage__accountName: 'testaccount',
@@ -242,7 +244,8 @@ export function openDesk(options: DeskOptions): TicketDesk {
     },
     async run(forMs = 0) {
       const end = clock.now().getTime() + forMs;
-      for (;;) {
+      for (let steps = 0; ; steps += 1) {
+        if (steps > MAX_STEPS) throw new Error('the queue never comes to rest');
         const mail = takeDue();
         if (mail !== undefined) {
           await handle(mail);

@@ -3,9 +3,9 @@ import type { Trip } from '../../guards/breaker.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 import { ticketKey } from '../../tickets/ticket-key.ts';
 import type { EngineContext } from '../ports.ts';
-import { afterLook, type Sighting, type TicketContent } from './life-cycle.ts';
+import type { Sighting, TicketContent } from './life-cycle.ts';
 import { hash } from './sightings.ts';
-import { newTicket, requestDelivery, storeStep } from './ticket-steps.ts';
+import { settleAtOnce } from './ticket-steps.ts';
 
 /** Stands in for a policy in tickets about a breaker; their resource is the guard, their part the kind of trip. */
 export const BREAKER_POLICY = 'dockwarden-breaker';
@@ -65,13 +65,8 @@ export async function reviewBreakerTickets(context: EngineContext, active: reado
 
 /** A ticket that cannot be stored keeps no fix from being decided about: the sweep tries again. */
 async function settle(context: EngineContext, subject: Subject, sighting: Sighting): Promise<void> {
-  const now = context.clock.now();
   try {
-    const stored = await context.tickets.get(ticketKey(subject));
-    const blank = (content: TicketContent) => newTicket(subject, content, now.toISOString());
-    const step = afterLook(stored?.ticket, sighting, blank, 0, now);
-    const written = step === undefined ? undefined : await storeStep(context, stored, step);
-    if (written !== undefined && written !== 'dropped') await requestDelivery(context, written);
+    await settleAtOnce(context, subject, await context.tickets.get(ticketKey(subject)), sighting);
   } catch (error) {
     if (!isDockwardenError(error, 'STORAGE_UNAVAILABLE') && !isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
     context.log.error('the ticket of a breaker cannot be stored', { guard: subject.resourceId, error: error.message });

@@ -6,7 +6,7 @@ import { type EngineContext, LIMITS } from '../ports.ts';
 import { delayUntil } from '../waiting.ts';
 import { type Delivery, NotNow } from './delivery.ts';
 import { notify } from './notify.ts';
-import { isCheckDue, isLeased, isWaitingForItsTime, needsDelivery } from './outbox.ts';
+import { isCheckDue, isWaitingForItsTime, leasedUntil, needsDelivery } from './outbox.ts';
 import { recordTicket } from './ticket-audit.ts';
 import { without } from './ticket-columns.ts';
 import { TicketRow } from './ticket-row.ts';
@@ -32,8 +32,9 @@ export async function deliverTicket(context: EngineContext, { key }: TicketMessa
   const { ticket } = stored;
   if (!needsDelivery(context, ticket) && !isCheckDue(context, ticket)) return;
   const now = context.clock.now();
-  if (isLeased(context, ticket)) {
-    await sendLater(context, key, new Date(ticket.leaseUntil ?? now));
+  const until = leasedUntil(context, ticket);
+  if (until !== undefined) {
+    await sendLater(context, key, until);
     return;
   }
   // Its own message comes then.
@@ -94,12 +95,12 @@ function isStorageTrouble(error: unknown): boolean {
   return isDockwardenError(error, 'STORAGE_UNAVAILABLE') || isDockwardenError(error, 'LEASE_LOST');
 }
 
-/** A defect shows on its ticket, and is tried again like anything else; its own words may hold anything. */
+/** A defect shows on its ticket, and is tried again like a write whose answer was lost; its own words may hold anything. */
 function asTicketError(error: unknown): TicketError {
   const what = isDockwardenError(error)
     ? error.message
     : `a defect: ${error instanceof Error ? error.name : 'unknown'}`;
-  return new TicketError('invalid', what, { cause: error });
+  return new TicketError('outcome-unknown', what, { cause: error });
 }
 
 function succeeded(ticket: Ticket): Ticket {

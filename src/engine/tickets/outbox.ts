@@ -40,18 +40,19 @@ export function isCheckDue(context: EngineContext, ticket: Ticket): boolean {
 /** Longest lease or wait that can be meant, in milliseconds: what an edited row or a wrong clock says beyond that counts as over. */
 const LONGEST_LEASE = 10 * 60_000;
 
-/** Is another worker talking to the other system about it? */
-export function isLeased({ clock }: EngineContext, { leaseUntil }: Ticket): boolean {
-  return isAhead(leaseUntil, clock.now(), LONGEST_LEASE);
+/** Until when another worker may talk to the other system about it; undefined = nobody does. */
+export function leasedUntil({ clock }: EngineContext, { leaseUntil }: Ticket): Date | undefined {
+  return leaseUntil !== undefined && isAhead(leaseUntil, clock.now(), LONGEST_LEASE) ? new Date(leaseUntil) : undefined;
 }
 
 /** Is it to be tried again only later, or in somebody's hands? A message for then is on its way. */
 export function isWaitingForItsTime(context: EngineContext, ticket: Ticket): boolean {
-  return isLeased(context, ticket) || isAhead(ticket.nextAttemptAt, context.clock.now(), LIMITS.message);
+  const { nextAttemptAt } = ticket;
+  if (leasedUntil(context, ticket) !== undefined) return true;
+  return nextAttemptAt !== undefined && isAhead(nextAttemptAt, context.clock.now(), LIMITS.message);
 }
 
-function isAhead(moment: string | undefined, now: Date, longest: number): boolean {
-  if (moment === undefined) return false;
+function isAhead(moment: string, now: Date, longest: number): boolean {
   const ahead = Date.parse(moment) - now.getTime();
   return ahead > 0 && ahead <= longest;
 }

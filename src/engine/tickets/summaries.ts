@@ -2,10 +2,10 @@ import { isDockwardenError } from '../../errors.ts';
 import { MAX_ITEMS, type Ticket, type VersionedTicket } from '../../tickets/ticket.ts';
 import { ticketKey } from '../../tickets/ticket-key.ts';
 import type { EngineContext } from '../ports.ts';
-import { afterLook, type Sighting, type TicketContent } from './life-cycle.ts';
+import type { TicketContent } from './life-cycle.ts';
 import { hash } from './sightings.ts';
-import { isActive, without } from './ticket-columns.ts';
-import { newTicket, requestDelivery, storeStep } from './ticket-steps.ts';
+import { isActive } from './ticket-columns.ts';
+import { settleAtOnce } from './ticket-steps.ts';
 
 /** Discriminator and resource of the one ticket that stands for many of a policy. */
 export const SUMMARY = 'summary';
@@ -39,29 +39,25 @@ export async function reviewSummary(
   const subject = { policyId, resourceId: SUMMARY_RESOURCE, discriminator: SUMMARY };
   const stored = await readSummary(context, policyId);
   if (stored === 'damaged') return 'none';
-  const isNeeded = waiting.length > MANY;
-  if (!isNeeded && (stored === undefined || !isActive(stored.ticket))) return 'none';
-  const now = context.clock.now();
-  const sighting: Sighting = isNeeded
-    ? { seen: 'violation', content: contentOf(policyId, waiting), isCertain: true }
-    : { seen: 'clean', strength: 3, resolution: 'fewer-waiting', isCertain: true };
-  const step = afterLook(stored?.ticket, sighting, (content) => newTicket(subject, content, now.toISOString()), 0, now);
-  if (step !== undefined) {
-    // Only the text follows: a comment for every change of the number would be noise.
-    const quiet = step.ticket === 'dropped' ? step : { ...step, ticket: without(step.ticket, 'pendingComment') };
-    const written = await storeStep(context, stored, quiet);
-    if (written !== undefined && written !== 'dropped') await requestDelivery(context, written);
+  const [first] = waiting;
+  if (first !== undefined && waiting.length > MANY) {
+    const content = contentOf(policyId, first, waiting);
+    await settleAtOnce(context, subject, stored, { seen: 'violation', content, isCertain: true });
+    return 'open';
   }
-  return isNeeded ? 'open' : 'none';
+  if (stored !== undefined && isActive(stored.ticket)) {
+    const resolution = 'fewer-waiting';
+    await settleAtOnce(context, subject, stored, { seen: 'clean', strength: 3, resolution, isCertain: true });
+  }
+  return 'none';
 }
 
-function contentOf(policyId: string, waiting: readonly Ticket[]): TicketContent {
-  const [first] = waiting;
+function contentOf(policyId: string, { remediationId, severity }: Ticket, waiting: readonly Ticket[]): TicketContent {
   const sorted = waiting.toSorted((one, other) => (one.key < other.key ? -1 : 1));
   return {
-    ...(first?.remediationId !== undefined && { remediationId: first.remediationId }),
+    ...(remediationId !== undefined && { remediationId }),
     title: `Many resources: not met – ${policyId}`,
-    severity: first?.severity ?? 'medium',
+    severity,
     strength: 3,
     reason: MANY_WAITING,
     because: `more than ${MANY} tickets of this policy wait to be created; this one stands for all of them`,

@@ -71,14 +71,18 @@ export class TicketLooks {
 
   /** Stores what was noted. A ticket that cannot be stored waits for the next look: it keeps nothing else up. */
   async settle(): Promise<void> {
+    /** Moments of looks that have to confirm something, in milliseconds: many tickets of one resource share one look. */
+    const looks = new Set<number>();
     for (const concern of this.#concerns.splice(0)) {
       try {
-        await this.#settleOne(concern);
+        const lookAgainAt = await this.#settleOne(concern);
+        if (lookAgainAt !== undefined) looks.add(Math.ceil(lookAgainAt.getTime() / 1000) * 1000);
       } catch (error) {
         if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
         this.#context.log.error('a ticket cannot be read', { error: error.message });
       }
     }
+    for (const at of looks) await this.#lookAgain(new Date(at));
   }
 
   async #isActive(policyId: string, part: string): Promise<boolean> {
@@ -102,30 +106,31 @@ export class TicketLooks {
     return ticketKey({ policyId, resourceId: this.#target.id, discriminator });
   }
 
-  async #settleOne(concern: Concern): Promise<void> {
+  /** Returns when to look again. */
+  async #settleOne(concern: Concern): Promise<Date | undefined> {
     const context = this.#context;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await context.tickets.get(this.#keyOf(concern.policyId, concern.part));
       const blank = (content: TicketContent) => this.#blank(concern, content);
       const step = afterLook(stored?.ticket, concern.sighting, blank, concern.graceMs, context.clock.now());
-      if (step === undefined) return;
+      if (step === undefined) return undefined;
       const written = await storeStep(context, stored, step, this.#cause);
       if (written === undefined) continue;
-      if (step.lookAgainAt !== undefined) await this.#lookAgain(concern.policyId, step.lookAgainAt);
       if (written !== 'dropped') await requestDelivery(context, written);
-      return;
+      return step.lookAgainAt;
     }
     context.log.warn('a ticket is written by others all the time; the next look tries again', {
       resourceId: this.#target.id,
       policyId: concern.policyId,
     });
+    return undefined;
   }
 
-  async #lookAgain(policyId: string, at: Date): Promise<void> {
+  async #lookAgain(at: Date): Promise<void> {
     const now = this.#context.clock.now();
     const cause = {
       kind: 'sweep',
-      id: `ticket-${policyId}-${this.#context.newRunId(now)}`,
+      id: `ticket-${this.#context.newRunId(now)}`,
       time: now.toISOString(),
     } as const;
     const delayMs = Math.max(SHORTEST_WAIT, delayUntil(at, now));
