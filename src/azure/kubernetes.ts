@@ -118,7 +118,8 @@ async function listPages<T>(
     const url = new URL(kind.path, server);
     url.searchParams.set('limit', String(PAGE_SIZE));
     if (next !== '') url.searchParams.set('continue', next);
-    const { signal } = context;
+    // Each request has a limit of its own; all pages together have this one.
+    const signal = context.operationSignal;
     const answer = await context.clients.dataPlane.get({
       url,
       audience: 'kubernetes',

@@ -1,6 +1,6 @@
 import { readClusterCredentials } from './kubeconfig.ts';
 import { readClusterNodes } from './kubernetes.ts';
-import { readLatestNodeImage, readNodeOsMaintenance } from './node-upgrades.ts';
+import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from './node-upgrades.ts';
 import type { Read } from './operation.ts';
 import { queryRebootMetrics } from './prometheus.ts';
 import { queryUpgradeFailures } from './upgrade-failures.ts';
@@ -9,6 +9,7 @@ import { queryUpgradeFailures } from './upgrade-failures.ts';
 export const nodeHealthReads: readonly Read[] = [
   readLatestNodeImage,
   readNodeOsMaintenance,
+  listPoolMachines,
   readClusterCredentials,
   readClusterNodes,
   queryRebootMetrics,

@@ -4,11 +4,13 @@ import { NodeOsMaintenance } from '../resources/node-os-maintenance.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { apiVersions } from './api-versions.ts';
 import { type CallContext, defineRead } from './operation.ts';
-import { getJson } from './raw-arm.ts';
+import { getJson, listJson } from './raw-arm.ts';
 
 const apiVersion = apiVersions['Microsoft.ContainerService/managedClusters'];
 /** Longest image name that is believed; real ones have about 60 characters. */
 const MAX_IMAGE_NAME = 200;
+/** As Kubernetes writes names of nodes. */
+const NODE_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 export const readLatestNodeImage = defineRead({
   id: 'agentPools.getUpgradeProfile',
@@ -41,5 +43,22 @@ export const readNodeOsMaintenance = defineRead({
       if (isDockwardenError(error, 'AZURE_NOT_FOUND')) return undefined;
       throw error;
     }
+  },
+});
+
+export const listPoolMachines = defineRead({
+  id: 'machines.list',
+  actions: ['Microsoft.ContainerService/managedClusters/agentPools/machines/read'],
+  /** The machines of an agent pool, by the names that their nodes have. All or nothing: `AZURE_INVALID` where one has no such name. */
+  async run(context: CallContext, target: ResourceId, pool: string): Promise<readonly string[]> {
+    const path = `${target.id}/agentPools/${encodeURIComponent(pool)}/machines`;
+    const machines = await listJson(context, { path, apiVersion, resourceId: target.id });
+    return machines.map(({ name }) => {
+      const node = typeof name === 'string' ? name.toLowerCase() : '';
+      if (NODE_NAME.test(node)) return node;
+      throw new DockwardenError('AZURE_INVALID', `a machine of agent pool ${pool} has no name of a node`, {
+        resourceId: target.id,
+      });
+    });
   },
 });

@@ -1,7 +1,12 @@
 import * as z from 'zod';
 import { lenient, lenientObject } from './lenient.ts';
 
-const texts = () => z.record(z.string(), z.string()).catch({});
+/** None = absent. Anything that is no text fails the object: it must not look as if nothing were written there. */
+const texts = () =>
+  z
+    .record(z.string(), z.string())
+    .nullish()
+    .transform((entries) => entries ?? {});
 
 /** A list that may be absent (empty then); a malformed one reads as `instead`. */
 function listOf<T extends z.ZodType>(entry: T, instead: z.output<T>[]) {
@@ -110,11 +115,21 @@ export type PodSpec = z.infer<typeof PodSpec>;
 
 /** A Kubernetes DaemonSet (`apps/v1`), only what the detector reads. */
 export const DaemonSet = z.object({
-  metadata: z.object({ name: z.string().max(253), namespace: lenient(z.string()), annotations: texts() }),
+  metadata: z.object({
+    name: z.string().max(253),
+    namespace: lenient(z.string()),
+    annotations: texts(),
+    creationTimestamp: lenient(z.string()),
+    /** Counts the changes of its specification. */
+    generation: lenient(z.number()),
+  }),
   spec: lenientObject({ template: lenientObject({ spec: PodSpec }) }),
   status: lenientObject({
     desiredNumberScheduled: lenient(z.number()),
     numberReady: lenient(z.number()),
+    /** The generation that the other numbers are about. */
+    observedGeneration: lenient(z.number()),
+    updatedNumberScheduled: lenient(z.number()),
   }),
 });
 export type DaemonSet = z.infer<typeof DaemonSet>;

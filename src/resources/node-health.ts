@@ -78,9 +78,12 @@ export type NodeHealth =
       /** The planned maintenance for node OS upgrades; undefined = none is configured, `unreadable` = could not be read. */
       readonly maintenance: NodeOsMaintenance | 'unreadable' | undefined;
       readonly access: ClusterAccess;
-      /** Undefined = no metrics workspace is configured, or it could not be asked. */
-      readonly metrics: RebootMetrics | undefined;
+      /** Undefined = no metrics workspace is configured, or none knows the cluster; `unreadable` = one that is configured does not tell. */
+      readonly metrics: RebootMetrics | 'unreadable' | undefined;
+      /** The machines that ARM lists, by name of the agent pool: the names of its nodes. Undefined = not asked; a pool without an entry could not be. */
+      readonly machines: ReadonlyMap<string, readonly string[]> | undefined;
       /** Rows of table `nodes` as they were before this inspection, by node name. */
       readonly history: ReadonlyMap<string, NodeRecord>;
-      readonly failures: readonly UpgradeFailure[];
+      /** `unreadable` = it is not known whether an upgrade failed. */
+      readonly failures: readonly UpgradeFailure[] | 'unreadable';
     };

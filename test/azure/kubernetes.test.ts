@@ -58,11 +58,11 @@ async function read(
     readonly properties?: Readonly<Record<string, unknown>>;
     readonly server?: string;
     readonly ca?: string;
-    readonly signal?: AbortSignal;
+    readonly operationSignal?: AbortSignal;
   } = {},
 ) {
   return await readClusterNodes.run(
-    azure.context(change.signal === undefined ? {} : { signal: change.signal }),
+    azure.context(change.operationSignal === undefined ? {} : { operationSignal: change.operationSignal }),
     clusterOf(change.properties ?? {}),
     { server: change.server ?? server.origin, certificateAuthority: change.ca ?? server.ca },
   );
@@ -300,11 +300,17 @@ describe('an API server that does not answer as it should', () => {
       return undefined;
     };
 
-    expect(await read({ signal: deadline.signal })).toMatchObject({ state: 'unreadable', reason: 'unreachable' });
+    expect(await read({ operationSignal: deadline.signal })).toMatchObject({
+      state: 'unreadable',
+      reason: 'unreachable',
+    });
   });
 
   it('gets nothing when the deadline has passed already', async () => {
-    expect(await read({ signal: AbortSignal.abort() })).toMatchObject({ state: 'unreadable', reason: 'unreachable' });
+    expect(await read({ operationSignal: AbortSignal.abort() })).toMatchObject({
+      state: 'unreadable',
+      reason: 'unreachable',
+    });
     expect(server.requests).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { readClusterCredentials } from '../../src/azure/kubeconfig.ts';
 import { readClusterNodes } from '../../src/azure/kubernetes.ts';
 import { nodeHealthReads } from '../../src/azure/node-health-reads.ts';
+import { listPoolMachines } from '../../src/azure/node-upgrades.ts';
 import { queryRebootMetrics } from '../../src/azure/prometheus.ts';
 import { resourceReads } from '../../src/azure/resources.ts';
 import { runNodeCommand } from '../../src/azure/run-command.ts';
@@ -103,6 +104,21 @@ describe('the nodes of a simulated cluster', () => {
     azure.simulator.kubernetes(AKS.id).isOffline = true;
 
     expect(await readNodes()).toMatchObject({ state: 'unreadable', reason: 'unreachable' });
+  });
+});
+
+describe('the machines of a simulated pool', () => {
+  it('have the names of its nodes, with exactly the declared action', async () => {
+    azure = await startAzure({ actions: listPoolMachines.actions, dataActions: [] });
+    const nodes = azure.simulator.kubernetes(AKS.id).nodes();
+
+    for (const name of new Set(nodes.map(({ pool }) => pool))) {
+      expect(await listPoolMachines.run(azure.context(), AKS, name)).toEqual(
+        nodes.filter(({ pool }) => pool === name).map((node) => node.name),
+      );
+    }
+    expect(nodes.length).toBeGreaterThan(1);
+    expect(new Set(azure.checkedActions())).toEqual(new Set(listPoolMachines.actions));
   });
 });
 
@@ -212,6 +228,7 @@ it('the reads of the detector are in its role, and run command is not', async ()
   expect(nodeHealthReads.flatMap(({ actions }) => actions)).toEqual([
     'Microsoft.ContainerService/managedClusters/agentPools/upgradeProfiles/read',
     'Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read',
+    'Microsoft.ContainerService/managedClusters/agentPools/machines/read',
     'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action',
     'Microsoft.ContainerService/managedClusters/read',
   ]);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
-import { readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
+import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { failureOf } from './azure-harness.ts';
 import {
@@ -92,6 +92,40 @@ describe('the planned maintenance of nodes', () => {
     server.answer = () => ({ status: 403 });
 
     expect(await failureOf(readNodeOsMaintenance, readNodeOsMaintenance.run(azure.context(), target))).toMatchObject({
+      code: 'AZURE_DENIED',
+    });
+  });
+});
+
+describe('the machines of a pool', () => {
+  const first = 'aks-system-25481572-vmss000000';
+  const second = 'aks-system-25481572-vmss000001';
+
+  it('are listed by name, page by page', async () => {
+    server.answer = ({ path }) =>
+      path.includes('page2')
+        ? { body: { value: [{ name: second.toUpperCase() }] } }
+        : { body: { value: [{ name: first }], nextLink: `${server.origin}/page2` } };
+
+    expect(await listPoolMachines.run(azure.context(), target, 'system')).toEqual([first, second]);
+    expect(server.requests[0]?.path).toBe(`${target.id}/agentPools/system/machines`);
+  });
+
+  it.each([{}, { name: 7 }, { name: '' }, { name: 'a b' }, { name: 'x'.repeat(300) }])(
+    'are all or none: %j is no machine',
+    async (machine) => {
+      server.answer = () => ({ body: { value: [{ name: first }, machine] } });
+
+      expect(await failureOf(listPoolMachines, listPoolMachines.run(azure.context(), target, 'system'))).toMatchObject({
+        code: 'AZURE_INVALID',
+      });
+    },
+  );
+
+  it('are an error when they may not be listed', async () => {
+    server.answer = () => ({ status: 403 });
+
+    expect(await failureOf(listPoolMachines, listPoolMachines.run(azure.context(), target, 'system'))).toMatchObject({
       code: 'AZURE_DENIED',
     });
   });

@@ -3,7 +3,7 @@ import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subsc
 import { apiVersions } from '../../src/azure/api-versions.ts';
 import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
 import { readClusterCredentials } from '../../src/azure/kubeconfig.ts';
-import { readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
+import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
 import { probeSubscription, relatedReads, resourceReads } from '../../src/azure/resources.ts';
 import { deleteTags, mergeTags, readGroupTags, readTags } from '../../src/azure/tags.ts';
@@ -78,6 +78,13 @@ export const samples: readonly Sample[] = [
     operation: readNodeOsMaintenance,
     call: (context) => readNodeOsMaintenance.run(context, target('aks-prod')),
     sends: [['GET', `${sampleId('aks-prod')}/maintenanceConfigurations/aksManagedNodeOSUpgradeSchedule`]],
+    versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
+  },
+  {
+    name: 'machines.list',
+    operation: listPoolMachines,
+    call: (context) => listPoolMachines.run(context, target('aks-prod'), 'system'),
+    sends: [['GET', `${sampleId('aks-prod')}/agentPools/system/machines`]],
     versions: [apiVersions['Microsoft.ContainerService/managedClusters']],
   },
   {

@@ -114,6 +114,7 @@ export function rebootNeeded(since: string): Readonly<Record<string, string>> {
 export interface KuredExample {
   readonly options?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly created?: string;
   readonly desired?: number;
   readonly ready?: number;
 }
@@ -121,13 +122,20 @@ export interface KuredExample {
 /** kured as its chart installs it, with annotations switched on, on one node. */
 export function kured({
   annotations = {},
+  created = CREATED,
   desired = 1,
   options = ['--annotate-nodes=true'],
   ready = desired,
 }: KuredExample = {}): DaemonSet {
   const image = 'ghcr.io/kubereboot/kured:1.23.0';
   return {
-    metadata: { name: 'kured', namespace: 'kube-system', annotations: { ...annotations } },
+    metadata: {
+      name: 'kured',
+      namespace: 'kube-system',
+      annotations: { ...annotations },
+      creationTimestamp: created,
+      generation: 1,
+    },
     spec: {
       template: {
         spec: {
@@ -138,7 +146,12 @@ export function kured({
         },
       },
     },
-    status: { desiredNumberScheduled: desired, numberReady: ready },
+    status: {
+      desiredNumberScheduled: desired,
+      numberReady: ready,
+      observedGeneration: 1,
+      updatedNumberScheduled: desired,
+    },
   };
 }
 
@@ -172,6 +185,7 @@ export function nodeHealth(change: Partial<CollectedHealth> = {}): CollectedHeal
     maintenance: undefined,
     access: readNodes([node()]),
     metrics: undefined,
+    machines: undefined,
     history: new Map(),
     failures: [],
     ...change,

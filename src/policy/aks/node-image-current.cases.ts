@@ -8,7 +8,7 @@ const old = readNodes([node({ image: OLD })]);
 const stale = 'the node image is of 2026-09-10, and a newer one is offered';
 const forbidden = { state: 'unreadable', reason: 'no-permission', isLasting: true, because: '403' } as const;
 
-function current(found: string, strength: 1 | 2) {
+function current(found: string, strength: 1 | 2 | 3) {
   return {
     verdict: 'compliant',
     parts: [{ name: 'system', verdict: 'compliant', evidence: { found }, strength }],
@@ -103,7 +103,7 @@ export default policyCases(aksNodeImageCurrent, {
   'nodes are patched in place: the channel is Unmanaged': {
     resource: clusterOn('Unmanaged'),
     related: { nodeHealth: nodeHealth({ access: old }) },
-    verdict: current('on channel Unmanaged the age of the node image is not judged', 1),
+    verdict: current('on channel Unmanaged the age of the node image is not judged', 3),
   },
   'the maintenance schedule cannot be read': {
     resource,
@@ -115,10 +115,10 @@ export default policyCases(aksNodeImageCurrent, {
     related: { nodeHealth: nodeHealth({ access: readNodes([node({ image: 'custom' })]) }) },
     verdict: open('the version of the node image cannot be read'),
   },
-  'there is no Linux pool that runs': {
+  'there is no Linux pool': {
     resource,
     related: { nodeHealth: nodeHealth({ pools: [windowsPool()] }) },
-    verdict: notApplicable('the cluster has no running Linux pool'),
+    verdict: notApplicable('the cluster has no Linux pool'),
   },
   'Azure listed no agent pools': {
     resource,

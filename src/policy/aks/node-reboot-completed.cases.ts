@@ -168,7 +168,11 @@ export default policyCases(aksNodeRebootCompleted, {
   'the only Linux pool is stopped': {
     resource,
     related: { nodeHealth: nodeHealth({ pools: [linuxPool({ powerState: { code: 'Stopped' } }), windowsPool()] }) },
-    verdict: notApplicable('the cluster has no running Linux pool'),
+    verdict: {
+      verdict: 'unknown',
+      missing: 'system: the pool is stopped',
+      parts: [{ name: 'system', verdict: 'not-applicable', evidence: { because: 'the pool is stopped' } }],
+    },
   },
   'the cluster is stopped': {
     resource: clusterOn('Unmanaged', { powerState: { code: 'Stopped' } }),

@@ -36,20 +36,30 @@ export function inspect(
 }
 
 /** One verdict per pool, and the worst of them for the cluster. A pool whose OS cannot be read is a part of either question. */
-export function judgePools({ pools }: Detection, { judge, missing, os }: PoolQuestion): Verdict {
+export function judgePools({ pools, strays }: Detection, { judge, missing, os }: PoolQuestion): Verdict {
   const parts = [...pools.values()]
     .filter((pool) => pool.os === os || pool.os === 'unreadable')
     .map((pool) => toPart(pool.name, judge(pool), missing));
-  if (parts.every(({ verdict }) => verdict === 'not-applicable')) {
-    return notApplicable(`the cluster has no running ${os === 'linux' ? 'Linux' : 'Windows'} pool`);
-  }
+  if (parts.length === 0) return notApplicable(`the cluster has no ${os === 'linux' ? 'Linux' : 'Windows'} pool`);
   if (parts.some(({ verdict }) => verdict === 'violation')) {
     return { verdict: 'violation', evidence: collectEvidence(parts), parts };
   }
+  const words = findOpen(parts, strays);
+  return words.length === 0
+    ? { verdict: 'compliant', parts }
+    : { verdict: 'unknown', missing: words.join('; ').slice(0, MAX_MISSING), parts };
+}
+
+/** What is not known to be in order. Where nothing runs, nothing is: the tickets of such pools rest. */
+function findOpen(parts: readonly Part[], strays: readonly string[]): readonly string[] {
+  if (parts.every(({ verdict }) => verdict === 'not-applicable')) {
+    return parts.map(({ name, evidence }) => `${name}: ${evidence['because']}`);
+  }
   const open = parts.filter(({ verdict }) => verdict === 'unknown');
-  if (open.length === 0) return { verdict: 'compliant', parts };
-  const words = open.map(({ name, evidence }) => `${name}: ${evidence['missing']}`).join('; ');
-  return { verdict: 'unknown', missing: words.slice(0, MAX_MISSING), parts };
+  return [
+    ...open.map(({ name, evidence }) => `${name}: ${evidence['missing']}`),
+    ...strays.map((name) => `${name}: belongs to no agent pool that Azure lists`),
+  ];
 }
 
 function toPart(name: string, pool: PoolJudgement, missing: PoolQuestion['missing']): Part {

@@ -62,7 +62,7 @@ export default policyCases(aksWindowsNodeImageCurrent, {
   'there is no Windows pool': {
     resource,
     related: { nodeHealth: nodeHealth() },
-    verdict: notApplicable('the cluster has no running Windows pool'),
+    verdict: notApplicable('the cluster has no Windows pool'),
   },
   'Azure did not tell of the agent pools': {
     resource,

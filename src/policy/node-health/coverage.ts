@@ -15,13 +15,16 @@ export interface CoverageContext {
   readonly channel: string;
   readonly access: ClusterAccess;
   readonly kured: KuredView | undefined;
-  readonly metrics: RebootMetrics | undefined;
+  /** `unreadable`: what a metric may have told is no gap, and not known. */
+  readonly metrics: RebootMetrics | 'unreadable' | undefined;
   /** kured's metric knows every node that matters: nothing more has to be read of the cluster. */
   readonly isMeasured: boolean;
   /** Of all nodes of the cluster. */
   readonly nodeNames: ReadonlySet<string>;
   /** The nodes of Linux pools that are judged. */
   readonly nodes: readonly PooledNode[];
+  /** Names of nodes that were rebooted while kured's request for it has stayed. */
+  readonly stale: readonly string[];
 }
 
 type Words = Partial<Readonly<Record<CoverageReason, string>>>;
@@ -45,6 +48,9 @@ export function findGaps(context: CoverageContext): ReadonlyMap<CoverageReason, 
     ...(context.channel === 'none' && {
       'channel-none': 'the node OS upgrade channel is None: nothing patches the nodes',
     }),
+    ...(context.stale.length > 0 && {
+      'annotation-stale': `nodes were rebooted, and kured's request for it has stayed: ${list(context.stale)}`,
+    }),
     ...(context.channel === 'unmanaged' && context.kured !== undefined && kuredGaps(context, context.kured)),
   };
   return new Map(
@@ -62,8 +68,11 @@ function accessGap(access: ClusterAccess): Words {
 }
 
 function kuredGaps(context: CoverageContext, kured: KuredView): Words {
-  if (kured.all.length === 0)
-    return { 'kured-absent': 'kured is not installed, and nothing else tells of needed reboots' };
+  if (kured.all.length === 0) {
+    return isToldOtherwise(context)
+      ? {}
+      : { 'kured-absent': 'kured is not installed, and nothing else tells of needed reboots' };
+  }
   const unready = kured.all.filter(({ isReady }) => !isReady).map(({ name }) => name);
   return {
     ...(unready.length > 0 && { 'kured-not-ready': `kured is not ready on all of its nodes: ${list(unready)}` }),
@@ -73,9 +82,16 @@ function kuredGaps(context: CoverageContext, kured: KuredView): Words {
   };
 }
 
+/** Somebody has a metric of every node, or may have one. */
+function isToldOtherwise({ metrics, nodes }: CoverageContext): boolean {
+  if (metrics === 'unreadable') return true;
+  return nodes.length > 0 && nodes.every(({ node }) => hasMetric(metrics, node));
+}
+
 /** kured tells of a needed reboot on the node, or by its metric. */
 function silenceGap({ metrics, nodes }: CoverageContext, kured: KuredView): Words {
-  const isSilent = ({ node }: PooledNode) => !kured.covering(node).some(({ annotates }) => annotates);
+  if (metrics === 'unreadable') return {};
+  const isSilent = ({ node }: PooledNode) => !kured.covering(node).every(({ annotates }) => annotates);
   const mute = kured.all.some(({ annotates }) => annotates)
     ? nodes.filter((pooled) => kured.covering(pooled.node).length > 0 && isSilent(pooled))
     : nodes;
@@ -89,7 +105,7 @@ function silenceGap({ metrics, nodes }: CoverageContext, kured: KuredView): Word
 }
 
 function hasMetric(metrics: RebootMetrics | undefined, { metadata: { name } }: KubernetesNode): boolean {
-  return metrics !== undefined && (metrics.now.has(name) || metrics.overdue.has(name));
+  return metrics !== undefined && metrics.now.has(name);
 }
 
 function placeGap({ nodes }: CoverageContext, kured: KuredView): Words {

@@ -1,7 +1,7 @@
 import type { KubernetesNode } from '../../resources/kubernetes.ts';
 import type { ManagedCluster } from '../../resources/managed-cluster.ts';
-import type { NodeHealth } from '../../resources/node-health.ts';
-import { ACCESS_WORDS, findGaps } from './coverage.ts';
+import type { NodeHealth, RebootMetrics } from '../../resources/node-health.ts';
+import { ACCESS_WORDS, type CoverageContext, findGaps } from './coverage.ts';
 import {
   type Detection,
   type Judgement,
@@ -14,8 +14,9 @@ import {
 import { type ImageContext, type ImageSource, judgeImage } from './image-rule.ts';
 import { findOlderKernels } from './kernel.ts';
 import { type KuredView, viewKured } from './kured-view.ts';
-import { isMeasured, judgeByMetric } from './metrics-only.ts';
-import { type Pool, poolOf, readPools } from './node-pools.ts';
+import { isMeasured, judgeByMetric, type MeasuredPool } from './metrics-only.ts';
+import { identityOf, recordOf } from './node-identity.ts';
+import { isVirtual, type Pool, poolOf, readPools } from './node-pools.ts';
 import { judgeNode } from './node-rules.ts';
 import { judgePool, judgeWhole } from './pool-rules.ts';
 import { pauseOfCluster } from './resource-state.ts';
@@ -49,6 +50,7 @@ export function detect(cluster: ManagedCluster, health: CollectedHealth, thresho
   const pools = readPools(health.pools, pause);
   const nodes = health.access.state === 'read' ? health.access.nodes : [];
   const placed = nodes.map((node) => ({ node, pool: poolOf(node, pools) }));
+  const strays = placed.filter(({ node, pool }) => pool === undefined && !isVirtual(node));
   const members = placed.flatMap(({ node, pool }) => (pool === undefined ? [] : [{ node, pool }]));
   const inspection: Inspection = {
     health,
@@ -59,41 +61,73 @@ export function detect(cluster: ManagedCluster, health: CollectedHealth, thresho
     olderKernels: findOlderKernels(members.map(({ node, pool }) => ({ node, pool: pool.name }))),
   };
   const verdicts = placed.map(({ node, pool }) =>
-    pool === undefined ? verdictOn(node, '', OUTSIDE, OUTSIDE) : judgeMember({ node, pool }, inspection),
+    pool === undefined ? verdictOn(node, '', OUTSIDE, OUTSIDE, inspection) : judgeMember({ node, pool }, inspection),
   );
   const watched = members.filter(({ pool }) => pool.os === 'linux' && pool.pause === undefined);
-  const gaps = findGaps({
+  const coverage: CoverageContext = {
     ...inspection,
     access: health.access,
     metrics: health.metrics,
     isMeasured: isAllMeasured(pools, inspection),
     nodeNames: new Set(nodes.map(({ metadata }) => metadata.name)),
     nodes: watched.map(({ node, pool }) => ({ node, pool: pool.name })),
-  });
+    stale: verdicts.filter(({ reason }) => reason === 'annotation-stale').map(({ name }) => name),
+  };
+  const gaps = findGaps(coverage);
   const isSeen = isUnread(inspection) && isAllMeasured(pools, inspection);
-  const blindSpot = isSeen ? undefined : findBlindSpot(health.access, pools, members);
+  const blindSpot = isSeen
+    ? undefined
+    : (findBlindSpot(inspection, pools, members) ?? nameStrays(strays) ?? findUnmeasured(coverage, gaps));
   return {
     nodes: new Map(verdicts.map((verdict) => [verdict.name, verdict])),
     pools: new Map(pools.map((pool) => [pool.name, judgeWholePool(pool, verdicts, inspection)])),
     coverage: pause === undefined ? [...gaps.keys()] : [],
     coverageWords: pause === undefined ? gaps : new Map(),
+    strays: strays.map(({ node }) => node.metadata.name).toSorted(),
     ...(blindSpot !== undefined && { blindSpot }),
   };
 }
 
 /** On channel Unmanaged kured's metric tells all there is to know, where it knows every Linux node. */
-function isAllMeasured(pools: readonly Pool[], { channel, health: { metrics } }: Inspection): boolean {
+function isAllMeasured(pools: readonly Pool[], inspection: Inspection): boolean {
   const judged = pools.filter(({ os, pause }) => os !== 'windows' && pause?.kind !== 'not-applicable');
-  return channel === 'unmanaged' && judged.every((pool) => isMeasured(pool, metrics));
+  const isOn = inspection.channel === 'unmanaged' && judged.length > 0;
+  return isOn && judged.every((pool) => isMeasured(measuredPool(pool, inspection)));
+}
+
+function measuredPool(pool: Pool, { health }: Inspection): MeasuredPool {
+  return {
+    pool,
+    metrics: metricsOf(health),
+    machines: health.machines?.get(pool.name),
+    history: health.history,
+  };
+}
+
+function metricsOf({ metrics }: CollectedHealth): RebootMetrics | undefined {
+  return metrics === 'unreadable' ? undefined : metrics;
+}
+
+function nameStrays(strays: readonly { readonly node: KubernetesNode }[]): string | undefined {
+  const names = strays.map(({ node }) => node.metadata.name).toSorted();
+  return names.length === 0 ? undefined : `nodes that belong to no agent pool that Azure lists: ${names.join(', ')}`;
+}
+
+/** A metrics workspace that is configured and does not tell: what kured itself does not tell is not known to be a gap. */
+function findUnmeasured(coverage: CoverageContext, gaps: ReadonlyMap<string, string>): string | undefined {
+  if (coverage.metrics !== 'unreadable') return undefined;
+  const isKnown = [...findGaps({ ...coverage, metrics: undefined }).keys()].every((reason) => gaps.has(reason));
+  return isKnown ? undefined : 'the metric of kured: a workspace that is configured does not tell';
 }
 
 function findBlindSpot(
-  access: CollectedHealth['access'],
+  { health: { access }, kured }: Inspection,
   pools: readonly Pool[],
   members: readonly Member[],
 ): string | undefined {
   if (access.state === 'unreadable') return ACCESS_WORDS[access.reason];
   if (access.daemonSets === undefined) return 'the DaemonSets of the cluster';
+  if (kured === undefined) return 'kured: too many DaemonSets run it';
   const seen = new Set(members.map(({ pool }) => pool));
   const unseen = pools.find(
     (pool) => pool.os !== 'windows' && pool.pause?.kind !== 'not-applicable' && pool.arm.count !== 0 && !seen.has(pool),
@@ -110,32 +144,46 @@ function judgeMember({ node, pool }: Member, inspection: Inspection): NodeVerdic
   const { metadata } = node;
   if (pool.pause !== undefined) {
     const paused = pool.pause.kind === 'undecided' ? pool.pause.because : undecided('not-running', pool.pause.because);
-    return verdictOn(node, pool.name, paused, paused);
+    return verdictOn(node, pool.name, paused, paused, inspection);
   }
+  const { health, kured, now, olderKernels, thresholds } = inspection;
   const image = judgeImage(
-    { version: lookUp(metadata.labels, IMAGE_LABEL), basis: 'node-label', annotations: metadata.annotations },
+    {
+      version: lookUp(metadata.labels, IMAGE_LABEL),
+      basis: 'node-label',
+      annotations: isByCommand(health) ? 'untold' : metadata.annotations,
+    },
     imageContext(pool, inspection),
   );
-  if (pool.os === 'windows') return verdictOn(node, pool.name, image, image);
-  const { health, kured, now, olderKernels, thresholds } = inspection;
-  const record = health.history.get(metadata.name);
+  if (pool.os === 'windows') return verdictOn(node, pool.name, image, image, inspection);
   const judgement = judgeNode(node, {
     now,
     thresholds,
     isUnmanaged: inspection.channel === 'unmanaged',
     kured: kured?.covering(node),
     watchful: kured?.watchful(node) ?? [],
-    locks: kured?.locks ?? [],
-    metrics: health.metrics,
-    record: record?.uid === metadata.uid ? record : undefined,
+    locks: kured?.locksOn(node) ?? [],
+    metrics: metricsOf(health),
+    record: recordOf(node, health.history),
     newerKernel: olderKernels.get(metadata.name),
     image,
   });
-  return verdictOn(node, pool.name, judgement, image);
+  return verdictOn(node, pool.name, judgement, image, inspection);
 }
 
-function verdictOn({ metadata: { name, uid } }: KubernetesNode, pool: string, judgement: Judgement, image: Judgement) {
-  return { ...judgement, name, uid, pool, image };
+/** A command in the cluster lists only what it was told to: of annotations those of kured, and no DaemonSets. */
+function isByCommand({ access }: CollectedHealth): boolean {
+  return access.state === 'read' && access.daemonSets === undefined;
+}
+
+function verdictOn(
+  node: KubernetesNode,
+  pool: string,
+  judgement: Judgement,
+  image: Judgement,
+  { health }: Inspection,
+): NodeVerdict {
+  return { ...judgement, name: node.metadata.name, uid: identityOf(node, health.history), pool, image };
 }
 
 function judgeWholePool(pool: Pool, verdicts: readonly NodeVerdict[], inspection: Inspection): PoolVerdict {
@@ -155,7 +203,7 @@ function judgeWholePool(pool: Pool, verdicts: readonly NodeVerdict[], inspection
   }
   const image = pause?.because ?? judgeByArm(pool, inspection);
   const isBlind = pause === undefined && os === 'linux' && inspection.channel === 'unmanaged';
-  const measured = isBlind && isUnread(inspection) ? judgeByMetric(pool, inspection.health.metrics, image) : undefined;
+  const measured = isBlind && isUnread(inspection) ? judgeByMetric(measuredPool(pool, inspection), image) : undefined;
   if (measured !== undefined) return { ...judgePool(measured, (node) => node), name, os, image: judgeWhole(image) };
   const judgement = judgeWhole(isBlind ? blindness(inspection) : image);
   return { ...judgement, name, os, image: judgeWhole(image) };
@@ -180,9 +228,10 @@ function imageContext({ name, os }: Pool, inspection: Inspection): ImageContext 
     channel,
     latest: health.latestImages.get(name),
     maintenance: health.maintenance,
-    failures: health.failures.filter(
-      ({ pool }) => pool === undefined || pool.trim().toLowerCase() === name.toLowerCase(),
-    ),
+    failures:
+      health.failures === 'unreadable'
+        ? 'unreadable'
+        : health.failures.filter(({ pool }) => pool === undefined || pool.trim().toLowerCase() === name.toLowerCase()),
   };
 }
 

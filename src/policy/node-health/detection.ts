@@ -20,14 +20,16 @@ export const VERDICTS = ['reboot-missing', 'reimage-missing', 'unknown', 'in-pro
 export type NodeVerdictKind = (typeof VERDICTS)[number];
 
 /**
- * What a verdict rests upon. `live-patch` is what AKS wrote on the node about its live patches, `deadline` that something is wanted and its time is
- * not up yet, `lock` that the node holds kured's lock; `none` is that of an unknown verdict.
+ * What a verdict rests upon. `channel` is the configuration of the cluster by which something is not asked for,
+ * `live-patch` what AKS wrote on the node about its live patches, `deadline` that something is wanted and its time is not up yet, `lock` that the
+ * node holds kured's lock; `none` is that of an unknown verdict.
  */
 export type Basis =
   | 'metric'
   | 'annotation'
   | 'boot-id'
   | 'node-label'
+  | 'channel'
   | 'live-patch'
   | 'kernel'
   | 'arm'
@@ -43,10 +45,13 @@ export type UndecidedReason =
   | 'reboot-pending'
   | 'no-reboot-signal'
   | 'annotation-unusable'
+  | 'annotation-stale'
   | 'image-unparsed'
   | 'image-date-ahead'
   | 'latest-image-unknown'
   | 'live-patch-unparsed'
+  | 'live-patch-unknown'
+  | 'failures-unknown'
   | 'maintenance-unreadable'
   | 'state-unknown'
   | 'being-changed'
@@ -118,6 +123,7 @@ export const COVERAGE_REASONS = [
   'kured-silent',
   'metric-incomplete',
   'kured-not-on-all-nodes',
+  'annotation-stale',
   'lock-manual',
   'lock-holder-gone',
   'lock-held-too-long',
@@ -134,6 +140,8 @@ export interface Detection {
   readonly coverage: readonly CoverageReason[];
   /** The same in words. */
   readonly coverageWords: ReadonlyMap<CoverageReason, string>;
+  /** Names of nodes that belong to no agent pool that ARM lists, and are no virtual ones. */
+  readonly strays: readonly string[];
   /** What was not seen this time, though it is no gap that is known to stay; absent = everything was. */
   readonly blindSpot?: string;
 }
@@ -142,6 +150,7 @@ const STRENGTHS: Readonly<Record<Basis, ProofStrength>> = {
   metric: 3,
   annotation: 3,
   'boot-id': 3,
+  channel: 3,
   'node-label': 2,
   'live-patch': 2,
   kernel: 1,

@@ -2,7 +2,8 @@ import type { KubernetesNode } from '../../resources/kubernetes.ts';
 import type { NodeRecord } from '../../resources/node-health.ts';
 import type { CollectedHealth } from './detect.ts';
 import type { Detection } from './detection.ts';
-import { findOlderKernels, kernelOf } from './kernel.ts';
+import { findOlderKernels, kernelOf, skewSinceOf } from './kernel.ts';
+import { recordOf, uidOf } from './node-identity.ts';
 import { DAY, parseTimestamp } from './timestamp.ts';
 
 /** Rows of nodes that were not seen for so long are forgotten. */
@@ -17,14 +18,14 @@ export function recordNodes(health: CollectedHealth, detection: Detection, now: 
   const poolOf = (node: KubernetesNode) => detection.nodes.get(node.metadata.name)?.pool ?? '';
   const older = findOlderKernels(nodes.map((node) => ({ node, pool: poolOf(node) })));
   const seen = nodes.map((node) => {
-    const { name, uid } = node.metadata;
-    const known = health.history.get(name);
+    const { name } = node.metadata;
+    const known = recordOf(node, health.history);
     const record: NodeRecord = {
       name,
       pool: poolOf(node),
-      uid,
-      ...recordBoot(node, known?.uid === uid ? known : undefined, now),
-      ...recordKernel(node, known?.uid === uid ? known : undefined, older.has(name), now),
+      uid: uidOf(node, health.history),
+      ...recordBoot(node, known, now),
+      ...recordKernel(node, known, older.has(name), now),
       lastSeenAt: now.toISOString(),
     };
     const verdict = detection.nodes.get(name)?.verdict;
@@ -64,6 +65,6 @@ function recordKernel(
   const kernel = kernelOf(node);
   return {
     ...(kernel !== undefined && { kernel }),
-    ...(isOlder && { kernelSkewSince: known?.kernelSkewSince ?? now.toISOString() }),
+    ...(isOlder && { kernelSkewSince: skewSinceOf(node, known) ?? now.toISOString() }),
   };
 }

@@ -17,15 +17,15 @@ export interface ImageContext {
   /** The newest image for the pool; undefined = not told. */
   readonly latest: string | undefined;
   readonly maintenance: NodeOsMaintenance | 'unreadable' | undefined;
-  /** Failed upgrades of this pool, or of the whole cluster. */
-  readonly failures: readonly UpgradeFailure[];
+  /** Failed upgrades of this pool, or of the whole cluster; `unreadable` = not known. */
+  readonly failures: readonly UpgradeFailure[] | 'unreadable';
 }
 
-/** What is known of an image: the label and the annotations of a node, or what ARM says of a pool (no annotations then). */
+/** What is known of an image: the label and the annotations of a node (`untold` = they were not asked for), or what ARM says of a pool (no annotations then). */
 export interface ImageSource {
   readonly version: string | undefined;
   readonly basis: 'node-label' | 'arm';
-  readonly annotations?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>> | 'untold';
 }
 
 const GOLDEN = 'kubernetes.azure.com/live-patching-golden-timestamp';
@@ -39,7 +39,7 @@ const DATE_TOLERANCE = DAY;
 export function judgeImage(source: ImageSource, context: ImageContext): Judgement {
   if (!context.isWindows && context.channel === 'unmanaged') {
     const detail = 'on channel Unmanaged the age of the node image is not judged';
-    return { verdict: 'ok', basis: 'arm', detail };
+    return { verdict: 'ok', basis: 'channel', detail };
   }
   const livePatch = judgeLivePatch(source.annotations, context);
   if (livePatch?.verdict === 'reimage-missing') return livePatch;
@@ -49,11 +49,13 @@ export function judgeImage(source: ImageSource, context: ImageContext): Judgemen
 
 /** Undefined = no live patch is asked for, or the node has it. */
 function judgeLivePatch(
-  annotations: Readonly<Record<string, string>> = {},
+  annotations: ImageSource['annotations'] = {},
   { channel, isWindows, now, thresholds }: ImageContext,
 ): Judgement | undefined {
+  if (isWindows || channel !== 'securitypatch') return undefined;
+  if (annotations === 'untold') return undecided('live-patch-unknown', 'the live patches of the node were not told');
   const wanted = lookUp(annotations, GOLDEN);
-  if (isWindows || channel !== 'securitypatch' || wanted === undefined) return undefined;
+  if (wanted === undefined) return undefined;
   const golden = parseCompactTimestamp(wanted);
   if (golden === undefined) return undecided('live-patch-unparsed', 'the time of the live patch cannot be read');
   const current = parseCompactTimestamp(lookUp(annotations, CURRENT) ?? '');
@@ -70,13 +72,20 @@ function judgeVersion({ basis, version }: ImageSource, context: ImageContext): J
   if (image === undefined) return undecided('image-unparsed', 'the version of the node image cannot be read');
   if (latest === undefined) return undecided('latest-image-unknown', 'the newest node image is not known');
   if (image.identity === latest.identity) return { verdict: 'ok', basis, detail: 'the node image is the newest' };
-  return judgeFailures(context) ?? judgeAge(image, basis, context);
+  const failed = judgeFailures(image, context);
+  if (failed !== undefined) return failed;
+  const age = judgeAge(image, basis, context);
+  return age.verdict === 'ok' && context.failures === 'unreadable'
+    ? undecided('failures-unknown', `${age.detail}; whether an upgrade failed is not known`)
+    : age;
 }
 
-/** A failed upgrade counts at once. */
-function judgeFailures({ failures }: ImageContext): Judgement | undefined {
-  if (failures.length === 0) return undefined;
-  const times = failures.map(({ at }) => parseTimestamp(at)).filter((time) => time !== undefined);
+/** A failed upgrade counts at once, unless it was before the present image was made: another upgrade has succeeded since. */
+function judgeFailures({ date }: ImageVersion, { failures }: ImageContext): Judgement | undefined {
+  if (failures === 'unreadable') return undefined;
+  const later = failures.map(({ at }) => parseTimestamp(at)).filter((time) => time === undefined || time >= date);
+  if (later.length === 0) return undefined;
+  const times = later.filter((time) => time !== undefined);
   return {
     verdict: 'reimage-missing',
     confidence: 'likely',

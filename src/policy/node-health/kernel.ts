@@ -1,4 +1,5 @@
 import type { KubernetesNode } from '../../resources/kubernetes.ts';
+import type { NodeRecord } from '../../resources/node-health.ts';
 import { lookUp } from './scheduling.ts';
 
 /** A node and the agent pool that it belongs to. */
@@ -15,6 +16,18 @@ interface Kernel {
 /** The kernel of a node as plain text; undefined when it does not look like one. */
 export function kernelOf({ status }: KubernetesNode): string | undefined {
   return parseKernel(status.nodeInfo.kernelVersion)?.text;
+}
+
+/** Since when its kernel has been older than a neighbour's, as it is remembered; undefined also after it was rebooted or given another kernel. */
+export function skewSinceOf(node: KubernetesNode, record: NodeRecord | undefined): string | undefined {
+  const { bootID } = node.status.nodeInfo;
+  const isUnchanged = mayBeSame(kernelOf(node), record?.kernel) && mayBeSame(bootID, record?.bootId);
+  return isUnchanged ? record?.kernelSkewSince : undefined;
+}
+
+/** Not told is not known to be another one. */
+function mayBeSame(now: string | undefined, before: string | undefined): boolean {
+  return now === undefined || before === undefined || now === '' || now === before;
 }
 
 /** Names of the nodes whose kernel is older than a neighbour's of the same pool, OS SKU and architecture; with the neighbour's. */

@@ -37,15 +37,20 @@ export function poolOfName(name: string): string | undefined {
   return NODE_NAMES.map((pattern) => pattern.exec(name)?.[1]).find((found) => found !== undefined);
 }
 
-/** The pool that a node belongs to. By its label, and by its name where the label names none: a node can write its own labels, not its name. */
+/** The pool that a node belongs to. By its name, and by its label where the name tells none that is listed: a node can write its own labels, not its name. */
 export function poolOf({ metadata: { labels, name } }: KubernetesNode, pools: readonly Pool[]): Pool | undefined {
   const named = [
-    ...LABELS.map((label) => lookUp(labels, label)),
     ...NODE_NAMES.map((pattern) => pattern.exec(name)?.[1]),
+    ...LABELS.map((label) => lookUp(labels, label)),
   ];
   for (const candidate of named) {
     const found = pools.find((pool) => pool.name.toLowerCase() === candidate?.toLowerCase());
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Stands the node for containers elsewhere (virtual nodes)? It is in no agent pool, and there is nothing to reboot. */
+export function isVirtual({ metadata: { labels, name } }: KubernetesNode): boolean {
+  return lookUp(labels, 'type') === 'virtual-kubelet' || /^virtual-(?:node|kubelet)-aci-/.test(name);
 }

@@ -1,7 +1,7 @@
 import type { KubernetesNode } from '../../resources/kubernetes.ts';
 import type { NodeRecord, RebootMetrics } from '../../resources/node-health.ts';
 import { type Judgement, type Thresholds, undecided } from './detection.ts';
-import { kernelOf } from './kernel.ts';
+import { kernelOf, skewSinceOf } from './kernel.ts';
 import { type Kured, REBOOT_NEEDED } from './kured.ts';
 import { isExpired, type KuredLock } from './kured-lock.ts';
 import { endOfNextWindow, startOfLastWindow } from './kured-window.ts';
@@ -16,9 +16,9 @@ export interface NodeContext {
   readonly isUnmanaged: boolean;
   /** The kureds that can run on the node; undefined = nothing is known of kured. */
   readonly kured: readonly Kured[] | undefined;
-  /** Those of them whose silence means something: ready, and on every node that they should be on. */
+  /** The same, if the silence of each means something: ready, and on every node that they should be on. */
   readonly watchful: readonly Kured[];
-  /** Locks of every kured. */
+  /** Locks of those that are able to reboot the node. */
   readonly locks: readonly KuredLock[];
   readonly metrics: RebootMetrics | undefined;
   /** The node as it was remembered before; of the same uid. */
@@ -35,13 +35,14 @@ const CLOCK_TOLERANCE = 5 * MINUTE;
 /** Misses the node a reboot? The first rule that knows decides. */
 export function judgeNode(node: KubernetesNode, context: NodeContext): Judgement {
   return (
+    judgeOverdue(node, context) ??
     judgeLock(node, context) ??
     judgeMetric(node, context) ??
     judgeAnnotation(node, context) ??
     judgeChannel(node, context) ??
     judgeSilence(node, context) ??
     judgeKernel(node, context) ??
-    giveUp(node)
+    giveUp(node, context)
   );
 }
 
@@ -59,19 +60,23 @@ function isFresh(lock: KuredLock, now: number, hours: number): boolean {
   return age >= -CLOCK_TOLERANCE && age <= hours * HOUR && !isExpired(lock, now);
 }
 
-/** kured's own metric beats everything that is written on the node. */
-function judgeMetric({ metadata: { name } }: KubernetesNode, context: NodeContext): Judgement | undefined {
-  if (context.metrics === undefined) return undefined;
-  const isOverdue = context.metrics.overdue.has(name);
-  const value = context.metrics.now.get(name);
-  if (value === undefined && !isOverdue) return undefined;
-  const judgement = judgeValue(value ?? 1, isOverdue);
-  return judgement.verdict === 'ok' ? whenClean(context, 'metric', judgement.detail) : judgement;
+/** A reboot that does not come for too long stays missing, whoever holds a lock. */
+function judgeOverdue({ metadata: { name } }: KubernetesNode, { metrics }: NodeContext): Judgement | undefined {
+  const judgement = judgeSample(name, metrics);
+  return judgement?.verdict === 'reboot-missing' ? judgement : undefined;
 }
 
-/** What kured's metric says of one node. */
-export function judgeValue(value: 0 | 1, isOverdue: boolean): Judgement {
-  if (isOverdue) {
+/** kured's own metric beats everything that is written on the node. */
+function judgeMetric({ metadata: { name } }: KubernetesNode, context: NodeContext): Judgement | undefined {
+  const judgement = judgeSample(name, context.metrics);
+  return judgement?.verdict === 'ok' ? whenClean(context, 'metric', judgement.detail) : judgement;
+}
+
+/** What kured's metric says of one node. Only what is measured now counts: undefined = nothing is, whatever was in the past of the series. */
+export function judgeSample(name: string, metrics: RebootMetrics | undefined): Judgement | undefined {
+  const value = metrics?.now.get(name);
+  if (metrics === undefined || value === undefined) return undefined;
+  if (value === 1 && metrics.overdue.has(name)) {
     const detail = 'kured reports a needed reboot for longer than is allowed (kured_reboot_required)';
     return { verdict: 'reboot-missing', confidence: 'certain', basis: 'metric', detail };
   }
@@ -86,7 +91,10 @@ function judgeAnnotation(node: KubernetesNode, context: NodeContext): Judgement 
   if (since === undefined) return undefined;
   const asked = `kured asks for a reboot since ${formatTimestamp(since)}`;
   if (isRebootProven(node, record, since)) {
-    return whenClean(context, 'boot-id', `${asked}, and the node was rebooted after that`);
+    // What kured never takes away hides what it asks for later: then it is no proof any more.
+    return now <= dueOf(bootSeenAt(node, record, now), context.kured, thresholds)
+      ? whenClean(context, 'boot-id', `${asked}, and the node was rebooted after that`)
+      : undefined;
   }
   const pending = { basis: 'annotation', since: formatTimestamp(since) } as const;
   if (now <= dueOf(since, context.kured, thresholds)) {
@@ -116,6 +124,12 @@ function isRebootProven({ status }: KubernetesNode, record: NodeRecord | undefin
   const isOld = (bootId: string | undefined, seenAt: string | undefined) =>
     bootId !== undefined && bootId !== '' && bootId !== bootID && (parseTimestamp(seenAt) ?? -Infinity) >= since;
   return isOld(record.bootId, record.lastSeenAt) || isOld(record.previousBootId, record.previousSeenAt);
+}
+
+/** When the boot id of now was first seen. */
+function bootSeenAt({ status }: KubernetesNode, record: NodeRecord | undefined, now: number): number {
+  if (record?.bootId !== status.nodeInfo.bootID || record?.bootIdFirstSeen === undefined) return now;
+  return parseTimestamp(record.bootIdFirstSeen) ?? Number.NEGATIVE_INFINITY;
 }
 
 /** Proof in words that the node has not been rebooted since then. */
@@ -153,14 +167,20 @@ function isWatched({ metadata }: KubernetesNode, { now, watchful }: NodeContext)
   // kured does not replace what is written there: what cannot be used hides what kured would have written.
   if (lookUp(metadata.annotations, REBOOT_NEEDED) !== undefined) return false;
   const created = parseTimestamp(metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY;
-  return watchful.some(
-    ({ window }) => window === undefined || created < (startOfLastWindow(window, now) ?? Number.NEGATIVE_INFINITY),
-  );
+  return watchful.length > 0 && watchful.every((kured) => couldSpeak(kured, created, now));
+}
+
+/** Both the node and kured must have been there for a whole period, and for a whole window if there is one. */
+function couldSpeak(kured: Kured, nodeCreated: number, now: number): boolean {
+  const { created = Number.POSITIVE_INFINITY, period, window } = kured;
+  const since = Math.max(created, nodeCreated);
+  if (now - since <= period) return false;
+  return window === undefined || since < (startOfLastWindow(window, now) ?? Number.NEGATIVE_INFINITY);
 }
 
 /** Somebody rebooted its neighbours, and not this one. */
 function judgeKernel(node: KubernetesNode, { newerKernel, now, record, thresholds }: NodeContext) {
-  const since = parseTimestamp(record?.kernelSkewSince);
+  const since = parseTimestamp(skewSinceOf(node, record));
   if (newerKernel === undefined || since === undefined) return undefined;
   if (now - since <= thresholds.kernelSkewHours * HOUR) return undefined;
   return {
@@ -172,7 +192,14 @@ function judgeKernel(node: KubernetesNode, { newerKernel, now, record, threshold
   } as const;
 }
 
-function giveUp({ metadata }: KubernetesNode): Judgement {
+function giveUp(node: KubernetesNode, { now }: NodeContext): Judgement {
+  const { metadata } = node;
+  if (noticeOf(node, now) !== undefined) {
+    return undecided(
+      'annotation-stale',
+      'the node was rebooted, and kured still asks for it: a new request would not show',
+    );
+  }
   return lookUp(metadata.annotations, REBOOT_NEEDED) === undefined
     ? undecided('no-reboot-signal', 'nothing tells whether a reboot is needed')
     : undecided('annotation-unusable', 'what kured is said to have written on the node cannot be true');

@@ -84,6 +84,24 @@ export const coverageAdvice: Readonly<Record<CoverageReason, ReasonAdvice>> = {
       },
     ],
   },
+  'annotation-stale': {
+    summary: 'Remove the request of kured from nodes that were rebooted in another way.',
+    needs: 'kubectl',
+    steps: () => [
+      {
+        text: 'A request of kured goes only after a reboot that kured itself made, and is not replaced: a reboot that is needed later would not be noticed. See which nodes have one, and since when:',
+        commands: [
+          String.raw`kubectl get nodes --output custom-columns='NAME:.metadata.name,SINCE:.metadata.annotations.weave\.works/kured-reboot-in-progress'`,
+        ],
+      },
+      {
+        text: 'For each node that this finding names. If its reboot is still needed, kured writes the request anew.',
+        commands: [
+          `kubectl annotate node ${askFor('NODE', 'the name of a node')} weave.works/kured-reboot-in-progress-`,
+        ],
+      },
+    ],
+  },
   ...kuredAdvice,
 };
 

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { kured, linuxPool, node, readNodes, windowsPool } from '../../../src/policy/aks/node-example.ts';
+import {
+  kured,
+  linuxPool,
+  node,
+  readNodes,
+  rebootNeeded,
+  remembered,
+  windowsPool,
+} from '../../../src/policy/aks/node-example.ts';
 import type { DaemonSet, KubernetesNode } from '../../../src/resources/kubernetes.ts';
 import type { AccessProblem } from '../../../src/resources/node-health.ts';
 import { inspect, nodeName } from './inspecting.ts';
@@ -22,6 +30,10 @@ function gaps(
       ? undefined
       : { now: new Map(metricsOf.map((name) => [name, 0 as const])), overdue: new Set<string>() };
   return inspect({ access: readNodes(nodes, daemonSets), pools, metrics });
+}
+
+function lockedBy(holder: string) {
+  return { 'weave.works/kured-node-lock': JSON.stringify({ nodeID: holder }) };
 }
 
 function locked(value: unknown) {
@@ -71,6 +83,39 @@ describe('what cannot be seen', () => {
   });
 });
 
+const stray = (example: Parameters<typeof node>[0]) =>
+  inspect({
+    access: readNodes([node(), node({ name: 'other', pool: 'gone', ...example })], [kured({ desired: 2 })]),
+  });
+
+describe('a node that belongs to no listed pool', () => {
+  test('is a blind spot', () => {
+    expect(stray({})).toMatchObject({
+      coverage: [],
+      strays: ['other'],
+      blindSpot: 'nodes that belong to no agent pool that Azure lists: other',
+    });
+  });
+
+  test('is none when it is a virtual one', () => {
+    for (const example of [{ labels: { type: 'virtual-kubelet' } }, { name: 'virtual-node-aci-linux' }]) {
+      expect(stray(example)).toMatchObject({ strays: [] });
+      expect(stray(example)).not.toHaveProperty('blindSpot');
+    }
+    expect(stray({ labels: { type: 'kubelet' } })).toMatchObject({ strays: ['other'] });
+  });
+});
+
+const inspectMany = (count: number) =>
+  inspect({
+    access: readNodes(
+      [node()],
+      Array.from({ length: count }, () => kured()),
+    ),
+  });
+
+const cleanOf = (told: readonly string[]) => new Map(told.map((name) => [name, 0 as const]));
+
 describe('kured', () => {
   test('is absent', () => {
     expect(gaps([]).coverage).toEqual(['kured-absent']);
@@ -112,13 +157,66 @@ describe('kured', () => {
     expect(found.coverage).toEqual([]);
   });
 
+  test('is not absent where every node has a metric, or may have one', () => {
+    const access = readNodes([node(), second], []);
+    const names = [nodeName, second.metadata.name];
+
+    expect(gaps([], [node(), second], names).coverage).toEqual([]);
+    expect(gaps([], [node(), second], [nodeName]).coverage).toEqual(['kured-absent']);
+    const past = { now: cleanOf([nodeName]), overdue: new Set(names) };
+    expect(inspect({ access, metrics: past }).coverage).toEqual(['kured-absent']);
+    expect(inspect({ access, metrics: 'unreadable' })).toMatchObject({
+      coverage: [],
+      blindSpot: 'the metric of kured: a workspace that is configured does not tell',
+    });
+  });
+
+  test('is not called silent while a metrics workspace does not tell', () => {
+    const access = readNodes([node()], [kured({ options: [], annotations: lockedBy('manual') })]);
+
+    expect(inspect({ access, metrics: 'unreadable' })).toMatchObject({
+      coverage: ['lock-manual'],
+      blindSpot: 'the metric of kured: a workspace that is configured does not tell',
+    });
+    expect(inspect({ access, metrics: 'unreadable' }, { channel: 'NodeImage' })).not.toHaveProperty('blindSpot');
+    expect(inspect({ metrics: 'unreadable' })).not.toHaveProperty('blindSpot');
+    expect(inspect({ metrics: 'unreadable' }).nodes.get(nodeName)).toMatchObject({ verdict: 'ok' });
+  });
+
+  test('is more than can be told apart', () => {
+    expect(inspectMany(10)).not.toHaveProperty('blindSpot');
+    expect(inspectMany(10).nodes.get(nodeName)).toMatchObject({ verdict: 'ok' });
+    expect(inspectMany(11)).toMatchObject({ coverage: [], blindSpot: 'kured: too many DaemonSets run it' });
+    expect(inspectMany(11).nodes.get(nodeName)).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('left its request on nodes that were rebooted in another way', () => {
+    const since = '2026-10-28T07:14:09Z';
+    const history = remembered({
+      name: nodeName,
+      pool: 'system',
+      uid: 'uid-1',
+      bootId: 'boot-2',
+      bootIdFirstSeen: '2026-10-29T12:00:00Z',
+      previousBootId: 'boot-1',
+      previousSeenAt: '2026-10-29T06:00:00Z',
+      lastSeenAt: '2026-11-02T06:00:00Z',
+    });
+    const access = readNodes([node({ annotations: rebootNeeded(since) })]);
+
+    expect([...inspect({ access, history }).coverageWords]).toEqual([
+      ['annotation-stale', `nodes were rebooted, and kured's request for it has stayed: ${nodeName}`],
+    ]);
+    expect(inspect({ access, history }, { channel: 'NodeImage' }).coverage).toEqual([]);
+  });
+
   test('annotates on some nodes only', () => {
     const tolerant: DaemonSet = kured({ options: [], desired: 2 });
     const pod = { ...tolerant.spec.template.spec, tolerations: [{ operator: 'Exists' }] };
     const everywhere = { ...tolerant, spec: { template: { spec: pod } } };
 
     expect([...gaps([kured(), everywhere], [node(), tainted]).coverageWords]).toEqual([
-      ['kured-silent', 'kured does not annotate nodes, and there is no metric of it (pools: gpu)'],
+      ['kured-silent', 'kured does not annotate nodes, and there is no metric of it (pools: gpu, system)'],
     ]);
   });
 

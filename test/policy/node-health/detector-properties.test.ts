@@ -40,7 +40,13 @@ const rawNode = {
 
 /** kured with a weekly window as the API server sends it. */
 const rawKured = {
-  metadata: { name: 'kured', namespace: 'kube-system', annotations: {} },
+  metadata: {
+    name: 'kured',
+    namespace: 'kube-system',
+    annotations: {},
+    creationTimestamp: '2026-02-01T08:00:00Z',
+    generation: 3,
+  },
   spec: {
     template: {
       spec: {
@@ -58,7 +64,7 @@ const rawKured = {
       },
     },
   },
-  status: { desiredNumberScheduled: 1, numberReady: 1 },
+  status: { desiredNumberScheduled: 1, numberReady: 1, observedGeneration: 3, updatedNumberScheduled: 1 },
 };
 
 function collect(node: unknown, daemonSet: unknown, change: Partial<CollectedHealth> = {}): CollectedHealth {
@@ -198,6 +204,8 @@ describe('what is missing never makes a node look well', () => {
     expect(taken.map((path) => path.join('.'))).toEqual([
       'metadata.namespace',
       'metadata.annotations',
+      // They can only tell that a change is not carried out yet.
+      'metadata.generation',
       // A selector only restricts.
       'spec.template.spec.nodeSelector',
       'spec.template.spec.nodeSelector.kubernetes.io/os',
@@ -209,6 +217,8 @@ describe('what is missing never makes a node look well', () => {
       'spec.template.spec.containers.0.command.0',
       'spec.template.spec.containers.0.args',
       'spec.template.spec.containers.0.args.0',
+      'status.observedGeneration',
+      'status.updatedNumberScheduled',
     ]);
   });
 
@@ -225,6 +235,8 @@ describe('what is missing never makes a node look well', () => {
       { history: new Map() },
       { latestImages: new Map() },
       { maintenance: 'unreadable' },
+      { failures: 'unreadable' },
+      { metrics: 'unreadable' },
       { access: { state: 'unreadable', reason: 'no-permission', isLasting: true, because: '403' } },
       { access: { state: 'unreadable', reason: 'unreachable', isLasting: false, because: 'timeout' } },
     );

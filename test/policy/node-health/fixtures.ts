@@ -79,6 +79,7 @@ function readHealth(inputs: Json): CollectedHealth {
     maintenance: undefined,
     access: readAccess(inputs),
     metrics: readMetrics(inputs),
+    machines: undefined,
     history: new Map(Object.entries(objectOf(inputs['state'] ?? {})).map(([name, row]) => [name, toRecord(name, row)])),
     failures: [],
   };

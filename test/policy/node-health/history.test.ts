@@ -112,6 +112,28 @@ describe('what is remembered of a node', () => {
     expect(record({ history: remembered(row({ kernelSkewSince: since })) })[0]).not.toHaveProperty('kernelSkewSince');
   });
 
+  test('when its kernel or boot id is another one: the time of the old one does not count', () => {
+    const neighbour = node({ name: 'aks-system-25481572-vmss000001', kernel: '5.15.0-1100-azure' });
+    const access = readNodes([node(), neighbour]);
+    const since = '2026-10-01T00:00:00.000Z';
+    const skewed = (change: Partial<NodeRecord>) =>
+      record({ access, history: remembered(row({ kernelSkewSince: since, ...change })) })[0]?.kernelSkewSince;
+
+    expect(skewed({ bootId: 'boot-2', kernel: '5.15.0-1094-azure' })).toBe(since);
+    expect(skewed({ bootId: 'boot-2', kernel: '5.15.0-1089-azure' })).toBe(at);
+    expect(skewed({ bootId: 'boot-1', kernel: '5.15.0-1094-azure' })).toBe(at);
+  });
+
+  test('listed without a uid, as by run command: that of the row', () => {
+    const access = { state: 'read', nodes: [node({ uid: '' })], daemonSets: undefined } as const;
+    const history = remembered(row({ bootId: 'boot-2', bootIdFirstSeen: '2026-10-01T00:00:00.000Z' }));
+
+    expect(record({ access, history })).toMatchObject([
+      { uid: 'uid-1', bootId: 'boot-2', bootIdFirstSeen: '2026-10-01T00:00:00.000Z' },
+    ]);
+    expect(record({ access })).toMatchObject([{ uid: '' }]);
+  });
+
   test('when it is not there: its row for 30 days', () => {
     const gone = row({ name: 'gone', lastSeenAt: '2026-10-03T12:00:00.000Z' });
     const forgotten = row({ name: 'forgotten', lastSeenAt: '2026-10-03T11:59:59.000Z' });
@@ -131,7 +153,7 @@ describe('what is remembered of a node', () => {
   });
 
   test('without a verdict when there is none', () => {
-    const empty = { nodes: new Map(), pools: new Map(), coverage: [], coverageWords: new Map() };
+    const empty = { nodes: new Map(), pools: new Map(), coverage: [], coverageWords: new Map(), strays: [] };
 
     expect(recordNodes(nodeHealth(), empty, now)[0]).toMatchObject({ pool: '' });
     expect(recordNodes(nodeHealth(), empty, now)[0]).not.toHaveProperty('lastVerdict');
@@ -158,7 +180,7 @@ describe('over several inspections, six hours apart', () => {
   const asked = { bootId: 'a', annotated: true };
   const rebooted = { bootId: 'b', annotated: true };
 
-  test('a reboot that was proven once stays proven', () => {
+  test('a reboot that was proven stays proven for a day; a request that is still there then hides later ones', () => {
     expect(inspectAll([before, asked, rebooted, rebooted, rebooted, rebooted, rebooted, rebooted])).toEqual([
       'annotation',
       'in-progress',
@@ -167,7 +189,7 @@ describe('over several inspections, six hours apart', () => {
       'boot-id',
       'boot-id',
       'boot-id',
-      'boot-id',
+      'unknown',
     ]);
   });
 

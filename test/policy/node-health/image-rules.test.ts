@@ -133,6 +133,9 @@ const judgeFailed = (
   version = made('202610.18.0'),
 ) => judge({ access: image(version), failures, maintenance: 'unreadable' }, { channel }).image;
 
+const judgeUnfailed = (version: string, on = channel) =>
+  judge({ access: image(version), failures: 'unreadable' }, { channel: on }).image;
+
 describe('a failed upgrade', () => {
   test('counts at once, for the pool or the whole cluster, since the first one', () => {
     const missing = { verdict: 'reimage-missing', confidence: 'likely', basis: 'event' };
@@ -145,6 +148,30 @@ describe('a failed upgrade', () => {
     expect(judgeFailed([{ pool: 'System', at: 'soon' }])).not.toHaveProperty('since');
   });
 
+  test('does not count from before the image was made', () => {
+    expect(judgeFailed([{ at: '2026-10-17T23:59:59Z' }])).toMatchObject({ verdict: 'ok' });
+    expect(judgeFailed([{ at: '2026-10-17T23:59:59Z' }, { at: '2026-10-18T00:00:00Z' }])).toMatchObject({
+      verdict: 'reimage-missing',
+      since: '2026-10-18T00:00:00Z',
+    });
+  });
+
+  test('that cannot be known of leaves open what is not the newest, and is not overdue', () => {
+    const failures = 'unreadable';
+    const unclear = { verdict: 'unknown', reason: 'failures-unknown' };
+
+    expect(judgeUnfailed(made('202610.18.0'))).toMatchObject(unclear);
+    expect(judgeUnfailed(NEWEST)).toMatchObject({ verdict: 'ok' });
+    expect(judgeUnfailed(OLD)).toMatchObject({ verdict: 'reimage-missing' });
+    expect(judgeUnfailed(OLD, 'Unmanaged')).toMatchObject({ verdict: 'ok', basis: 'channel' });
+    expect(
+      judge({ access: image(OLD), failures, maintenance: schedule('2026-11-02') }, { channel }).image,
+    ).toMatchObject(unclear);
+    const access = { state: 'unreadable', reason: 'unreachable', isLasting: true, because: 'no answer' } as const;
+    const pools = [linuxPool({ nodeImageVersion: made('202610.18.0') })];
+    expect(inspect({ access, failures, pools }, { channel }).pools.get('system')).toMatchObject({ verdict: 'unknown' });
+  });
+
   test('does not count for another pool, or when the image is the newest', () => {
     expect(judgeFailed([{ pool: 'user', at: '2026-11-02T11:00:00Z' }])).toMatchObject({ verdict: 'ok' });
     expect(judgeFailed([{ at: '2026-11-02T11:00:00Z' }], NEWEST)).toMatchObject({ verdict: 'ok' });
@@ -153,6 +180,9 @@ describe('a failed upgrade', () => {
 
 const judgePatched = (annotations: Readonly<Record<string, string>>, on = 'SecurityPatch') =>
   judge({ access: image(NEWEST, annotations) }, { channel: on });
+
+const judgeListed = (version: string, on = 'SecurityPatch') =>
+  judge({ access: { state: 'read', nodes: [node({ image: version })], daemonSets: undefined } }, { channel: on }).image;
 
 describe('a live patch', () => {
   const golden = 'kubernetes.azure.com/live-patching-golden-timestamp';
@@ -186,6 +216,12 @@ describe('a live patch', () => {
 
   test('whose time cannot be read leaves it open', () => {
     expect(judgePatched({ [golden]: 'tomorrow' })).toMatchObject({ verdict: 'unknown', reason: 'live-patch-unparsed' });
+  });
+
+  test('is not known of nodes that were listed by run command', () => {
+    expect(judgeListed(NEWEST)).toMatchObject({ verdict: 'unknown', reason: 'live-patch-unknown' });
+    expect(judgeListed(OLD)).toMatchObject({ verdict: 'reimage-missing', basis: 'node-label' });
+    expect(judgeListed(NEWEST, 'NodeImage')).toMatchObject({ verdict: 'ok' });
   });
 
   test('counts on no other channel', () => {

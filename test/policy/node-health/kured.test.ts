@@ -37,7 +37,7 @@ function containerOf(change: Readonly<Record<string, unknown>>) {
   return container;
 }
 
-const isReady = (desired: number, running: number) => findKured([kured({ desired, ready: running })])[0]?.isReady;
+const isReady = (desired: number, running: number) => findKured([kured({ desired, ready: running })])?.[0]?.isReady;
 
 describe('kured', () => {
   test.each([
@@ -47,7 +47,7 @@ describe('kured', () => {
     'contoso.azurecr.io/mirror/kubereboot/kured:1.23.0',
     'kubereboot/kured',
   ])('is told by its image %s', (image) => {
-    expect(findKured([daemonSet({ image })]).map(({ name }) => name)).toEqual(['my-release-kured']);
+    expect(findKured([daemonSet({ image })])?.map(({ name }) => name)).toEqual(['my-release-kured']);
   });
 
   test.each(['nginx', 'kured:1', 'evil/kured:1', 'mykubereboot/kured:1', 'kubereboot/kured-helper:1', undefined, 7])(
@@ -64,16 +64,54 @@ describe('kured', () => {
   test('is ready when it runs on every node that it should run on, and on one at least', () => {
     expect([isReady(7, 7), isReady(7, 4), isReady(0, 0)]).toEqual([true, false, false]);
     const { status: _, ...untold } = daemonSet({});
-    expect(findKured([DaemonSet.parse(untold)])[0]?.isReady).toBe(false);
+    expect(findKured([DaemonSet.parse(untold)])?.[0]?.isReady).toBe(false);
+  });
+
+  test.each([
+    [{ generation: 2 }, { observedGeneration: 2, updatedNumberScheduled: 7 }, true],
+    [{ generation: 2 }, { observedGeneration: 3 }, true],
+    [{ generation: 2 }, { observedGeneration: 1, updatedNumberScheduled: 7 }, false],
+    [{ generation: 2 }, { updatedNumberScheduled: 6 }, false],
+    [{ generation: 2 }, {}, true],
+    [{}, { observedGeneration: 1 }, true],
+  ])('with %j and %j has been rolled out as it is specified: %j', (metadata, status, expected) => {
+    const installed = daemonSet({});
+    const changed = {
+      ...installed,
+      metadata: { ...installed.metadata, ...metadata },
+      status: { ...installed.status, ...status },
+    };
+
+    expect(findKured([DaemonSet.parse(changed)])?.[0]?.isReady).toBe(expected);
+  });
+
+  test.each([
+    [[], 60],
+    [['--period=1h30m'], 90],
+    [['--period=1.5h', '--period', '90s'], 1.5],
+    [['--period=100ms'], 100 / 60_000],
+    [['--period=1us1µs1ns'], 0.002_001 / 60_000],
+    [['--period='], 8 * 24 * 60],
+    [['--period=-1h'], 8 * 24 * 60],
+    [['--period=1d'], 8 * 24 * 60],
+    [['--period=$(PERIOD)'], 8 * 24 * 60],
+    [[`--period=${'9'.repeat(400)}h`], 8 * 24 * 60],
+  ])('with %j looks every %d minutes', (args, minutes) => {
+    expect((findKured([daemonSet({ args })])?.[0]?.period ?? 0) / 60_000).toBeCloseTo(minutes, 9);
+  });
+
+  test('is not told where there are more than ten', () => {
+    expect(findKured(Array.from({ length: 11 }, () => daemonSet({})))).toBeUndefined();
+    expect(findKured(Array.from({ length: 10 }, () => daemonSet({})))).toHaveLength(10);
   });
 
   test('has its lock where its option says', () => {
     const manual = [{ holder: 'manual', created: undefined, ttl: 0 }];
 
-    expect(findKured([daemonSet({ args: ['--lock-annotation=mine'] })])[0]?.locks).toEqual(manual);
-    expect(findKured([daemonSet({ args: ['--lock-annotation=constructor'] })])[0]?.locks).toEqual([]);
-    expect(findKured([daemonSet({})])[0]?.locks).toEqual([]);
-    expect(findKured([daemonSet({ args: ['--lock-annotation=$(KEY)'] })])[0]?.locks).toBe('unreadable');
+    expect(findKured([daemonSet({ args: ['--lock-annotation=mine'] })])?.[0]?.locks).toEqual(manual);
+    expect(findKured([daemonSet({ args: ['--lock-annotation=constructor'] })])?.[0]?.locks).toEqual([]);
+    expect(findKured([daemonSet({})])?.[0]?.locks).toEqual([]);
+    expect(findKured([daemonSet({ args: ['--lock-annotation=$(KEY)'] })])?.[0]?.locks).toBe('unreadable');
   });
 });
 
@@ -223,6 +261,9 @@ describe('whether a pod can run on a node', () => {
 const twoNodes = [node(), node({ name: 'aks-system-25481572-vmss000001' })];
 const countWatchers = (desired: number) => viewKured([kured({ desired })], twoNodes)?.watchful(node()).length;
 
+const watching = (...others: readonly DaemonSet[]) =>
+  viewKured([kured({ desired: 2 }), ...others], twoNodes)?.watchful(node()).length;
+
 describe('what kured can see', () => {
   test('is nothing that is known where the DaemonSets were not read', () => {
     expect(viewKured(undefined, twoNodes)).toBeUndefined();
@@ -237,6 +278,26 @@ describe('what kured can see', () => {
 
     expect(view?.covering(node())).toHaveLength(2);
     expect(view?.watchful(node())).toEqual([]);
+  });
+
+  test('counts only if all that can run on the node are so', () => {
+    expect(watching(kured({ desired: 2 }))).toBe(2);
+    expect(watching(kured({ desired: 2, options: [] }))).toBe(0);
+    expect(watching(kured({ desired: 2, ready: 1 }))).toBe(0);
+  });
+
+  test('is a lock that its own kured can act on, on this node', () => {
+    const holder = { 'weave.works/kured-node-lock': '{"nodeID":"x"}' };
+    const locks = (example: Parameters<typeof kured>[0], on = node()) =>
+      viewKured([kured({ annotations: holder, ...example })], twoNodes)?.locksOn(on).length;
+
+    expect(locks({ desired: 2 })).toBe(1);
+    // The pod of the node that is being rebooted.
+    expect(locks({ desired: 2, ready: 1 })).toBe(1);
+    expect(locks({ desired: 3, ready: 1 })).toBe(0);
+    expect(locks({ desired: 1, ready: 0 })).toBe(0);
+    expect(locks({ desired: 2, annotations: { 'weave.works/kured-node-lock': '{' } })).toBe(0);
+    expect(locks({ desired: 2 }, node({ taints: [{ key: 'sku', effect: 'NoSchedule' }] }))).toBe(0);
   });
 });
 
@@ -254,8 +315,12 @@ describe('how long the metric may be 1', () => {
     expect(allowed([kured({ options: ['--reboot-days='] })])).toBe(24);
   });
 
+  test('is a day where no window is known', () => {
+    expect(allowed(undefined)).toBe(24);
+    expect(allowed(Array.from({ length: 11 }, () => kured({ options: weekly })))).toBe(24);
+  });
+
   test('is eight days where a window may be that cannot be read', () => {
-    expect(allowed(undefined)).toBe(192);
     expect(allowed([kured({ options: ['--start-time=late'] })])).toBe(192);
   });
 });

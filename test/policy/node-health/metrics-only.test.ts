@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { windowsPool } from '../../../src/policy/aks/node-example.ts';
 import type { CollectedHealth } from '../../../src/policy/node-health/detect.ts';
+import { AgentPool } from '../../../src/resources/managed-cluster.ts';
 import { inspect, now } from './inspecting.ts';
 
 const FIRST = 'aks-system-25481572-vmss000000';
+const THIRD = 'aks-system-25481572-vmss000002';
 const SECOND = 'aks-system-25481572-vmss000001';
 const POOL = {
   name: 'system',
@@ -17,6 +20,7 @@ function healthOf(values: Readonly<Record<string, 0 | 1>>, overdue: readonly str
     pools: [{ ...POOL, osSKU: 'Ubuntu', provisioningState: 'Succeeded', powerState: { code: 'Running' } }],
     access: OUT_OF_REACH,
     metrics: { now: new Map(Object.entries(values)), overdue: new Set(overdue) },
+    machines: new Map([['system', [FIRST, SECOND]]]),
   };
 }
 
@@ -63,14 +67,61 @@ describe('a cluster that cannot be read, with a metric of kured', () => {
     expect(judgePool(healthOf(values))).toMatchObject({ pool: { verdict: 'unknown' }, coverage: ['unreachable'] });
   });
 
-  it('has no proof in a pool of unknown size', () => {
-    const { pools = [], ...rest } = healthOf({ [FIRST]: 0, [SECOND]: 0 });
-    const sizes = [undefined, 0];
+  it('has no proof without the names of its machines, however many samples there are', () => {
+    const full = healthOf({ [FIRST]: 0, [SECOND]: 0, [THIRD]: 0 });
+    const open = { pool: { verdict: 'unknown' }, coverage: ['unreachable'], blindSpot: expect.any(String) };
 
-    for (const count of sizes) {
-      const health = { ...rest, pools: pools.map((pool) => ({ ...pool, count })) };
-      expect(judgePool(health).pool).toMatchObject({ verdict: 'unknown' });
-    }
+    const uncounted = (full.pools ?? []).map((pool) => AgentPool.parse({ ...pool, count: undefined }));
+    expect(judgePool({ ...full, pools: uncounted }).pool).toMatchObject({ verdict: 'ok' });
+    expect(judgePool({ ...full, machines: undefined })).toMatchObject(open);
+    expect(judgePool({ ...full, machines: new Map() })).toMatchObject(open);
+    expect(judgePool({ ...full, machines: new Map([['system', []]]) })).toMatchObject(open);
+    // ARM counts one more than it lists.
+    expect(judgePool({ ...full, machines: new Map([['system', [FIRST]]]) })).toMatchObject(open);
+  });
+
+  it('is not proven by samples of other names: nodes of the past make up for none that is there', () => {
+    expect(judgePool(healthOf({ [FIRST]: 0, [THIRD]: 0 }))).toMatchObject({
+      pool: { verdict: 'unknown' },
+      coverage: ['unreachable'],
+    });
+    expect(judgePool(healthOf({ [FIRST]: 0, [SECOND]: 0, [THIRD]: 1 }, [THIRD])).pool).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('has a violation also without the names of its machines, and of no other pool', () => {
+    const machines = undefined;
+    const other = 'aks-apps-25481572-vmss000000';
+
+    expect(
+      judgePool({ ...healthOf({ [FIRST]: 1, [other]: 1 }, [FIRST, other]), machines }).pool?.missing,
+    ).toMatchObject([{ name: FIRST }]);
+  });
+
+  it('is told by the names that the machines have, whatever they look like', () => {
+    const machines = new Map([['system', ['byo-1', 'byo-2']]]);
+
+    expect(judgePool({ ...healthOf({ 'byo-1': 0, 'byo-2': 0 }), machines }).pool).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('names a node by the uid that is remembered of it', () => {
+    const history = new Map([
+      [FIRST, { name: FIRST, pool: 'system', uid: 'uid-1', lastSeenAt: '2026-11-01T00:00:00Z' }],
+    ]);
+    const { pool } = judgePool({ ...healthOf({ [FIRST]: 1, [SECOND]: 1 }, [FIRST, SECOND]), history });
+
+    expect(pool?.missing.map(({ uid }) => uid)).toEqual(['uid-1', SECOND]);
+  });
+
+  it('is as blind as before without Linux pools, or while the workspace does not tell', () => {
+    const full = healthOf({ [FIRST]: 0, [SECOND]: 0 });
+
+    expect(judgePool({ ...full, pools: [windowsPool()] }).coverage).toEqual(['unreachable']);
+    expect(judgePool({ ...full, metrics: 'unreadable' })).toMatchObject({
+      pool: { verdict: 'unknown' },
+      coverage: ['unreachable'],
+    });
+    expect(judgePool({ ...full, metrics: undefined }).pool).toMatchObject({ verdict: 'unknown' });
+    expect(judgePool({ ...full, metrics: undefined, machines: undefined }).pool).toMatchObject({ verdict: 'unknown' });
   });
 
   it('is judged by its image on other channels', () => {

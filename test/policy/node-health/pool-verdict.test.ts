@@ -76,6 +76,40 @@ describe('the evidence of the node policies', () => {
   });
 });
 
+describe('the cluster as a whole', () => {
+  const stopped = linuxPool({ powerState: { code: 'Stopped' } });
+
+  test('is open while its pools rest, with a part for each', () => {
+    const pools = [stopped, linuxPool({ name: 'user', provisioningState: 'Creating' }), windowsPool()];
+
+    expect(evaluate(aksNodeRebootCompleted, { pools })).toMatchObject({
+      verdict: 'unknown',
+      missing: 'system: the pool is stopped; user: the pool is being created',
+      parts: [
+        { name: 'system', verdict: 'not-applicable' },
+        { name: 'user', verdict: 'not-applicable' },
+      ],
+    });
+  });
+
+  test('is judged by the pools that run', () => {
+    expect(evaluate(aksNodeRebootCompleted, { pools: [linuxPool(), { ...stopped, name: 'user' }] })).toMatchObject({
+      verdict: 'compliant',
+      parts: [{ verdict: 'compliant' }, { verdict: 'not-applicable' }],
+    });
+  });
+
+  test('is open while a node belongs to no listed pool, though every pool is in order', () => {
+    const access = readNodes([node(), node({ name: 'other', pool: 'gone' })], [kured({ desired: 2 })]);
+
+    expect(evaluate(aksNodeRebootCompleted, { access })).toMatchObject({
+      verdict: 'unknown',
+      missing: 'other: belongs to no agent pool that Azure lists',
+      parts: [{ name: 'system', verdict: 'compliant' }],
+    });
+  });
+});
+
 describe('each pool is judged on its own', () => {
   const pools = [linuxPool(), linuxPool({ name: 'user' }), linuxPool({ name: 'idle' }), windowsPool()];
   const access = readNodes(

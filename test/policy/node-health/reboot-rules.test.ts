@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { kured, lock, node, readNodes, rebootNeeded, remembered } from '../../../src/policy/aks/node-example.ts';
+import {
+  kured,
+  linuxPool,
+  lock,
+  node,
+  readNodes,
+  rebootNeeded,
+  remembered,
+} from '../../../src/policy/aks/node-example.ts';
+import { KubernetesNode } from '../../../src/resources/kubernetes.ts';
 import type { NodeRecord } from '../../../src/resources/node-health.ts';
 import { inspect, judge, nodeName } from './inspecting.ts';
 
@@ -46,6 +55,20 @@ describe('kured’s lock', () => {
     expect(judgeLockedBy('{')).toMatchObject(overdue);
   });
 
+  test('shields nobody from a kured that is not able to reboot it', () => {
+    const held = lock(nodeName, '2026-11-02T11:00:00Z');
+
+    expect(judge({ access: readNodes([waiting], [kured({ annotations: held, desired: 3, ready: 1 })]) })).toMatchObject(
+      overdue,
+    );
+    expect(judge({ access: readNodes([waiting], [kured({ annotations: held, desired: 2, ready: 1 })]) })).toMatchObject(
+      {
+        verdict: 'in-progress',
+        basis: 'lock',
+      },
+    );
+  });
+
   test('shields for as long as the setting says', () => {
     const access = readNodes([waiting], [kured({ annotations: lock(nodeName, '2026-11-02T07:00:00Z') })]);
 
@@ -71,6 +94,23 @@ describe('kured’s metric', () => {
   test('is pending while it is 1, and proof when it is 0', () => {
     expect(judge({ access: silent, metrics: metricsOf(1) })).toMatchObject({ verdict: 'in-progress', basis: 'metric' });
     expect(judge({ access: silent, metrics: metricsOf(0) })).toMatchObject({ verdict: 'ok', basis: 'metric' });
+  });
+
+  test('is missing for too long whoever holds the lock', () => {
+    const access = readNodes([node()], [kured({ annotations: lock(nodeName, '2026-11-02T11:30:00Z') })]);
+
+    expect(judge({ access, metrics: metricsOf(1, true) })).toMatchObject({
+      verdict: 'reboot-missing',
+      basis: 'metric',
+    });
+    expect(judge({ access, metrics: metricsOf(1) })).toMatchObject({ verdict: 'in-progress', basis: 'lock' });
+  });
+
+  test('was overdue once, and is not any more, or is not measured now', () => {
+    expect(judge({ access: silent, metrics: metricsOf(0, true) })).toMatchObject({ verdict: 'ok', basis: 'metric' });
+    expect(judge({ access: silent, metrics: { now: new Map(), overdue: new Set([nodeName]) } })).toMatchObject({
+      verdict: 'unknown',
+    });
   });
 
   test('says nothing of a node that it does not name', () => {
@@ -102,6 +142,17 @@ const judgeRestarted = (started: string) => judgeAsked(since, { started });
 
 const judgeAsked = (text: string, example: Parameters<typeof node>[0] = {}) =>
   judge({ access: readNodes([node({ ...example, annotations: rebootNeeded(text) })]) });
+
+const judgeSince = (bootIdFirstSeen: string, channel = 'Unmanaged', daemonSets = [kured()]) =>
+  judge(
+    {
+      access: readNodes([waiting], daemonSets),
+      history: remembered(
+        record({ bootId: 'boot-2', bootIdFirstSeen, previousBootId: 'boot-1', previousSeenAt: since }),
+      ),
+    },
+    { channel },
+  );
 
 describe('kured’s annotation', () => {
   test('counts as pending for a day', () => {
@@ -167,6 +218,36 @@ describe('kured’s annotation', () => {
     expect(judgeRememberedBefore('2026-10-30T08:00:00Z', 'boot-2')).toMatchObject(overdue);
   });
 
+  test('hides later requests when it stays after a reboot: for a day the reboot is proof, then nothing is', () => {
+    const stale = { verdict: 'unknown', reason: 'annotation-stale' };
+
+    expect(judgeSince('2026-11-01T12:00:00Z')).toMatchObject({ verdict: 'ok', basis: 'boot-id' });
+    expect(judgeSince('2026-11-01T11:59:59Z')).toMatchObject(stale);
+    expect(judgeSince('yesterday')).toMatchObject(stale);
+    expect(judgeSince('2026-10-31T12:00:00Z', 'NodeImage')).toMatchObject({ verdict: 'ok', basis: 'node-label' });
+    const saturdays = [kured({ options: ['--annotate-nodes', '--reboot-days=sat'] })];
+    expect(judgeSince('2026-11-01T12:00:00Z', 'Unmanaged', saturdays)).toMatchObject({ basis: 'boot-id' });
+    expect(judgeSince('2026-10-30T12:00:00Z', 'Unmanaged', saturdays)).toMatchObject(stale);
+  });
+
+  test('that is stale leaves the kernel to tell', () => {
+    const neighbour = node({ name: 'aks-system-25481572-vmss000001', kernel: '5.15.0-1100-azure' });
+    const history = remembered(
+      record({
+        bootId: 'boot-2',
+        bootIdFirstSeen: '2026-10-30T12:00:00Z',
+        previousBootId: 'boot-1',
+        previousSeenAt: since,
+        kernelSkewSince: '2026-10-31T00:00:00Z',
+      }),
+    );
+
+    expect(judge({ access: readNodes([waiting, neighbour]), history })).toMatchObject({
+      verdict: 'reboot-missing',
+      basis: 'kernel',
+    });
+  });
+
   test('is never stale while the boot id is not told', () => {
     const blank = node({ annotations, bootId: '' });
     const { status, ...rest } = blank;
@@ -204,6 +285,11 @@ describe('kured’s annotation', () => {
   });
 });
 
+const judgeYoung = (created: string, options: readonly string[] = []) =>
+  judge({ access: readNodes([node()], [kured({ created, options: ['--annotate-nodes', ...options] })]) });
+
+const judgeBeside = (created: string) => judge({ access: readNodes([node()], [kured(), kured({ created })]) });
+
 describe('kured’s silence', () => {
   test('is proof where it is ready and writes on nodes', () => {
     expect(judge()).toMatchObject(ok);
@@ -240,6 +326,29 @@ describe('kured’s silence', () => {
     expect(created('long ago')).toMatchObject({ verdict: 'unknown' });
     const never = kured({ options: ['--annotate-nodes', '--reboot-days='] });
     expect(judge({ access: readNodes([node()], [never]) })).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('is none before kured and the node have been there for a whole period', () => {
+    const silent = { verdict: 'unknown', reason: 'no-reboot-signal' };
+
+    expect(judgeYoung('2026-11-02T10:59:59Z')).toMatchObject(ok);
+    expect(judgeYoung('2026-11-02T11:00:00Z')).toMatchObject(silent);
+    expect(judgeYoung('2026-11-02T10:59:59Z', ['--period=2h'])).toMatchObject(silent);
+    expect(judgeYoung('2026-11-02T11:50:00Z', ['--period=5m'])).toMatchObject(ok);
+    expect(judgeYoung('never')).toMatchObject(silent);
+    const { metadata, ...rest } = node();
+    const fresh = { ...rest, metadata: { ...metadata, creationTimestamp: '2026-11-02T11:30:00Z' } };
+    expect(judge({ access: readNodes([fresh]) })).toMatchObject(silent);
+  });
+
+  test('is none before kured has been through a whole window', () => {
+    expect(judgeYoung('2026-10-31T23:59:59Z', ['--reboot-days=sun'])).toMatchObject(ok);
+    expect(judgeYoung('2026-11-01T00:00:00Z', ['--reboot-days=sun'])).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('is none where one of several kureds could not have spoken', () => {
+    expect(judgeBeside('2026-11-01T00:00:00Z')).toMatchObject(ok);
+    expect(judgeBeside('2026-11-02T11:59:00Z')).toMatchObject({ verdict: 'unknown' });
   });
 
   test('makes the newest image better proof on other channels', () => {
@@ -282,6 +391,22 @@ describe('a kernel older than a neighbour’s', () => {
     });
     expect(judgeSkewed({}, '2026-10-31T12:00:00Z')).toMatchObject({ verdict: 'unknown' });
     expect(judgeSkewed({}, undefined)).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('does not count from before a reboot, or another kernel', () => {
+    const skewedSince = '2026-10-01T00:00:00Z';
+    const skewed = (change: Partial<NodeRecord>) =>
+      judge({
+        access: readNodes(
+          [node({ kernel: '5.15.0-1089-azure' }), node({ name: 'aks-system-25481572-vmss000001' })],
+          [],
+        ),
+        history: remembered(record({ kernelSkewSince: skewedSince, ...change })),
+      });
+
+    expect(skewed({ bootId: 'boot-2', kernel: '5.15.0-1089-azure' })).toMatchObject({ basis: 'kernel' });
+    expect(skewed({ bootId: 'boot-1', kernel: '5.15.0-1089-azure' })).toMatchObject({ verdict: 'unknown' });
+    expect(skewed({ bootId: 'boot-2', kernel: '5.15.0-1080-azure' })).toMatchObject({ verdict: 'unknown' });
   });
 
   test.each([
@@ -333,4 +458,36 @@ test('a node without the label of its pool is found by its name', () => {
     ...overdue,
     pool: 'system',
   });
+});
+
+test('a node belongs to the pool that its name tells, whatever its labels say', () => {
+  const pools = [linuxPool(), linuxPool({ name: 'user' })];
+  const poolOf = (name: string, pool: string) =>
+    inspect({ pools, access: readNodes([node({ name, pool })]) }).nodes.get(name)?.pool;
+
+  expect(poolOf('aks-user-31415926-vmss000000', 'system')).toBe('user');
+  expect(poolOf('aks-gone-31415926-vmss000000', 'system')).toBe('system');
+  expect(poolOf('byo-machine', 'system')).toBe('system');
+});
+
+test('a node that is listed without a uid is told apart by that of its row, and else by its name', () => {
+  const access = { state: 'read', nodes: [node({ uid: '', annotations })], daemonSets: undefined } as const;
+  const history = remembered(record({ uid: 'uid-7', bootId: 'boot-1', lastSeenAt: since }));
+
+  expect(judge({ access, history })).toMatchObject({ uid: 'uid-7', verdict: 'ok', basis: 'boot-id' });
+  expect(judge({ access })).toMatchObject({ uid: nodeName, verdict: 'in-progress' });
+});
+
+const withText = (value: unknown) =>
+  KubernetesNode.safeParse({
+    metadata: { name: nodeName, uid: 'uid-1', annotations: value, labels: {} },
+    status: {},
+  });
+
+test('what is written on a node is read as a whole or not at all', () => {
+  expect(withText({ a: 'b', c: 7 }).success).toBe(false);
+  expect(withText('none').success).toBe(false);
+  expect(withText(null).data?.metadata.annotations).toEqual({});
+  expect(withText(undefined).data?.metadata.annotations).toEqual({});
+  expect(withText({ a: 'b' }).data?.metadata.annotations).toEqual({ a: 'b' });
 });

@@ -95,6 +95,7 @@ const mends: readonly (readonly [reason: string, call: readonly string[]])[] = [
       '{"spec":{"template":{"spec":{"tolerations":[{"operator":"Exists"}]}}}}',
     ],
   ],
+  ['annotation-stale', ['kubectl', 'annotate', 'node', 'given NODE', 'weave.works/kured-reboot-in-progress-']],
   ...['lock-manual', 'lock-holder-gone', 'lock-held-too-long', 'lock-unreadable'].map(
     (reason) =>
       [reason, [...inKured, 'annotate', 'daemonset', 'my-release-kured', 'weave.works/kured-node-lock-']] as const,
