@@ -53,7 +53,7 @@ export class AzureCalls {
   /** A read of the engine itself; not part of the record. */
   async read<A extends readonly unknown[], Out>(operation: Read<A, Out>, ...args: A): Promise<Out> {
     try {
-      return await operation.run(this.#callContext(), ...args);
+      return await operation.run(this.#callContext(undefined, LIMITS.list), ...args);
     } catch (error) {
       throw classifyAzureError(error, 'read', this.#context.clock.now(), this.#target?.id);
     }
@@ -116,12 +116,12 @@ export class AzureCalls {
     }
   }
 
-  #callContext(runId?: string): CallContext {
+  #callContext(runId?: string, operationMs: number = LIMITS.operation): CallContext {
     return {
       ...(runId !== undefined && { correlationId: runCorrelationId(runId) }),
       clients: this.#context.clients,
       signal: AbortSignal.timeout(LIMITS.call),
-      operationSignal: AbortSignal.timeout(LIMITS.operation),
+      operationSignal: AbortSignal.timeout(operationMs),
       noteRequestId: (requestId) => {
         this.#requestIds.push(requestId);
       },

@@ -1,10 +1,6 @@
-import { auditKey } from '../audit/audit-log.ts';
-import { readClusterCredentials } from '../azure/kubeconfig.ts';
-import { type ClusterAnswer, readClusterNodes } from '../azure/kubernetes.ts';
-import { readLatestNodeImage, readNodeOsMaintenance } from '../azure/node-upgrades.ts';
+import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from '../azure/node-upgrades.ts';
 import { queryRebootMetrics } from '../azure/prometheus.ts';
 import { relatedReads } from '../azure/resources.ts';
-import { runNodeCommand } from '../azure/run-command.ts';
 import { queryUpgradeFailures } from '../azure/upgrade-failures.ts';
 import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import type { ClusterHistory, InspectionRecord } from '../nodes/node-history.ts';
@@ -14,32 +10,21 @@ import type { Thresholds } from '../policy/node-health/detection.ts';
 import { recordNodes } from '../policy/node-health/history.ts';
 import { allowedPendingMs } from '../policy/node-health/kured-view.ts';
 import { nodeParameters, toThresholds } from '../policy/node-health/parameters.ts';
+import { pauseOfCluster } from '../policy/node-health/resource-state.ts';
 import type { AgentPool, ManagedCluster } from '../resources/managed-cluster.ts';
-import type {
-  AccessProblem,
-  ClusterAccess,
-  NodeHealth,
-  RebootMetrics,
-  UpgradeFailure,
-} from '../resources/node-health.ts';
-import type { NodeOsMaintenance } from '../resources/node-os-maintenance.ts';
+import type { ClusterAccess, NodeHealth } from '../resources/node-health.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import { resourceColumns } from './audit-rows.ts';
 import type { AzureCalls } from './azure-calls.ts';
+import { ageOf, NodeAccess } from './cluster-access.ts';
 import type { EngineContext } from './ports.ts';
 import { policiesFor } from './snapshot.ts';
 
-/** How long the address and certificate authority of an API server may be used again, in milliseconds. */
-const CREDENTIALS = 24 * 3_600_000;
-/** Shortest time between two commands run in one cluster. */
-const COMMANDS = 12 * 3_600_000;
+type CollectedHealth = Extract<NodeHealth, { state: 'collected' }>;
 
 /** Does the policy judge by the health of nodes? */
-export function needsNodes({ needs }: Policy): boolean {
+export function needsNodes({ needs }: Pick<Policy, 'needs'>): boolean {
   return needs?.includes('nodeHealth') === true;
 }
-
-type Credentials = Required<Pick<InspectionRecord, 'server' | 'certificateAuthority' | 'credentialsReadAt'>>;
 
 /** One look at the nodes of one cluster, by whatever can be had: ARM, its API server, metrics, and what was seen before. */
 export class NodeInspection {
@@ -48,68 +33,61 @@ export class NodeInspection {
   readonly #context: EngineContext;
   readonly #target: ResourceId;
   readonly #history: ClusterHistory;
-  #credentials: Credentials | undefined;
-  #commandAt: string | undefined;
-  #health: NodeHealth | undefined;
-  #cluster: ManagedCluster | undefined;
+  readonly #access: NodeAccess;
+  /** Keeps the lease of the resource: an inspection takes time. */
+  readonly #keepLease: () => Promise<void>;
+  #collected: { readonly cluster: ManagedCluster; readonly health: NodeHealth } | undefined;
 
-  private constructor(context: EngineContext, target: ResourceId, history: ClusterHistory) {
+  private constructor(context: EngineContext, target: ResourceId, known: Known, keepLease: () => Promise<void>) {
     this.#context = context;
     this.#target = target;
-    this.#history = history;
-    const { inspection } = history;
-    const now = context.clock.now().getTime();
-    const dueAt =
-      inspection === undefined ? 0 : Date.parse(inspection.inspectedAt) + context.settings.nodes.inspectionIntervalMs;
-    this.#commandAt = inspection?.runCommandAt;
-    this.isResting = now < dueAt || this.#restsAfterCommand(inspection, now);
-    const { server, certificateAuthority, credentialsReadAt } = inspection ?? {};
-    if (server === undefined || certificateAuthority === undefined || credentialsReadAt === undefined) return;
-    if (now - Date.parse(credentialsReadAt) < CREDENTIALS)
-      this.#credentials = { server, certificateAuthority, credentialsReadAt };
-  }
-
-  /** What was seen by a command holds until the next may be run: in between there is nothing to see. */
-  #restsAfterCommand(inspection: InspectionRecord | undefined, now: number): boolean {
-    const isOn = this.#context.settings.nodes.runCommand !== 'off';
-    if (!isOn || this.#commandAt === undefined || inspection?.accessProblem !== undefined) return false;
-    return now - Date.parse(this.#commandAt) < COMMANDS;
+    this.#history = known.history;
+    this.#keepLease = keepLease;
+    const { inspection } = known.history;
+    this.#access = new NodeAccess(context, target, inspection, known.isForgotten);
+    const age = ageOf(inspection?.inspectedAt, context.clock.now().getTime());
+    const isFresh = age !== undefined && age < context.settings.nodes.inspectionIntervalMs;
+    this.isResting = isFresh || this.#access.restsAfterCommand;
   }
 
   /** Undefined for a resource without nodes, and while no policy asks for them. */
-  static async begin(context: EngineContext, target: ResourceId): Promise<NodeInspection | undefined> {
+  static async begin(
+    context: EngineContext,
+    target: ResourceId,
+    keepLease: () => Promise<void>,
+  ): Promise<NodeInspection | undefined> {
     const isAsked = policiesFor(context.policies, context.settings, target.type).some(needsNodes);
     if (!isAsked) return undefined;
+    let isForgotten = false;
     const history = await context.nodes.load(target, ({ message }) => {
       context.log.error('a row about nodes cannot be read', { resourceId: target.id, error: message });
+      isForgotten = true;
     });
-    return new NodeInspection(context, target, history);
+    const known = { history, isForgotten: isForgotten && history.inspection === undefined };
+    return new NodeInspection(context, target, known, keepLease);
   }
 
-  /** Collects once; later reads of the cluster in the same pass go by what was collected. Rejects only for storage. */
+  /** Collects everything that the detector goes by. Rejects only for storage. */
   async collect(calls: AzureCalls, cluster: ManagedCluster): Promise<NodeHealth> {
-    this.#cluster = cluster;
-    this.#health ??= await this.#collect(calls, cluster);
-    return this.#health;
+    const health = await this.#collect(calls, cluster);
+    this.#collected = { cluster, health };
+    return health;
   }
 
   /** Remembers what was seen, for the next inspection. */
   async save(): Promise<void> {
-    const health = this.#health;
-    const cluster = this.#cluster;
-    if (health === undefined || cluster === undefined) return;
-    const { clock, nodes } = this.#context;
-    const now = clock.now();
+    if (this.#collected === undefined) return;
+    const { cluster, health } = this.#collected;
+    const now = this.#context.clock.now();
     const records =
       health.state === 'collected' ? recordNodes(health, detect(cluster, health, this.#thresholds(), now), now) : [];
     const accessProblem = this.#accessProblem(health);
     const inspection: InspectionRecord = {
       inspectedAt: now.toISOString(),
       ...(accessProblem !== undefined && { accessProblem }),
-      ...this.#credentials,
-      ...(this.#commandAt !== undefined && { runCommandAt: this.#commandAt }),
+      ...this.#access.memory,
     };
-    await nodes.save(this.#target, inspection, records, this.#history.nodes);
+    await this.#context.nodes.save(this.#target, inspection, records, this.#history.nodes);
   }
 
   /** An inspection that did not come so far says nothing about the access. */
@@ -126,152 +104,126 @@ export class NodeInspection {
   }
 
   async #collect(calls: AzureCalls, cluster: ManagedCluster): Promise<NodeHealth> {
-    let pools: readonly AgentPool[];
-    let maintenance: NodeOsMaintenance | 'unreadable' | undefined;
-    const latestImages = new Map<string, string>();
-    try {
-      pools = await calls.read(relatedReads.agentPools, this.#target);
-      for (const { name } of pools) {
-        const image = name === undefined ? undefined : await this.#readLatestImage(calls, name);
-        if (name !== undefined && image !== undefined) latestImages.set(name, image);
-      }
-      maintenance = await this.#readMaintenance(calls);
-    } catch (error) {
-      return { state: 'unavailable', because: explain(error) };
+    // Nothing of it runs, or is to be judged: no call is worth its while.
+    const pause = pauseOfCluster(cluster);
+    if (pause !== undefined) {
+      return { state: 'unavailable', because: pause.kind === 'undecided' ? pause.because.detail : pause.because };
     }
-    const access = await this.#access(calls, cluster);
+    const pools = await this.#listPools(calls, cluster);
+    if (typeof pools === 'string')
+      return { state: 'unavailable', because: `an answer about the agent pools (${pools})` };
+    const latestImages = await this.#readLatestImages(calls, pools);
+    const maintenance = await this.#try('the planned maintenance', async () => {
+      return await calls.read(readNodeOsMaintenance, this.#target);
+    });
+    await this.#keepLease();
+    const access = await this.#access.read(calls, cluster);
+    await this.#keepLease();
+    const metrics = await this.#readMetrics(calls, cluster, access);
     return {
       state: 'collected',
       pools,
       latestImages,
-      maintenance,
+      maintenance: maintenance === 'failed' ? 'unreadable' : maintenance,
       access,
-      metrics: await this.#readMetrics(calls, cluster, access),
+      metrics,
+      machines: await this.#listMachines(calls, pools, { access, metrics }),
       history: this.#history.nodes,
       failures: await this.#readFailures(calls),
     };
   }
 
-  /** Undefined = not told, or not allowed to know. What is only throttled is asked again at the next inspection, all of it. */
-  async #readLatestImage(calls: AzureCalls, pool: string): Promise<string | undefined> {
+  /** As ARM lists them, else as the cluster itself names them; a code where neither tells. */
+  async #listPools(calls: AzureCalls, cluster: ManagedCluster): Promise<readonly AgentPool[] | string> {
+    const { agentPoolProfiles } = cluster.properties;
     try {
-      return await calls.read(readLatestNodeImage, this.#target, pool);
+      return await calls.read(relatedReads.agentPools, this.#target);
     } catch (error) {
-      if (isPassing(error)) throw error;
-      this.#warn('the newest image of an agent pool is not known', { pool, error: explain(error) });
-      return undefined;
+      const { code, details, message } = asOurs(error);
+      this.#warn('the agent pools of a cluster cannot be listed', { error: message });
+      return agentPoolProfiles.length > 0 ? agentPoolProfiles : (details.serviceCode ?? code);
     }
   }
 
-  async #readMaintenance(calls: AzureCalls): Promise<NodeOsMaintenance | 'unreadable' | undefined> {
-    try {
-      return await calls.read(readNodeOsMaintenance, this.#target);
-    } catch (error) {
-      if (isPassing(error)) throw error;
-      this.#warn('the planned maintenance of a cluster cannot be read', { error: explain(error) });
-      return 'unreadable';
+  /** A pool without an entry could not be asked. While ARM throttles, no more of them are. */
+  async #readLatestImages(calls: AzureCalls, pools: readonly AgentPool[]): Promise<ReadonlyMap<string, string>> {
+    const images = new Map<string, string>();
+    for (const { name } of pools) {
+      if (name === undefined) continue;
+      await this.#keepLease();
+      try {
+        const image = await calls.read(readLatestNodeImage, this.#target, name);
+        if (image !== undefined) images.set(name, image);
+      } catch (error) {
+        const { code, message } = asOurs(error);
+        this.#warn('the newest image of an agent pool is not known', { pool: name, error: message });
+        if (code === 'AZURE_TRANSIENT' || code === 'AZURE_BUSY') break;
+      }
     }
+    return images;
   }
 
-  async #access(calls: AzureCalls, cluster: ManagedCluster): Promise<ClusterAccess> {
-    if (cluster.properties.aadProfile.managed !== true)
-      return this.#unreadable('not-entra-integrated', 'the cluster does not use Entra');
-    let answer: ClusterAnswer;
-    try {
-      answer = await this.#readNodes(calls, cluster);
-    } catch (error) {
-      return this.#unreadable(problemOf(error), explain(error));
-    }
-    if (answer.state === 'read') return answer;
-    if (answer.state === 'untrusted') return this.#unreadable('refused', answer.because);
-    if (answer.reason !== 'unreachable') return this.#unreadable(answer.reason, answer.because);
-    return (await this.#runCommand(calls, cluster)) ?? this.#unreadable(answer.reason, answer.because);
-  }
-
-  async #readNodes(calls: AzureCalls, cluster: ManagedCluster): Promise<ClusterAnswer> {
-    const kept = this.#credentials;
-    if (kept !== undefined) {
-      const answer = await calls.read(readClusterNodes, cluster, kept);
-      // The authority may have been replaced, or the server moved, since they were read.
-      if (answer.state !== 'untrusted' && !(answer.state === 'unreadable' && answer.reason === 'refused'))
-        return answer;
-    }
-    const fresh = await calls.read(readClusterCredentials, this.#target, cluster);
-    this.#credentials = { ...fresh, credentialsReadAt: this.#context.clock.now().toISOString() };
-    const answer = await calls.read(readClusterNodes, cluster, fresh);
-    if (answer.state === 'untrusted') this.#credentials = undefined;
-    return answer;
-  }
-
-  /** A pod in the cluster, so it counts as acting: never under the kill switch, never without a record, at most twice a day. */
-  async #runCommand(calls: AzureCalls, cluster: ManagedCluster): Promise<ClusterAccess | undefined> {
-    const { clock, settings } = this.#context;
-    const { enablePrivateCluster, disableRunCommand } = cluster.properties.apiServerAccessProfile;
-    const mayRun =
-      settings.nodes.runCommand === 'private-clusters' && (settings.cap === 'approve' || settings.cap === 'enforce');
-    if (!mayRun || enablePrivateCluster !== true || disableRunCommand === true) return undefined;
-    const now = clock.now();
-    if (this.#commandAt !== undefined && now.getTime() - Date.parse(this.#commandAt) < COMMANDS) return undefined;
-    await this.#recordCommand(now);
-    this.#commandAt = now.toISOString();
-    try {
-      const nodes = await calls.read(runNodeCommand, this.#target, cluster);
-      return { state: 'read', nodes, daemonSets: undefined };
-    } catch (error) {
-      this.#warn('the command in the cluster failed', { error: explain(error) });
-      return undefined;
-    }
-  }
-
-  async #recordCommand(now: Date): Promise<void> {
-    const { audit, settings, version } = this.#context;
-    await audit.append(auditKey(now, this.#context.newRunId(now), 'notice'), {
-      time: now.toISOString(),
-      stage: 'notice',
-      reason: 'run-command',
-      ...resourceColumns(this.#target),
-      error: 'the nodes of this private cluster are listed by a command that Azure runs in it (AKS_RUN_COMMAND)',
-      configHash: settings.hash,
-      version,
-    });
-  }
-
+  /** Of several workspaces the one that says "needed" wins. `unreadable` = none knows the cluster, and one does not tell. */
   async #readMetrics(
     calls: AzureCalls,
     cluster: ManagedCluster,
     access: ClusterAccess,
-  ): Promise<RebootMetrics | undefined> {
+  ): Promise<CollectedHealth['metrics']> {
     const { clock, settings } = this.#context;
     const daemonSets = access.state === 'read' ? access.daemonSets : undefined;
     const overdueMs = allowedPendingMs(daemonSets, this.#thresholds(), clock.now());
-    const answers: RebootMetrics[] = [];
+    const values = new Map<string, 0 | 1>();
+    const overdue = new Set<string>();
+    let isIncomplete = false;
     for (const endpoint of settings.nodes.metricsEndpoints) {
-      try {
-        const metrics = await calls.read(queryRebootMetrics, endpoint, cluster.name, overdueMs);
-        if (metrics !== undefined) answers.push(metrics);
-      } catch (error) {
-        this.#warn('a metrics workspace does not tell', { endpoint, error: explain(error) });
+      await this.#keepLease();
+      const answer = await this.#try('a metrics workspace', async () => {
+        return await calls.read(queryRebootMetrics, endpoint, cluster.name, overdueMs);
+      });
+      if (answer === 'failed') isIncomplete = true;
+      else if (answer !== undefined) {
+        for (const [node, value] of answer.now) values.set(node, value === 1 ? 1 : (values.get(node) ?? 0));
+        for (const node of answer.overdue) overdue.add(node);
       }
     }
-    if (answers.length === 0) return undefined;
-    return {
-      now: new Map(answers.flatMap((answer) => [...answer.now])),
-      overdue: new Set(answers.flatMap((answer) => [...answer.overdue])),
-    };
+    if (values.size > 0) return { now: values, overdue };
+    return isIncomplete ? 'unreadable' : undefined;
   }
 
-  async #readFailures(calls: AzureCalls): Promise<readonly UpgradeFailure[]> {
-    try {
-      return await calls.read(queryUpgradeFailures, this.#target);
-    } catch (error) {
-      this.#warn('failed upgrades are not known', { error: explain(error) });
-      return [];
+  /** The names of the nodes, as ARM knows them; asked for only where nothing else tells them and a metric could. */
+  async #listMachines(
+    calls: AzureCalls,
+    pools: readonly AgentPool[],
+    { access, metrics }: Pick<CollectedHealth, 'access' | 'metrics'>,
+  ): Promise<CollectedHealth['machines']> {
+    if (access.state === 'read' || metrics === undefined || metrics === 'unreadable') return undefined;
+    const machines = new Map<string, readonly string[]>();
+    for (const { name } of pools) {
+      if (name === undefined) continue;
+      await this.#keepLease();
+      const names = await this.#try('the machines of an agent pool', async () => {
+        return await calls.read(listPoolMachines, this.#target, name);
+      });
+      if (names !== 'failed') machines.set(name, names);
     }
+    return machines;
   }
 
-  #unreadable(reason: AccessProblem, because: string): ClusterAccess {
-    const isLasting = this.#history.inspection?.accessProblem === reason;
-    return { state: 'unreadable', reason, isLasting, because };
+  async #readFailures(calls: AzureCalls): Promise<CollectedHealth['failures']> {
+    const failures = await this.#try(
+      'failed upgrades',
+      async () => await calls.read(queryUpgradeFailures, this.#target),
+    );
+    return failures === 'failed' ? 'unreadable' : failures;
+  }
+
+  async #try<T>(what: string, read: () => Promise<T>): Promise<T | 'failed'> {
+    try {
+      return await read();
+    } catch (error) {
+      this.#warn('something about the nodes of a cluster is not known', { what, error: asOurs(error).message });
+      return 'failed';
+    }
   }
 
   #warn(message: string, details: Readonly<Record<string, unknown>>): void {
@@ -279,18 +231,16 @@ export class NodeInspection {
   }
 }
 
-function isPassing(error: unknown): boolean {
-  return isDockwardenError(error, 'AZURE_TRANSIENT') || isDockwardenError(error, 'AZURE_BUSY');
+interface Known {
+  readonly history: ClusterHistory;
+  /** The row about the last inspection cannot be read. */
+  readonly isForgotten: boolean;
 }
 
-function problemOf(error: unknown): AccessProblem {
-  if (isDockwardenError(error, 'AZURE_DENIED')) return 'no-permission';
-  return isDockwardenError(error, 'AZURE_INVALID') ? 'refused' : 'unreachable';
-}
-
-function explain(error: unknown): string {
-  if (!isDockwardenError(error)) throw error;
-  return (error satisfies DockwardenError).message;
+/** Whatever a call to Azure throws is classified; anything else is a defect. */
+function asOurs(error: unknown): DockwardenError {
+  if (!isDockwardenError(error) || !error.code.startsWith('AZURE_')) throw error;
+  return error;
 }
 
 function isThreshold(entry: readonly [string, unknown]): entry is [keyof Thresholds, number] {

@@ -41,6 +41,8 @@ export const LIMITS = {
   call: 30_000,
   /** One long-running operation; after that the read-back decides. */
   operation: 60_000,
+  /** One read that takes several requests: a long list, the result of a command. */
+  list: 120_000,
   /** A fix that the read-back does not show by then is `not-effective`. */
   verification: 10 * 60_000,
   /** Tries that end in waiting stop after this. */

@@ -129,7 +129,10 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
     if (taken.wait !== undefined) return taken.wait;
     run = undefined;
     const done = await undoFixes(pass, taken.snapshot);
-    return done.wait ?? (await pass.treat(done.snapshot));
+    if (done.wait !== undefined) return done.wait;
+    const wait = await pass.treat(done.snapshot);
+    await pass.inspectNodes();
+    return wait;
   } catch (error) {
     // The resource is read once more where the first read is too old to act upon.
     return await afterFailedRead(pass, run, error);

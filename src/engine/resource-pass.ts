@@ -3,6 +3,7 @@ import { DockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
+import { ManagedCluster } from '../resources/managed-cluster.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import type { Timings } from './audit-rows.ts';
@@ -70,7 +71,9 @@ export class ResourcePass {
 
   static async begin(context: EngineContext, target: ResourceId, lease: WorkLease): Promise<ResourcePass> {
     const findings = await context.findings.ofResource(target);
-    const inspection = await NodeInspection.begin(context, target);
+    const inspection = await NodeInspection.begin(context, target, async () => {
+      await lease.ensure();
+    });
     return new ResourcePass(context, target, lease, { findings, inspection });
   }
 
@@ -81,10 +84,7 @@ export class ResourcePass {
 
   /** Reads the live resource. */
   async read(): Promise<Snapshot> {
-    const snapshot = await readSnapshot(this.calls, this.target, this.policies, {
-      now: () => this.context.clock.now(),
-      ...(this.#inspection !== undefined && { inspection: this.#inspection }),
-    });
+    const snapshot = await readSnapshot(this.calls, this.target, this.policies, () => this.context.clock.now());
     this.#timings = { ...this.#timings, read: this.#timings.read ?? snapshot.readAt.toISOString() };
     this.#latest = snapshot;
     return snapshot;
@@ -104,7 +104,7 @@ export class ResourcePass {
   async treat(snapshot: Snapshot): Promise<Wait | undefined> {
     let current = snapshot;
     let wait: Wait | undefined;
-    for (const policy of this.policies) {
+    for (const policy of this.policies.filter((candidate) => !needsNodes(candidate))) {
       let judged = await this.#judge(policy, current);
       if (this.#isToFix(judged) && isStale(current, this.context.clock.now())) {
         current = await this.read();
@@ -130,6 +130,20 @@ export class ResourcePass {
     // Even a compliant resource is looked at again when Azure has finished changing it.
     if (busyState(current)?.reason !== 'resource-busy') return undefined;
     return { delayMs: retryDelay(this.lease.item.attempt), isCompliant: true };
+  }
+
+  /**
+   * Judges the nodes, where a policy asks for them. Comes last: it takes time, changes nothing, and what it cannot read must keep no fix waiting.
+   */
+  async inspectNodes(): Promise<void> {
+    const policies = this.policies.filter(needsNodes);
+    const latest = this.#latest;
+    if (this.#inspection === undefined || latest === undefined || policies.length === 0) return;
+    const cluster = ManagedCluster.safeParse(latest.raw);
+    const nodeHealth = cluster.success ? await this.#inspection.collect(this.calls, cluster.data) : undefined;
+    const related = { ...latest.related, ...(nodeHealth !== undefined && { nodeHealth }) };
+    const snapshot: Snapshot = { ...latest, related };
+    for (const policy of policies) await this.note(await this.#judge(policy, snapshot), snapshot);
   }
 
   /**

@@ -4,8 +4,6 @@ import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { unknown } from '../policy/define-policy.ts';
 import { hasProperties } from '../resources/lenient.ts';
-import { ManagedCluster } from '../resources/managed-cluster.ts';
-import type { NodeHealth } from '../resources/node-health.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type RelatedMap, type ResourceMap, type ResourceType, resourceReaders } from '../resources/resource-map.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -27,19 +25,12 @@ export function policiesFor(policies: readonly Policy[], settings: Settings, typ
   return policies.filter((policy) => policy.resource === type && settings.isPolicyOn(policy.id));
 }
 
-/** Where a snapshot gets what is no plain read. */
-interface SnapshotSources {
-  readonly now: () => Date;
-  /** Absent for resources that have no nodes. */
-  readonly inspection?: { collect(calls: AzureCalls, cluster: ManagedCluster): Promise<NodeHealth> };
-}
-
 /** Reads the live resource and what its policies need besides. */
 export async function readSnapshot(
   calls: AzureCalls,
   target: ResourceId,
   policies: readonly Policy[],
-  { now, inspection }: SnapshotSources,
+  now: () => Date,
 ): Promise<Snapshot> {
   const raw = await calls.read(resourceReads[target.type], target);
   if (typeof raw['id'] !== 'string' || raw['id'].toLowerCase() !== target.key) {
@@ -48,9 +39,6 @@ export async function readSnapshot(
   const needed = new Set(policies.flatMap((policy) => policy.needs ?? []));
   const related: { -readonly [N in keyof RelatedMap]?: RelatedMap[N] } = {};
   if (needed.has('agentPools')) related.agentPools = await calls.read(relatedReads.agentPools, target);
-  if (needed.has('nodeHealth') && inspection !== undefined) {
-    related.nodeHealth = await inspection.collect(calls, ManagedCluster.parse(raw));
-  }
   return { raw, resource: parseResource(target.type, raw), related, readAt: now() };
 }
 

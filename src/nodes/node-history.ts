@@ -14,6 +14,8 @@ export const InspectionRecord = z.object({
   server: z.exactOptional(text()),
   certificateAuthority: z.exactOptional(z.string().max(32_768)),
   credentialsReadAt: z.exactOptional(z.iso.datetime()),
+  /** How the nodes were read. */
+  readBy: z.exactOptional(z.enum(['api-server', 'run-command'])),
   /** When nodes were last listed by run command. */
   runCommandAt: z.exactOptional(z.iso.datetime()),
 });

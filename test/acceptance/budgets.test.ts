@@ -217,9 +217,9 @@ describe('a sweep', () => {
     );
     expect(storage.messages).toBe(7);
     // The paged reading of the findings, how many there are of each for the breaker (one subscription, two remediations), what was left
-    // over, and the record of the sweep.
+    // over, the breakers that want a ticket, and the record of the sweep.
     const counted = Array.from({ length: 3 }, () => ['guards.get', 'guards.replaceAll']).flat();
-    expect(storage.tables).toEqual(['findings.range', ...counted, 'work.where', 'guards.putAll']);
+    expect(storage.tables).toEqual(['findings.range', ...counted, 'work.where', 'guards.range', 'guards.putAll']);
   });
 
   it('costs as many ARM calls for one changed resource among 1,000 as for one among ten (R56)', async () => {
@@ -252,7 +252,7 @@ describe('a sweep', () => {
     expect(engine.calls()).toHaveLength(1);
     // Fleets that are the same are only read.
     const counted = Array.from({ length: 4 }, () => 'guards.get');
-    expect(storage.tables).toEqual(['findings.range', ...counted, 'work.where', 'guards.putAll']);
+    expect(storage.tables).toEqual(['findings.range', ...counted, 'work.where', 'guards.range', 'guards.putAll']);
     await engine.settle();
 
     // The registry whose dependants stand in the way: they may have gone meanwhile.
