@@ -68,10 +68,11 @@ test('variables are read with their values, and told from those of elsewhere', (
   });
 });
 
-test('no reader throws on anything else that has a name', () => {
+test('no reader throws on anything else that has a name and texts', () => {
   const names: string[] = [];
+  const texts = fc.option(fc.dictionary(fc.string(), fc.string()));
   fc.assert(
-    fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (spec, status, labels) => {
+    fc.property(fc.jsonValue(), fc.jsonValue(), texts, (spec, status, labels) => {
       const metadata = { name: 'n', uid: 'u', labels, annotations: labels };
       names.push(KubernetesNode.parse({ metadata, spec, status }).metadata.name);
       names.push(DaemonSet.parse({ metadata, spec: { template: { spec } }, status }).metadata.name);
@@ -79,4 +80,17 @@ test('no reader throws on anything else that has a name', () => {
   );
 
   expect(new Set(names)).toEqual(new Set(['n']));
+});
+
+test.each([
+  ['a list', ['a']],
+  ['a text', 'a'],
+  ['a value that is no text', { a: 1 }],
+  ['a key with nothing', { a: null }],
+])('labels and annotations that are %s are refused: they must not look like none', (_, texts) => {
+  const metadata = { name: 'n', uid: 'u' };
+
+  expect(KubernetesNode.safeParse({ metadata: { ...metadata, labels: texts } }).success).toBe(false);
+  expect(KubernetesNode.safeParse({ metadata: { ...metadata, annotations: texts } }).success).toBe(false);
+  expect(DaemonSet.safeParse({ metadata: { ...metadata, annotations: texts } }).success).toBe(false);
 });

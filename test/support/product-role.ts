@@ -25,3 +25,9 @@ export const READ_ACTIONS = effectivePermissions(roles, { modeOf: () => 'observe
 
 /** While every remediation acts and no policy judges nodes. */
 export const ALL_ACTIONS = effectivePermissions(roles, { modeOf: () => 'enforce', optional: [] }).actions;
+
+/** While every remediation acts, and policies judge nodes with metrics. */
+export const WATCHING_PERMISSIONS: Permissions = effectivePermissions(roles, {
+  modeOf: () => 'enforce',
+  optional: ['nodes', 'metrics'],
+});
