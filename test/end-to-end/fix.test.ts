@@ -130,9 +130,9 @@ describe('events through the storage queue', () => {
     expect([...actions].filter((action) => !allowed.includes(action))).toEqual([
       'microsoft.resourcegraph/resources/read',
     ]);
-    // In this cluster Azure RBAC is off, and nobody has bound the product in it: a gap that gets a ticket.
-    const refused = own.filter(({ status }) => status === 403).map(({ path }) => path);
-    expect(new Set(refused)).toEqual(new Set(['/kubernetes/aks-data/api/v1/nodes']));
+    // In this cluster Azure RBAC is off, and nobody has bound the product in it: a gap that gets a ticket, as soon as it is looked at.
+    const refused = own.filter(({ status, path }) => status === 403 && path !== '/kubernetes/aks-data/api/v1/nodes');
+    expect(refused).toEqual([]);
   });
 
   test.skipIf(!existsSync(checker))(
