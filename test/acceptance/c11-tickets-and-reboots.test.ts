@@ -274,6 +274,14 @@ describe('a signal that is lost', () => {
       },
     ],
     [
+      'the cluster has a shape that nobody knows',
+      ({ engine }) => {
+        const body = { id: CLUSTER, name: 7, properties: { provisioningState: 'Succeeded' } };
+        const path = /\/managedClusters\/aks-prod\?/;
+        engine.simulator.faults.add({ path, times: Infinity, effect: { kind: 'answer', status: 200, body } });
+      },
+    ],
+    [
       'the agent pools cannot be listed, and the cluster names none',
       ({ engine }) => {
         engine.simulator.state.patch(CLUSTER, { properties: { agentPoolProfiles: [] } });
