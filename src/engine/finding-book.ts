@@ -9,6 +9,8 @@ export class FindingBook {
   /** As they were stored, by policy. */
   readonly previous: ReadonlyMap<string, Finding>;
   readonly #changed = new Map<string, Finding>();
+  /** Policies whose finding says something that is not stored yet. */
+  readonly #unsaved = new Set<string>();
   /** What the safety devices know of each policy's violation by now. */
   readonly #memories = new Map<string, SafetyMemory>();
 
@@ -22,6 +24,7 @@ export class FindingBook {
 
   put(finding: Finding): void {
     this.#changed.set(finding.policyId, finding);
+    this.#unsaved.add(finding.policyId);
   }
 
   memoryOf(policyId: string): SafetyMemory {
@@ -42,9 +45,11 @@ export class FindingBook {
 
   /** Stores every finding that says something new, together. */
   async save({ findings }: EngineContext, target: ResourceId, lease: WorkLease): Promise<void> {
-    if (this.#changed.size === 0) return;
+    if (this.#unsaved.size === 0) return;
     // A worker whose lease has run out would overwrite what its successor has found.
     await lease.ensure();
-    await findings.save(target, [...this.#changed.values()]);
+    const news = [...this.#changed.values()].filter(({ policyId }) => this.#unsaved.has(policyId));
+    await findings.save(target, news);
+    this.#unsaved.clear();
   }
 }

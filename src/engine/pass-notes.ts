@@ -106,9 +106,8 @@ export class PassNotes {
     const previous = this.book.previous.get(policy.id);
     const { nodes, tickets } = this.#pass.context.settings;
     // What is looked at less often than that cannot be confirmed earlier.
-    const graceMs = needsNodes(policy)
-      ? Math.max(tickets.graceMs, nodes.inspectionIntervalMs + INSPECTION_TIME)
-      : tickets.graceMs;
+    const isRare = needsNodes(policy) && nodes.inspectionIntervalMs > 0;
+    const graceMs = isRare ? Math.max(tickets.graceMs, nodes.inspectionIntervalMs + INSPECTION_TIME) : tickets.graceMs;
     const look = {
       target: this.#pass.target,
       policy,
@@ -137,15 +136,20 @@ export class PassNotes {
     return isInScope(context.settings.scopeOf(remediationId), { key: target.key, tags });
   }
 
-  /** Stores what this pass has found: findings first, then tickets and the history of nodes, which go by them. */
-  async save(): Promise<void> {
+  /** Stores what this pass has found by now: findings first, then tickets, which go by them. */
+  async saveSoFar(): Promise<void> {
     await this.#noteEnded();
+    await this.book.save(this.#pass.context, this.#pass.target, this.#pass.lease);
+    await this.#tickets.settle();
+  }
+
+  /** Stores the rest when the pass ends, the history of nodes last. */
+  async save(): Promise<void> {
     const active = new Set(this.#pass.policies.map(({ id }) => id));
     const isOver = ({ policyId }: Finding) =>
       !active.has(policyId) && !this.#pass.isResting(policyId) && !this.book.isChanged(policyId);
     await this.#close('policy-off', [...this.book.previous.values()].filter(isOver));
-    await this.book.save(this.#pass.context, this.#pass.target, this.#pass.lease);
-    await this.#tickets.settle();
+    await this.saveSoFar();
     await this.#inspection?.save();
   }
 

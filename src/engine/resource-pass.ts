@@ -133,12 +133,14 @@ export class ResourcePass {
   }
 
   /**
-   * Judges the nodes, where a policy asks for them. Comes last: it takes time, changes nothing, and what it cannot read must keep no fix waiting.
+   * Judges the nodes, where a policy asks for them. Comes last: it takes time, changes nothing, and what it cannot read must keep no fix waiting. What
+   * was found before is stored first: an operator may want to act upon it.
    */
   async inspectNodes(): Promise<void> {
     const policies = this.policies.filter(needsNodes);
     const latest = this.#latest;
     if (this.#inspection === undefined || latest === undefined || policies.length === 0) return;
+    await this.#notes.saveSoFar();
     const cluster = ManagedCluster.safeParse(latest.raw);
     const nodeHealth = cluster.success ? await this.#inspection.collect(this.calls, cluster.data) : undefined;
     const related = { ...latest.related, ...(nodeHealth !== undefined && { nodeHealth }) };

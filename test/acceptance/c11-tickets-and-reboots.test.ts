@@ -242,6 +242,28 @@ describe('a problem that comes back', () => {
   });
 });
 
+describe('an inspection of nodes', () => {
+  it('begins when everything else that the look has found is stored', async () => {
+    await start({
+      environment: { POLICY_AKS_REQUIRED_TAGS_PRESENT: 'on', REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'approve' },
+    });
+    const stored: (readonly (string | undefined)[])[] = [];
+    const note = (): void => void stored.push(scene.engine.findings().map(({ policyId }) => policyId));
+    scene.engine.simulator.faults.add({ path: /\/agentPools\?/, effect: { kind: 'before', run: note } });
+    await scene.look();
+
+    expect(stored).toEqual([['aks-required-tags-present']]);
+    expect(scene.finding()).toBeDefined();
+  });
+
+  it('at every look confirms a ticket at the next look, if nobody wants to wait longer', async () => {
+    await start({ environment: { AKS_NODE_INSPECTION_INTERVAL: '0m', TICKETS_GRACE: '0m' } });
+    await scene.look(0, MINUTE);
+
+    expect(scene.reasons()).toEqual(['ticket-pending', 'ticket-opened', 'ticket-created']);
+  });
+});
+
 describe('a signal that is lost', () => {
   const lost: readonly (readonly [string, (run: NodeScene) => void])[] = [
     [
