@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
+import { findFreePorts } from './free-ports.ts';
 
 /** The account Azurite has when none is configured. */
 const defaultAccount = 'devstoreaccount1';
@@ -50,7 +51,8 @@ const startAttempts = 3;
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   let failure: unknown;
   for (let attempt = 0; attempt < startAttempts; attempt += 1) {
-    const ports = await findFreePorts();
+    const [blob = 0, queue = 0, table = 0] = await findFreePorts(3);
+    const ports = { blob, queue, table };
     try {
       return await launch(options, ports);
     } catch (error) {
@@ -146,22 +148,6 @@ async function connectOnce(port: number): Promise<void> {
   } finally {
     socket.destroy();
   }
-}
-
-async function findFreePorts(): Promise<Ports> {
-  // Held open together, so that the three differ.
-  const servers = [createServer(), createServer(), createServer()];
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port was given');
-    ports.push(address.port);
-  }
-  await Promise.all(servers.map(async (server) => await once(server.close(), 'close')));
-  const [blob = 0, queue = 0, table = 0] = ports;
-  return { blob, queue, table };
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {

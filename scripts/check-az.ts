@@ -16,6 +16,7 @@ import { findRun, type RunFile } from '../local/run-file.ts';
 import type { AuditRecord } from '../src/audit/audit-log.ts';
 import { createTableAuditLog } from '../src/audit/table-audit-log.ts';
 import { createTableStore } from '../src/storage/table-store.ts';
+import { isInstalled } from './is-installed.ts';
 
 const run = promisify(execFile);
 const buildFile = fileURLToPath(new URL('build.ts', import.meta.url));
@@ -121,7 +122,7 @@ const checks: readonly Check[] = [
 ];
 
 async function main(): Promise<number> {
-  if (!(await isAzInstalled())) {
+  if (!(await isInstalled('az', '--help'))) {
     console.log('skipped: az is not installed (Debian: apt-get install azure-cli)');
     return 0;
   }
@@ -166,15 +167,6 @@ async function findProblem(check: Promise<boolean>): Promise<string | undefined>
     return (await check) ? undefined : '  az answered something else';
   } catch (error) {
     return `  ${error instanceof Error ? error.message.trim() : String(error)}`;
-  }
-}
-
-async function isAzInstalled(): Promise<boolean> {
-  try {
-    await run('az', ['--help']);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -9,6 +9,7 @@ import { LIST_NODES } from '../local/azure/providers/run-command.ts';
 import { createSampleSubscription, sampleId } from '../local/azure/sample-subscription.ts';
 import { createCertificates } from '../local/certificates.ts';
 import { type Check, type CheckedAzure, runChecks, withSimulatedAzure } from './checks/run-checks.ts';
+import { isInstalled } from './is-installed.ts';
 
 const run = promisify(execFile);
 const CLUSTER = sampleId('aks-prod');
@@ -28,7 +29,7 @@ interface Kubectl {
 }
 
 async function main(): Promise<number> {
-  if (!(await isKubectlInstalled())) {
+  if (!(await isInstalled('kubectl', 'version', '--client'))) {
     console.log('skipped: kubectl is not installed (Debian: apt-get install kubernetes-client)');
     return 0;
   }
@@ -173,15 +174,6 @@ async function fails(command: Promise<string>, message: RegExp): Promise<boolean
     throw error;
   }
   return false;
-}
-
-async function isKubectlInstalled(): Promise<boolean> {
-  try {
-    await run('kubectl', ['version', '--client']);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 process.exitCode = await main();

@@ -2,19 +2,19 @@
  * `npm run check:prometheus`: a real Prometheus scrapes the simulated kured, and both queries of the product must give there what the simulated
  * query endpoint gives for the same moment. The program is named by PROMETHEUS or found on the PATH; skipped, and said so, where it is missing.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isDeepStrictEqual, promisify } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { createSampleSubscription, sampleId } from '../local/azure/sample-subscription.ts';
 import type { Seed } from '../local/azure/simulator.ts';
+import { findFreePorts } from '../local/free-ports.ts';
 import { type Check, type CheckedAzure, runChecks, withSimulatedAzure } from './checks/run-checks.ts';
+import { isInstalled } from './is-installed.ts';
 
-const run = promisify(execFile);
 const PROGRAM = process.env['PROMETHEUS'] ?? 'prometheus';
 const START_TIMEOUT_MS = 30_000;
 const SCRAPE_TIMEOUT_MS = 15_000;
@@ -46,14 +46,14 @@ interface Answer {
 type Ask = (parameters: Readonly<Record<string, string>>) => Promise<Answer>;
 
 async function main(): Promise<number> {
-  if (!(await isInstalled())) {
+  if (!(await isInstalled(PROGRAM, '--version'))) {
     console.log(
       'skipped: there is no Prometheus (Debian: apt-get download prometheus && dpkg-deb -x prometheus_*.deb DIR, then PROMETHEUS=DIR/usr/bin/prometheus)',
     );
     return 0;
   }
   return await withSimulatedAzure(createSilentSubscription(), async (azure) => {
-    const port = await findFreePort();
+    const [port = 0] = await findFreePorts(1);
     const child = await startPrometheus(azure, port);
     try {
       const real = `http://127.0.0.1:${port}/api/v1/query`;
@@ -249,25 +249,6 @@ async function startPrometheus({ directory, simulator }: CheckedAzure, port: num
   // Also when this process ends otherwise than by itself.
   process.once('exit', () => child.kill());
   return child;
-}
-
-async function isInstalled(): Promise<boolean> {
-  try {
-    await run(PROGRAM, ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
 
 async function waitUntil(timeoutMs: number, problem: string, holds: () => Promise<boolean>): Promise<void> {

@@ -1,15 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import * as z from 'zod';
+import { findFreePorts } from '../../local/free-ports.ts';
+import { isInstalled } from '../is-installed.ts';
 
-const run = promisify(execFile);
 const upFile = fileURLToPath(new URL('up.sh', import.meta.url));
 /** Exit code of up.sh: nothing is wrong, but it cannot be had here. */
 const CANNOT = 77;
@@ -43,7 +42,8 @@ export async function findRedmine(env: NodeJS.ProcessEnv): Promise<RedmineTarget
   if (url !== undefined && seedFile !== undefined)
     return { ...(await readSeed(seedFile)), url: url.replace(/\/+$/, ''), stop: async () => await Promise.resolve() };
   if (url !== undefined || seedFile !== undefined) throw new Error('REDMINE_URL and REDMINE_SEED belong together');
-  if (process.getuid?.() !== 0 || !(await hasApt())) return 'this is not root on a Debian, so none can be installed';
+  if (process.getuid?.() !== 0 || !(await isInstalled('apt-get', '--version')))
+    return 'this is not root on a Debian, so none can be installed';
   return await startRedmine();
 }
 
@@ -54,7 +54,7 @@ async function startRedmine(): Promise<RedmineTarget | string> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const port = await findFreePort();
+    const [port = 0] = await findFreePorts(1);
     console.log('installing and starting a Redmine (about a minute) …');
     const child = spawn(upFile, [directory, String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
@@ -78,25 +78,6 @@ async function startRedmine(): Promise<RedmineTarget | string> {
 
 async function readSeed(file: string): Promise<z.infer<typeof Seed>> {
   return Seed.parse(JSON.parse(await readFile(file, 'utf8')));
-}
-
-async function hasApt(): Promise<boolean> {
-  try {
-    await run('apt-get', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
 }
 
 async function waitUntilUp(url: string): Promise<void> {
