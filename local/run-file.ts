@@ -2,6 +2,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { parseJson } from '../src/resources/lenient.ts';
 
 /** What a running `npm start` tells scripts and tests about itself. */
 export const RunFile = z.object({
@@ -60,13 +61,5 @@ async function isRunning({ functions, pid }: RunFile): Promise<boolean> {
     return true;
   } catch {
     return false;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -5,6 +5,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
+import { parseJson } from '../resources/lenient.ts';
 import { readRetryAfter } from './azure-error.ts';
 
 /** Who the token is for. The first is the AKS server application, the same in every tenant. */
@@ -131,14 +132,6 @@ async function readAnswer(
   const text = Buffer.concat(chunks).toString('utf8').replaceAll(token, '(token)');
   const retryAfterMs = readRetryAfter((name) => headers.get(name), new Date());
   return { kind: 'answered', status, body: parseJson(text), retryAfterMs };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Codes of OpenSSL and Node for a peer that is not trusted, or that speaks no TLS that we do. */

@@ -1,5 +1,5 @@
 import { DockwardenError } from '../errors.ts';
-import { isPlainObject } from '../resources/lenient.ts';
+import { isPlainObject, parseJson } from '../resources/lenient.ts';
 import type { UpgradeFailure } from '../resources/node-health.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type CallContext, defineRead } from './operation.ts';
@@ -103,14 +103,8 @@ function readOutcomes(event: unknown, target: ResourceId): readonly Outcome[] {
 
 /** Resource Graph hands this column over as an object or as its text. */
 function readProperties(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (isPlainObject(value)) return value;
-  if (typeof value !== 'string') return undefined;
-  try {
-    const parsed: unknown = JSON.parse(value);
-    return isPlainObject(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
+  const properties = typeof value === 'string' ? parseJson(value) : value;
+  return isPlainObject(properties) ? properties : undefined;
 }
 
 /** Only these two say how an upgrade ended; `Started`, `Scheduled` and `Canceled` leave things as they are. */

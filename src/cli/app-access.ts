@@ -2,6 +2,7 @@ import { DefaultAzureCredential } from '@azure/identity';
 import * as z from 'zod';
 import type { ReviewAction } from '../engine/review.ts';
 import { DockwardenError } from '../errors.ts';
+import { parseJson } from '../resources/lenient.ts';
 import type { AppOptions } from './options.ts';
 import { readOwnEnvironment } from './own-environment.ts';
 import type { RunFile } from './run-file.ts';
@@ -132,12 +133,4 @@ function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (!(cause instanceof Error)) return String(cause);
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,18 +1,10 @@
 import type { ReviewBody } from '../events/review-body.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import { remediationGuard, subscriptionGuard } from '../guards/breaker.ts';
-import type { ResourceId } from '../resources/resource-id.ts';
+import { findResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { markDirty } from './accept.ts';
 import { resourceColumns } from './audit-rows.ts';
-import {
-  findOpen,
-  operatorCause,
-  parseId,
-  type ReviewAnswer,
-  type ReviewRequest,
-  record,
-  refused,
-} from './review-request.ts';
+import { findOpen, operatorCause, type ReviewAnswer, type ReviewRequest, record, refused } from './review-request.ts';
 import { findUndoable } from './undoable.ts';
 
 /** Asks for a fix to be taken back; the worker that holds the resource does it, or says why not. */
@@ -20,7 +12,7 @@ export async function undo(request: ReviewRequest, { runId, reason }: ReviewBody
   const { context, requestId } = request;
   const found = await findUndoable(context, runId);
   if ('refused' in found) return refused(found.refused === 'run-not-found' ? 404 : 409, found.refused, found.because);
-  const target = parseId(found.record.resourceId ?? '');
+  const target = findResourceId(found.record.resourceId ?? '');
   if (target === undefined) return refused(409, 'unknown-resource', 'the resource of the run is not covered any more');
   if (await hasTooMany(request, target)) return TOO_MANY;
   const columns = { ...resourceColumns(target), policyId: found.policyId, remediationId: found.remediation.id };
@@ -74,7 +66,7 @@ export async function reset(
       remediation === undefined
         ? finding.subscriptionId.toLowerCase() === id
         : finding.policyId === remediation.fixes.id;
-    const target = parseId(finding.resourceId);
+    const target = findResourceId(finding.resourceId);
     if (finding.status !== 'open' || !isOurs || target === undefined || finding.reason?.startsWith('breaker-') !== true)
       continue;
     await context.queue.send(formatWorkMessage({ resourceId: target, cause: operatorCause(request) }), 0);

@@ -1,7 +1,7 @@
 import { type AuditRecord, type AuditStage, auditKey } from '../audit/audit-log.ts';
 import type { Cause } from '../events/cause.ts';
 import type { Finding } from '../findings/findings.ts';
-import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
+import { findResourceId, type ResourceId } from '../resources/resource-id.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Who asks: a person whom the platform has verified, or the function key that was used. */
@@ -39,21 +39,12 @@ export async function findOpen(
   context: EngineContext,
   { resourceId, policyId }: { readonly resourceId: string; readonly policyId: string },
 ): Promise<{ readonly finding: Finding; readonly target: ResourceId } | Refused> {
-  const target = parseId(resourceId);
+  const target = findResourceId(resourceId);
   if (target === undefined) return refused(400, 'invalid-request', 'check resourceId');
   const finding = (await context.findings.ofResource(target)).find((known) => known.policyId === policyId);
   if (finding?.status !== 'open')
     return refused(404, 'no-open-finding', 'there is no open finding of this policy on this resource');
   return { finding, target };
-}
-
-/** A covered resource, or undefined. */
-export function parseId(id: string): ResourceId | undefined {
-  try {
-    return parseResourceId(id);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The cause that the request is from now on. */

@@ -41,3 +41,12 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 export function hasProperties(raw: unknown): boolean {
   return isPlainObject(raw) && isPlainObject(raw['properties']);
 }
+
+/** What the text says as JSON; undefined where it is none, which JSON itself cannot say. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

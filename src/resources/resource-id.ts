@@ -61,6 +61,15 @@ export function parseResourceId(text: string): ResourceId {
   return { id, key: id.toLowerCase(), subscriptionId, resourceGroup, type, name };
 }
 
+/** The same, and undefined instead of an error: for what need not be about a covered resource. */
+export function findResourceId(text: string): ResourceId | undefined {
+  try {
+    return parseResourceId(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Is this the id of the root resource itself, and not of a child or an extension of it? */
 export function isRootId(text: string, root: ResourceId): boolean {
   return withoutTrailingSlash(text).toLowerCase() === root.key;

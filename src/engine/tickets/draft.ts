@@ -1,11 +1,11 @@
 import type { Policy } from '../../policy/define-policy.ts';
 import { type Advice, askFor, shellQuote } from '../../remediations/advice.ts';
 import type { ResourceId } from '../../resources/resource-id.ts';
+import { findResourceId } from '../../resources/resource-id.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 import type { Block, TicketDraft } from '../../tickets/ticket-system.ts';
 import type { EngineContext } from '../ports.ts';
 import { evidenceOf } from './evidence.ts';
-import { targetOf } from './ticket-target.ts';
 
 /** Azure portals by the host of Azure Resource Manager. */
 const PORTALS: Readonly<Record<string, string>> = {
@@ -22,7 +22,7 @@ type Catalogue = Pick<EngineContext, 'policies' | 'remediations' | 'trackers'> &
 /** What the ticket says to the person who gets it: first what to do, then what was seen, how it closes, and its key. */
 export function draftOf(context: Catalogue, ticket: Ticket): TicketDraft {
   const policy = context.policies.find(({ id }) => id === ticket.policyId);
-  const target = targetOf(ticket);
+  const target = findResourceId(ticket.resourceId);
   return {
     title: ticket.title,
     severity: ticket.severity,

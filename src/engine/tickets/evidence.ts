@@ -1,15 +1,10 @@
 import type { Evidence } from '../../policy/define-policy.ts';
-import { isPlainObject } from '../../resources/lenient.ts';
+import { isPlainObject, parseJson } from '../../resources/lenient.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 
 /** The evidence of a stored ticket; what somebody has damaged reads as nothing. */
 export function evidenceOf({ evidence }: Pick<Ticket, 'evidence'>): Evidence {
-  let value: unknown;
-  try {
-    value = JSON.parse(evidence);
-  } catch {
-    return {};
-  }
+  const value = parseJson(evidence);
   if (!isPlainObject(value)) return {};
   return Object.fromEntries(
     Object.entries(value).filter((entry): entry is [string, string | number | boolean | null] => isPlain(entry[1])),

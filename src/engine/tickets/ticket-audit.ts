@@ -1,10 +1,10 @@
 import { auditKey } from '../../audit/audit-log.ts';
+import { findResourceId } from '../../resources/resource-id.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 import type { PendingCause } from '../../work/work-items.ts';
 import { causeColumns, resourceColumns } from '../audit-rows.ts';
 import type { EngineContext } from '../ports.ts';
 import type { TicketEvent } from './life-cycle.ts';
-import { targetOf } from './ticket-target.ts';
 
 /** What an audit row about a ticket says besides the ticket itself. */
 export interface TicketNews {
@@ -21,7 +21,7 @@ export async function recordTicket(
 ): Promise<void> {
   const now = context.clock.now();
   const { key, remoteUrl, policyId, remediationId, severity, evidence, because, discriminator } = ticket;
-  const target = targetOf(ticket);
+  const target = findResourceId(ticket.resourceId);
   const about = discriminator === '' || target === undefined ? undefined : `agent pool ${discriminator}`;
   const words = [about, error ?? explain(event, ticket) ?? because].filter((part) => part !== undefined).join(': ');
   await context.audit.append(auditKey(now, context.newRunId(now), 'ticket'), {

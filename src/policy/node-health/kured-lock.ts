@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../resources/lenient.ts';
+import { isPlainObject, parseJson } from '../../resources/lenient.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /** A lock of kured: who holds it may reboot, everybody else waits. */
@@ -48,12 +48,4 @@ function readLock(value: unknown): KuredLock | undefined {
   if (created === undefined) return { holder: nodeID, created: undefined, ttl };
   const time = typeof created === 'string' ? parseTimestamp(created) : undefined;
   return time === undefined ? undefined : { holder: nodeID, created: time, ttl };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
