@@ -6,6 +6,8 @@ export const apiVersions = {
   'Microsoft.ContainerRegistry/registries': '2025-11-01',
   'Microsoft.ContainerService/managedClusters': '2026-04-01',
   'Microsoft.ContainerInstance/containerGroups': '2023-05-01',
+  'Microsoft.KeyVault/vaults': '2023-07-01',
+  'Microsoft.KeyVault/vaults/keys': '2023-07-01',
   'Microsoft.App/containerApps': '2024-03-01',
   'Microsoft.Resources/tags': '2022-09-01',
   'Microsoft.Resources/resourceGroups': '2022-09-01',

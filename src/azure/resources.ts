@@ -1,8 +1,14 @@
 import { DockwardenError } from '../errors.ts';
 import { isPlainObject } from '../resources/lenient.ts';
 import { AgentPool } from '../resources/managed-cluster.ts';
-import type { ResourceId } from '../resources/resource-id.ts';
-import { type RelatedMap, type RelatedName, type ResourceType, resourceTypes } from '../resources/resource-map.ts';
+import { parentOf, type ResourceId } from '../resources/resource-id.ts';
+import {
+  isChildType,
+  type RelatedMap,
+  type RelatedName,
+  type ResourceType,
+  resourceTypes,
+} from '../resources/resource-map.ts';
 import { apiVersions } from './api-versions.ts';
 import { type CallContext, defineRead, type RbacAction, type Read } from './operation.ts';
 import { getJson, listJson } from './raw-arm.ts';
@@ -15,11 +21,13 @@ export const resourceReads = {
   'Microsoft.ContainerRegistry/registries': defineResourceRead('Microsoft.ContainerRegistry/registries'),
   'Microsoft.ContainerService/managedClusters': defineResourceRead('Microsoft.ContainerService/managedClusters'),
   'Microsoft.ContainerInstance/containerGroups': defineResourceRead('Microsoft.ContainerInstance/containerGroups'),
+  'Microsoft.KeyVault/vaults': defineResourceRead('Microsoft.KeyVault/vaults'),
+  'Microsoft.KeyVault/vaults/keys': defineResourceRead('Microsoft.KeyVault/vaults/keys'),
 } as const satisfies Readonly<Record<ResourceType, Read<[ResourceId], RawResource>>>;
 
 function defineResourceRead(type: ResourceType): Read<[ResourceId], RawResource> {
   return defineRead({
-    id: `${type.split('/')[1]}.get`,
+    id: `${type.split('/').at(-1)}.get`,
     actions: [`${type}/read`],
     async run(context: CallContext, target: ResourceId): Promise<RawResource> {
       return await getJson(context, { path: target.id, apiVersion: apiVersions[type], resourceId: target.id });
@@ -27,11 +35,12 @@ function defineResourceRead(type: ResourceType): Read<[ResourceId], RawResource>
   });
 }
 
-/** What a list over all covered types needs. */
+/** What a list over all types that Resource Graph knows needs. */
 const READ_ALL_TYPES = [
   'Microsoft.ContainerRegistry/registries/read',
   'Microsoft.ContainerService/managedClusters/read',
   'Microsoft.ContainerInstance/containerGroups/read',
+  'Microsoft.KeyVault/vaults/read',
 ] as const satisfies readonly RbacAction[];
 
 /** Related resources that one call tells; the health of nodes is collected by the engine from several (`nodeHealthReads`). */
@@ -57,8 +66,9 @@ export const probeSubscription: Read<[ResourceId], void> = defineRead({
   id: 'subscriptions.probe',
   actions: READ_ALL_TYPES,
   async run(context: CallContext, target: ResourceId): Promise<void> {
-    const path = `/subscriptions/${target.subscriptionId}/providers/${target.type}`;
-    await getJson(context, { path, apiVersion: apiVersions[target.type] });
+    const { subscriptionId, type } = parentOf(target);
+    const path = `/subscriptions/${subscriptionId}/providers/${type}`;
+    await getJson(context, { path, apiVersion: apiVersions[type] });
   },
 });
 
@@ -98,10 +108,13 @@ export const queryResources: Read<[readonly string[], string | undefined], Resou
   },
 });
 
+/** Children are listed by their parents: Resource Graph does not know the keys of vaults. */
+const listedTypes = resourceTypes.filter((type) => !isChildType(type));
+
 // Without `order by id` paging is unstable; `type` comes back in lower case.
 const SWEEP_QUERY = [
   'resources',
-  `where type in~ (${resourceTypes.map((type) => `'${type}'`).join(', ')})`,
+  `where type in~ (${listedTypes.map((type) => `'${type}'`).join(', ')})`,
   'project id, name, type, location, tags, sku, properties',
   'order by id asc',
 ].join(' | ');

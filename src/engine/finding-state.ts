@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Outcome } from '../audit/audit-log.ts';
+import type { CauseKind } from '../events/cause.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
@@ -247,18 +248,22 @@ export function backoffOf(previous: Finding | undefined, isSweepOnly: boolean): 
   return REFUSED.has(previous.lastOutcome) ? new Date(Date.parse(previous.failedAt) + REFUSED_WAIT) : undefined;
 }
 
-/** The cause that a person would name: what an operator asked for, else the newest event, else the newest of all. */
+/** The cause that a person would name: the newest of the first kind that is there. */
 export function principalCause(causes: readonly PendingCause[]): PendingCause | undefined {
-  return newest(causes, ['operator']) ?? writeCause(causes) ?? newest(causes);
+  const [first] = BY_WEIGHT.filter((kind) => causes.some((cause) => cause.kind === kind));
+  return first === undefined ? undefined : newest(causes, first);
 }
+
+/** What weighs most first. */
+const BY_WEIGHT: readonly CauseKind[] = ['operator', 'alert', 'event', 'notification', 'sweep'];
 
 /** The newest cause that tells of a change: whoever is behind it changed the resource last. */
 export function writeCause(causes: readonly PendingCause[]): PendingCause | undefined {
-  return newest(causes, ['event', 'alert']);
+  return newest(causes, 'event');
 }
 
-function newest(causes: readonly PendingCause[], kinds?: readonly PendingCause['kind'][]): PendingCause | undefined {
+function newest(causes: readonly PendingCause[], wanted: CauseKind): PendingCause | undefined {
   return causes
-    .filter(({ kind }) => kinds?.includes(kind) ?? true)
+    .filter(({ kind }) => kind === wanted)
     .toSorted((one, other) => Date.parse(other.time) - Date.parse(one.time))[0];
 }

@@ -14,6 +14,7 @@ import { pauseOfCluster } from '../policy/node-health/resource-state.ts';
 import type { AgentPool, ManagedCluster } from '../resources/managed-cluster.ts';
 import type { ClusterAccess, NodeHealth } from '../resources/node-health.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { PendingCause } from '../work/work-items.ts';
 import type { AzureCalls } from './azure-calls.ts';
 import { ageOf, NodeAccess } from './cluster-access.ts';
 import type { EngineContext } from './ports.ts';
@@ -47,13 +48,16 @@ export class NodeInspection {
     this.#access = new NodeAccess(context, target, inspection, known.isForgotten);
     const age = ageOf(inspection?.inspectedAt, context.clock.now().getTime());
     const isFresh = age !== undefined && age < context.settings.nodes.inspectionIntervalMs;
-    this.isResting = isFresh || this.#access.restsAfterCommand;
+    const inspectedAt = inspection === undefined ? 0 : Date.parse(inspection.inspectedAt);
+    const isNews = known.causes.some((cause) => tellsOfNodes(cause) && Date.parse(cause.queuedAt) > inspectedAt);
+    this.isResting = (isFresh && !isNews) || this.#access.restsAfterCommand;
   }
 
   /** Undefined for a resource without nodes, and while no policy asks for them. */
   static async begin(
     context: EngineContext,
     target: ResourceId,
+    causes: readonly PendingCause[],
     keepLease: () => Promise<void>,
   ): Promise<NodeInspection | undefined> {
     const isAsked = policiesFor(context.policies, context.settings, target.type).some(needsNodes);
@@ -63,7 +67,7 @@ export class NodeInspection {
       context.log.error('a row about nodes cannot be read', { resourceId: target.id, error: message });
       isForgotten = true;
     });
-    const known = { history, isForgotten: isForgotten && history.inspection === undefined };
+    const known = { history, causes, isForgotten: isForgotten && history.inspection === undefined };
     return new NodeInspection(context, target, known, keepLease);
   }
 
@@ -233,9 +237,18 @@ export class NodeInspection {
 
 interface Known {
   readonly history: ClusterHistory;
+  readonly causes: readonly PendingCause[];
   /** The row about the last inspection cannot be read. */
   readonly isForgotten: boolean;
 }
+
+/** Azure has told that it upgrades nodes, or has: what was seen before does not hold any more. */
+function tellsOfNodes({ kind, operation = '' }: PendingCause): boolean {
+  return kind === 'notification' && NODE_EVENTS.test(operation);
+}
+
+const NODE_EVENTS =
+  /^microsoft\.(?:containerservice\.nodepoolrolling|resourcenotifications\.containerserviceeventresources\.)/i;
 
 /** Whatever a call to Azure throws is classified; anything else is a defect. */
 function asOurs(error: unknown): DockwardenError {

@@ -71,7 +71,7 @@ export class ResourcePass {
 
   static async begin(context: EngineContext, target: ResourceId, lease: WorkLease): Promise<ResourcePass> {
     const findings = await context.findings.ofResource(target);
-    const inspection = await NodeInspection.begin(context, target, async () => {
+    const inspection = await NodeInspection.begin(context, target, lease.causes, async () => {
       await lease.ensure();
     });
     return new ResourcePass(context, target, lease, { findings, inspection });

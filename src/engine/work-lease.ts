@@ -76,8 +76,8 @@ export class WorkLease {
       if (item.leaseOwner !== undefined && item.leaseOwner !== owner && until > now) return { result: 'held', until };
       const marked = wakeUp.cause === undefined ? item : (withCause(item, wakeUp.cause) ?? item);
       if (marked.pending.length === 0 && marked.run === undefined) return { result: 'clean' };
-      // Azure may have asked us to wait for hours; whoever asks for something is not to wait for that.
-      if (!hasBeenAsked(marked) && isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
+      // Azure may have asked us to wait for hours; what is urgent is not to wait for that.
+      if (!isUrgent(marked) && isScheduledLater(item, wakeUp, now)) return { result: 'scheduled' };
       const leased = { ...marked, leaseOwner: owner, leaseUntil: after(now, LIMITS.lease) };
       const written =
         row === undefined ? await work.insert(resource, leased) : await work.replace(resource, leased, row.etag);
@@ -205,11 +205,12 @@ function leaseEnd({ leaseUntil = '1970-01-01T00:00:00Z' }: WorkItem): number {
   return Date.parse(leaseUntil);
 }
 
-/** Has an operator asked for something since the last look? */
-function hasBeenAsked({ pending, lookedAt }: WorkItem): boolean {
+/** Has an operator asked for something, or Defender raised an alert, since the last look? */
+function isUrgent({ pending, lookedAt }: WorkItem): boolean {
   return pending.some(
     ({ kind, queuedAt }) =>
-      kind === 'operator' && (lookedAt === undefined || Date.parse(queuedAt) > Date.parse(lookedAt)),
+      (kind === 'operator' || kind === 'alert') &&
+      (lookedAt === undefined || Date.parse(queuedAt) > Date.parse(lookedAt)),
   );
 }
 

@@ -18,14 +18,25 @@ export type OperatorRequest =
   /** End the quarantine of this policy's finding. */
   | { readonly action: 'release'; readonly policyId: string };
 
+/**
+ * `event`: somebody changed the resource, and Azure says who · `notification`: something about it is to be looked at, which proves no change by
+ * anybody (a policy state, a recommendation, the life of a key or a node) · `alert`: Microsoft Defender for Cloud raised an alert about it ·
+ * `sweep` · `operator`.
+ */
+export const causeKinds = ['event', 'notification', 'alert', 'sweep', 'operator'] as const;
+export type CauseKind = (typeof causeKinds)[number];
+
 /** Why a resource is looked at. Nothing downstream ever sees the raw event. */
 export interface Cause {
-  readonly kind: 'event' | 'alert' | 'sweep' | 'operator';
+  readonly kind: CauseKind;
   /** Unique per cause: the event's id; the key by which duplicates are known. */
   readonly id: string;
   /** When it happened, ISO 8601 in UTC. */
   readonly time: string;
-  /** Operation name as the event spells it, for example `Microsoft.ContainerRegistry/registries/write`. */
+  /**
+   * What happened: the operation as the event spells it (`Microsoft.ContainerRegistry/registries/write`), the type of a notification
+   * (`Microsoft.KeyVault.KeyNearExpiry`) or of an alert (`ARM_AnomalousOperation.CredentialAccess`).
+   */
   readonly operation?: string;
   readonly actor?: Actor;
   /** Joins the Activity Log. */
@@ -54,7 +65,7 @@ const OperatorRequest = z.discriminatedUnion('action', [
 
 /** Reads a cause that was stored or queued. */
 export const Cause = z.object({
-  kind: z.enum(['event', 'alert', 'sweep', 'operator']),
+  kind: z.enum(causeKinds),
   id: z.string().min(1),
   time: z.iso.datetime(),
   operation: z.exactOptional(z.string()),

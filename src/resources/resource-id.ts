@@ -1,7 +1,7 @@
 import { DockwardenError } from '../errors.ts';
 import { coveredType, type ResourceType } from './resource-map.ts';
 
-/** The root resource of an ARM id: the shortest prefix whose type is covered. */
+/** The resource of ours that an ARM id belongs to: the longest chain of types that is covered, so a vault's key and not its vault. */
 export interface ResourceId {
   /** The root's id as Azure spelt it, without a trailing slash. */
   readonly id: string;
@@ -11,6 +11,7 @@ export interface ResourceId {
   readonly resourceGroup: string;
   /** The covered type in Azure's spelling. */
   readonly type: ResourceType;
+  /** As ARM composes it: `vault/key` for a key of a vault. */
   readonly name: string;
 }
 
@@ -29,6 +30,8 @@ const NAMES: Readonly<Record<ResourceType, RegExp>> = {
   'Microsoft.ContainerRegistry/registries': /^[a-z0-9]{1,50}$/i,
   'Microsoft.ContainerService/managedClusters': /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i,
   'Microsoft.ContainerInstance/containerGroups': /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
+  'Microsoft.KeyVault/vaults': /^[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?$/i,
+  'Microsoft.KeyVault/vaults/keys': /^[a-z0-9-]{1,127}$/i,
 };
 /** `{namespace}/{type}`. */
 const TYPE = /^[a-z.]+\/[a-z]+$/i;
@@ -58,7 +61,29 @@ export function parseResourceId(text: string): ResourceId {
   if (type === undefined) throw invalid(text, 'its type is not covered');
   if (!NAMES[type].test(name)) throw invalid(text, `the name is not valid for ${type}`);
   const id = `/${segments.slice(0, ROOT_SEGMENTS).join('/')}`;
-  return { id, key: id.toLowerCase(), subscriptionId, resourceGroup, type, name };
+  const root = { id, key: id.toLowerCase(), subscriptionId, resourceGroup, type, name };
+  return withChild(text, root, segments);
+}
+
+/** Goes down to the child, where that is covered by itself. */
+function withChild(text: string, root: ResourceId, segments: readonly string[]): ResourceId {
+  const [childType, childName] = segments.slice(ROOT_SEGMENTS);
+  if (childType === undefined || childName === undefined) return root;
+  const type = coveredType(`${root.type}/${childType}`);
+  if (type === undefined || childType.trim() !== childType) return root;
+  if (!NAMES[type].test(childName)) throw invalid(text, `the name is not valid for ${type}`);
+  const id = `${root.id}/${childType}/${childName}`;
+  return { ...root, id, key: id.toLowerCase(), type, name: `${root.name}/${childName}` };
+}
+
+/** The resource that it lies in: the vault of a key; itself where it lies in none. */
+export function parentOf(target: ResourceId): ResourceId {
+  return parseResourceId(
+    target.id
+      .split('/')
+      .slice(0, ROOT_SEGMENTS + 1)
+      .join('/'),
+  );
 }
 
 /** The same, and undefined instead of an error: for what need not be about a covered resource. */

@@ -1,5 +1,6 @@
 import { ContainerGroup } from './container-group.ts';
 import { ContainerRegistry } from './container-registry.ts';
+import { KeyVault, VaultKey } from './key-vault.ts';
 import type { AgentPool } from './managed-cluster.ts';
 import { ManagedCluster } from './managed-cluster.ts';
 import type { NodeHealth } from './node-health.ts';
@@ -9,6 +10,9 @@ export interface ResourceMap {
   'Microsoft.ContainerRegistry/registries': ContainerRegistry;
   'Microsoft.ContainerService/managedClusters': ManagedCluster;
   'Microsoft.ContainerInstance/containerGroups': ContainerGroup;
+  'Microsoft.KeyVault/vaults': KeyVault;
+  /** A resource of its own: it has its own tags, findings and fixes. */
+  'Microsoft.KeyVault/vaults/keys': VaultKey;
 }
 export type ResourceType = keyof ResourceMap;
 
@@ -25,6 +29,8 @@ export const resourceReaders = {
   'Microsoft.ContainerRegistry/registries': ContainerRegistry,
   'Microsoft.ContainerService/managedClusters': ManagedCluster,
   'Microsoft.ContainerInstance/containerGroups': ContainerGroup,
+  'Microsoft.KeyVault/vaults': KeyVault,
+  'Microsoft.KeyVault/vaults/keys': VaultKey,
 } as const satisfies { [T in ResourceType]: { parse(raw: unknown): ResourceMap[T] } };
 
 /** The covered types in Azure's spelling. */
@@ -36,4 +42,9 @@ export const resourceTypes: readonly ResourceType[] = Object.keys(resourceReader
 export function coveredType(type: string): ResourceType | undefined {
   const wanted = type.trim().toLowerCase();
   return resourceTypes.find((known) => known.toLowerCase() === wanted);
+}
+
+/** Does a resource of this type lie in another one of ours, as a key in its vault? */
+export function isChildType(type: ResourceType): boolean {
+  return type.split('/').length > 2;
 }

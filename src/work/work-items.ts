@@ -146,8 +146,9 @@ function bounded(causes: readonly PendingCause[]): readonly PendingCause[] {
   return causes.toSpliced(index ?? 0, 1);
 }
 
-function isPlain({ operation, deleted, request }: PendingCause): boolean {
-  return deleted !== true && request === undefined && operation?.toLowerCase().endsWith('/action') !== true;
+function isPlain({ kind, operation, deleted, request }: PendingCause): boolean {
+  const isAction = kind === 'event' && operation?.toLowerCase().endsWith('/action') === true;
+  return deleted !== true && request === undefined && kind !== 'alert' && !isAction;
 }
 
 function isRepeated(cause: PendingCause, index: number, causes: readonly PendingCause[]): boolean {

@@ -39,7 +39,7 @@ class BrokenCalls extends AzureCalls {
 }
 
 async function collect(calls: AzureCalls): Promise<NodeHealth | undefined> {
-  const inspection = await NodeInspection.begin(engine.context(), TARGET, async () => await Promise.resolve());
+  const inspection = await NodeInspection.begin(engine.context(), TARGET, [], async () => await Promise.resolve());
   return await inspection?.collect(calls, ManagedCluster.parse(engine.simulator.state.get(CLUSTER)));
 }
 

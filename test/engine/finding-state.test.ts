@@ -369,14 +369,15 @@ describe('the moment of the next look', () => {
 });
 
 describe('the cause that tells of a change', () => {
-  it('is the newest event or alert, and never a sweep or an operator', () => {
+  it('is the newest event, and never an alert, a notification, a sweep or an operator', () => {
     const time = '2026-11-23T12:00:00.000Z';
     const operator = cause({ kind: 'operator', id: 'operator', time });
     const sweep = cause({ kind: 'sweep', id: 'sweep', time });
     const older = cause({ id: 'older', time: '2026-11-23T08:00:00.000Z' });
 
-    expect(writeCause([operator, sweep, older, cause({ kind: 'alert', id: 'alert' })])?.id).toBe('alert');
-    expect(writeCause([operator, older, sweep])?.id).toBe('older');
+    const hints = [cause({ kind: 'alert', id: 'alert' }), cause({ kind: 'notification', id: 'notification' })];
+    expect(writeCause([operator, sweep, older, ...hints])?.id).toBe('older');
+    expect(writeCause([operator, older, sweep, cause({ id: 'newer' })])?.id).toBe('newer');
     expect(writeCause([operator, sweep])).toBeUndefined();
   });
 });
@@ -388,13 +389,16 @@ describe('the cause that a person would name', () => {
     expect(principalCause([cause(), operator])?.id).toBe('operator');
   });
 
-  it('is the newest event or alert, else the newest of all, else none', () => {
+  it('is the newest alert, else the newest event, else a notification, else a sweep, else none', () => {
     const sweep = cause({ kind: 'sweep', id: 'sweep', time: '2026-11-23T12:00:00.000Z' });
     const older = cause({ id: 'older', time: '2026-11-23T08:00:00.000Z' });
     const alert = cause({ kind: 'alert', id: 'alert', time: '2026-11-23T09:30:00.000Z' });
 
-    expect(principalCause([sweep, older, alert])?.id).toBe('alert');
-    expect(principalCause([older, sweep])?.id).toBe('older');
+    const notification = cause({ kind: 'notification', id: 'notification', time: '2026-11-23T11:00:00.000Z' });
+
+    expect(principalCause([sweep, older, notification, cause(), alert])?.id).toBe('alert');
+    expect(principalCause([older, notification, sweep])?.id).toBe('older');
+    expect(principalCause([notification, sweep])?.id).toBe('notification');
     expect(principalCause([sweep, { ...sweep, id: 'old', time: '2026-11-01T00:00:00.000Z' }])?.id).toBe('sweep');
     expect(principalCause([])).toBeUndefined();
   });

@@ -8,6 +8,7 @@ import { ManagedCluster } from '../../src/resources/managed-cluster.ts';
 import type { NodeHealth } from '../../src/resources/node-health.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { Environment } from '../../src/settings/settings.ts';
+import type { PendingCause } from '../../src/work/work-items.ts';
 import { CLUSTER, DAY, HOUR, MINUTE, REBOOTS, WATCHING } from '../acceptance/node-scene.ts';
 import { seedOf } from '../acceptance/operator-requests.ts';
 import { type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
@@ -42,7 +43,7 @@ async function keepLease(): Promise<void> {
 }
 
 async function begin(): Promise<NodeInspection> {
-  const inspection = await NodeInspection.begin(engine.context(), TARGET, keepLease);
+  const inspection = await NodeInspection.begin(engine.context(), TARGET, [], keepLease);
   if (inspection === undefined) throw new Error('nobody asks for nodes');
   return inspection;
 }
@@ -95,13 +96,13 @@ describe('an inspection of nodes', () => {
   it('is made for no resource whose policies ask for no nodes', async () => {
     await start();
     const registry = parseResourceId(sampleId('contosoacr'));
-    expect(await NodeInspection.begin(engine.context(), registry, keepLease)).toBeUndefined();
+    expect(await NodeInspection.begin(engine.context(), registry, [], keepLease)).toBeUndefined();
 
     engine.setEnvironment({
       POLICY_AKS_NODE_REBOOT_COMPLETED: 'off',
       POLICY_AKS_NODE_REBOOT_COVERAGE_COMPLETE: 'off',
     });
-    expect(await NodeInspection.begin(engine.context(), TARGET, keepLease)).toBeUndefined();
+    expect(await NodeInspection.begin(engine.context(), TARGET, [], keepLease)).toBeUndefined();
   });
 
   it('that was not made leaves nothing behind', async () => {
@@ -122,10 +123,30 @@ describe('an inspection of nodes', () => {
     expect((await begin()).isResting).toBe(false);
   });
 
+  it.each([
+    ['Microsoft.ContainerService.NodePoolRollingFailed', 'notification', false],
+    ['Microsoft.ResourceNotifications.ContainerServiceEventResources.ScheduledEventEmitted', 'notification', false],
+    ['Microsoft.ContainerService.ClusterSupportEnding', 'notification', true],
+    ['Microsoft.ContainerService/managedClusters/write', 'event', true],
+  ] as const)('after %s (%s) does not wait for its time: %s', async (operation, kind, isResting) => {
+    await start({ AKS_NODE_INSPECTION_INTERVAL: '30m' });
+    await inspect();
+    engine.clock.advance(MINUTE);
+    const time = engine.clock.now().toISOString();
+    const told = { kind, operation, id: 'told', time, queuedAt: time };
+    const beginAfter = async (causes: readonly PendingCause[]) =>
+      await NodeInspection.begin(engine.context(), TARGET, causes, keepLease);
+
+    expect((await beginAfter([told]))?.isResting).toBe(isResting);
+    // What was told before the last inspection has been looked at.
+    expect((await beginAfter([{ ...told, queuedAt: '2026-01-01T00:00:00.000Z' }]))?.isResting).toBe(true);
+    expect((await beginAfter([{ kind, id: 'told', time, queuedAt: time }]))?.isResting).toBe(true);
+  });
+
   it('keeps the lease between its steps', async () => {
     await start();
     const counts: number[] = [];
-    const inspection = await NodeInspection.begin(engine.context(), TARGET, async () => {
+    const inspection = await NodeInspection.begin(engine.context(), TARGET, [], async () => {
       await Promise.resolve();
       counts.push(engine.calls().length);
     });

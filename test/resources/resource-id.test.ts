@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isDockwardenError } from '../../src/errors.ts';
-import { isRootId, mentionsCoveredType, parseResourceId, type ResourceId } from '../../src/resources/resource-id.ts';
+import {
+  isRootId,
+  mentionsCoveredType,
+  parentOf,
+  parseResourceId,
+  type ResourceId,
+} from '../../src/resources/resource-id.ts';
 import { coveredType, resourceTypes } from '../../src/resources/resource-map.ts';
 
 const SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
@@ -216,4 +222,34 @@ test('a type is known in any casing, and only as a whole', () => {
   expect(coveredType('microsoft.containerservice/MANAGEDCLUSTERS')).toBe('Microsoft.ContainerService/managedClusters');
   expect(coveredType('Microsoft.ContainerRegistry/registries/tokens')).toBeUndefined();
   expect(coveredType('undefined/undefined')).toBeUndefined();
+});
+
+describe('a key of a vault', () => {
+  const VAULT =
+    '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg1/providers/Microsoft.KeyVault/vaults/kv-shop';
+
+  it('is a resource of its own, and so are its versions', () => {
+    const key = parseResourceId(`${VAULT}/Keys/disks/versions/0123456789abcdef0123456789abcdef`);
+
+    expect(key).toMatchObject({
+      id: `${VAULT}/Keys/disks`,
+      type: 'Microsoft.KeyVault/vaults/keys',
+      name: 'kv-shop/disks',
+    });
+    expect(key.key).toBe(`${VAULT}/keys/disks`.toLowerCase());
+    expect(parentOf(key)).toEqual(parseResourceId(VAULT));
+    expect(parentOf(parseResourceId(VAULT))).toEqual(parseResourceId(VAULT));
+  });
+
+  it('is not whatever else lies in the vault', () => {
+    for (const child of ['secrets/s', 'providers/Microsoft.Authorization/roleAssignments/x', 'keys /disks'])
+      expect(parseResourceId(`${VAULT}/${child}`)).toMatchObject({ id: VAULT, type: 'Microsoft.KeyVault/vaults' });
+  });
+
+  it('has a name that Key Vault allows', () => {
+    for (const name of ['a_b', 'a.b', 'a'.repeat(128)])
+      expect(() => parseResourceId(`${VAULT}/keys/${name}`)).toThrow(
+        'the name is not valid for Microsoft.KeyVault/vaults/keys',
+      );
+  });
 });

@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { lenient, lenientObject } from './lenient.ts';
+import { Tags } from './tags.ts';
+
+/** `Microsoft.KeyVault/vaults` as ARM returns it (raw names, api-version 2023-07-01); only what is read of it. */
+export const KeyVault = z.object({
+  id: z.string(),
+  name: z.string(),
+  tags: Tags,
+  properties: lenientObject({
+    /** Address of the data plane, for example `https://contoso.vault.azure.net/`. */
+    vaultUri: lenient(z.string()),
+    provisioningState: lenient(z.string()),
+  }),
+});
+export type KeyVault = z.infer<typeof KeyVault>;
+
+/** One rule of a rotation policy. Azure Resource Manager spells the action in lower case, the data plane does not. */
+const LifetimeAction = lenientObject({
+  trigger: lenientObject({
+    /** ISO 8601 durations; one of them is there. */
+    timeAfterCreate: lenient(z.string()),
+    timeBeforeExpiry: lenient(z.string()),
+  }),
+  action: lenientObject({ type: lenient(z.string()) }),
+});
+
+/**
+ * `Microsoft.KeyVault/vaults/keys` as ARM returns it (raw names, api-version 2023-07-01): the key's current version. Read through Azure Resource
+ * Manager, so that a vault whose firewall keeps us out can be judged all the same.
+ */
+export const VaultKey = z.object({
+  id: z.string(),
+  name: z.string(),
+  tags: Tags,
+  properties: lenientObject({
+    attributes: lenientObject({
+      enabled: lenient(z.boolean()),
+      /** Unix seconds; absent = it does not expire. */
+      exp: lenient(z.number()),
+    }),
+    kty: lenient(z.string()),
+    keyUri: lenient(z.string()),
+    keyUriWithVersion: lenient(z.string()),
+    /** Never there: keys are never busy. */
+    provisioningState: lenient(z.string()),
+    /** Absent (as `{}` here) while nobody has set one: Azure then only notifies 30 days before expiry. */
+    rotationPolicy: lenientObject({
+      attributes: lenientObject({ expiryTime: lenient(z.string()) }),
+      lifetimeActions: z.array(LifetimeAction).catch([]),
+    }),
+  }),
+});
+export type VaultKey = z.infer<typeof VaultKey>;
