@@ -228,7 +228,7 @@ describe('a key of a vault', () => {
   const VAULT =
     '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg1/providers/Microsoft.KeyVault/vaults/kv-shop';
 
-  it('is a resource of its own, and so are its versions', () => {
+  test('is a resource of its own, and so are its versions', () => {
     const key = parseResourceId(`${VAULT}/Keys/disks/versions/0123456789abcdef0123456789abcdef`);
 
     expect(key).toMatchObject({
@@ -241,12 +241,12 @@ describe('a key of a vault', () => {
     expect(parentOf(parseResourceId(VAULT))).toEqual(parseResourceId(VAULT));
   });
 
-  it('is not whatever else lies in the vault', () => {
+  test('is not whatever else lies in the vault', () => {
     for (const child of ['secrets/s', 'providers/Microsoft.Authorization/roleAssignments/x', 'keys /disks'])
       expect(parseResourceId(`${VAULT}/${child}`)).toMatchObject({ id: VAULT, type: 'Microsoft.KeyVault/vaults' });
   });
 
-  it('has a name that Key Vault allows', () => {
+  test('has a name that Key Vault allows', () => {
     for (const name of ['a_b', 'a.b', 'a'.repeat(128)])
       expect(() => parseResourceId(`${VAULT}/keys/${name}`)).toThrow(
         'the name is not valid for Microsoft.KeyVault/vaults/keys',
