@@ -1,13 +1,7 @@
+import { parseRetryAfter } from '../outbound/retry-after.ts';
 import { refusalOf } from './azure-devops-rules.ts';
 import { FIELDS, type State, States, WorkItem } from './azure-devops-schema.ts';
-import {
-  createTicketHttp,
-  parseRetryAfter,
-  readAnswer,
-  type TicketAnswer,
-  type TicketHttpOptions,
-  type TicketRequest,
-} from './http.ts';
+import { createTicketHttp, readAnswer, type TicketAnswer, type TicketHttpOptions, type TicketRequest } from './http.ts';
 import { createAddress } from './http-address.ts';
 import { createHourlyCache } from './http-cache.ts';
 import { TicketError } from './ticket-system.ts';

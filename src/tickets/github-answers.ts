@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { parseRetryAfter } from '../outbound/retry-after.ts';
 import { isPlainObject } from '../resources/lenient.ts';
-import { parseRetryAfter, type TicketAnswer } from './http.ts';
+import type { TicketAnswer } from './http.ts';
 import { type RemoteTicket, TicketError } from './ticket-system.ts';
 
 /** What we read of a repository. */

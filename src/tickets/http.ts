@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { parseRetryAfter } from '../outbound/retry-after.ts';
 import { cleanMessage, describeBody } from './http-message.ts';
 import { TicketError } from './ticket-system.ts';
 
@@ -45,7 +46,6 @@ export interface TicketHttp {
 
 const TIMEOUTS = { read: 15_000, write: 30_000 };
 const MAX_BODY_BYTES = 1_048_576;
-const MAX_RETRY_AFTER_MS = 86_400_000;
 
 /** What fails before a request can have left: no name, no connection, no trusted certificate. */
 const NOT_SENT =
@@ -130,16 +130,6 @@ export async function readBack<T>(read: () => Promise<T>): Promise<T> {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
   }
-}
-
-/** `Retry-After` in seconds or as an HTTP date, as milliseconds from now: at most one day. Undefined when absent or unreadable. */
-export function parseRetryAfter(value: string | null | undefined, now: Date): number | undefined {
-  const text = value?.trim() ?? '';
-  if (/^\d{1,12}(?:\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);
-  if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)) return undefined;
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) return undefined;
-  return Math.min(Math.max(0, time - now.getTime()), MAX_RETRY_AFTER_MS);
 }
 
 interface Problem {

@@ -1,18 +1,15 @@
+import { type CloudEvent, sourceOf } from '../outbound/cloud-event.ts';
 import { cleanLine, cleanName, cleanText, titleLine } from './text/plain.ts';
 import { renderText } from './text/text.ts';
 import { type TicketChange, TicketError, type TicketNotice } from './ticket-system.ts';
 
 /** What receivers get (CloudEvents 1.0). Every text in it is untrusted: a receiver escapes it for whatever it shows it in. */
-export interface TicketEvent {
-  readonly specversion: '1.0';
+export interface TicketEvent extends CloudEvent {
   /** `{key}:{generation}:{sequence}`: events come at least once, and receivers drop an id that they know. */
   readonly id: string;
-  readonly source: string;
   readonly type: `dockwarden.ticket.${TicketChange}.v1`;
   /** Id of the resource, or of its agent pool. */
   readonly subject: string;
-  readonly time: string;
-  readonly datacontenttype: 'application/json';
   readonly data: TicketEventData;
 }
 
@@ -47,7 +44,6 @@ const MAX_ITEMS = 50;
 const MAX_TITLE = 200;
 /** As long as an id of a resource may be. */
 const MAX_RESOURCE_ID = 2048;
-const SUBSCRIPTION = /^\/subscriptions\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/|$)/i;
 const MANAGED_CLUSTER = /\/providers\/Microsoft\.ContainerService\/managedClusters\/[^/]+$/i;
 
 const STATES = {
@@ -98,11 +94,6 @@ export function toTicketEvent(notice: TicketNotice): TicketEvent {
       ...(resolution !== undefined && { resolution: cleanText(resolution, MAX_RESOURCE_ID) }),
     },
   };
-}
-
-function sourceOf(resourceId: string): string {
-  const subscription = SUBSCRIPTION.exec(resourceId)?.[1];
-  return `${subscription === undefined ? '' : `/subscriptions/${subscription}`}/providers/dockwarden`;
 }
 
 /** Seconds are precise enough, and the same text comes out of every library that signs or compares. */

@@ -1,18 +1,18 @@
 import { createHash, createHmac } from 'node:crypto';
+import { createTopicSender, type TopicCredential, TopicError, type TopicOptions } from '../outbound/topic.ts';
 import { createTicketHttp, type TicketHttpOptions } from './http.ts';
 import { type NotifiedSystem, TicketError } from './ticket-system.ts';
 import { type TicketEvent, toTicketEvent } from './webhook-event.ts';
-import { createEventGridSender, type EventGridCredential, type EventGridOptions } from './webhook-event-grid.ts';
 
 export interface WebhookOptions
   extends Pick<TicketHttpOptions, 'fetch' | 'timeouts' | 'allowLoopbackHttp' | 'now'>,
-    Partial<Pick<EventGridOptions, 'clientOptions'>> {
+    Partial<Pick<TopicOptions, 'clientOptions'>> {
   /** Of the receiver, https. A custom topic of Event Grid is known by its host. */
   readonly url: string;
   /** Signs what is sent; required for every receiver but Event Grid. */
   readonly secret?: string;
   /** Required for Event Grid. */
-  readonly credential?: EventGridCredential;
+  readonly credential?: TopicCredential;
 }
 
 type Send = (event: TicketEvent, signal: AbortSignal) => Promise<void>;
@@ -51,12 +51,20 @@ function chooseSender(options: WebhookOptions): Send {
   if (url.protocol !== 'https:' || url.port !== '' || url.username !== '' || url.password !== '')
     throw new TicketError('invalid', 'a topic of Event Grid is reached by https, without port and credential');
   if (credential === undefined) throw new TicketError('auth', 'a topic of Event Grid needs the identity of the app');
-  return createEventGridSender({
-    url: url.href,
-    credential,
-    now,
-    ...(clientOptions !== undefined && { clientOptions }),
-  });
+  return sendToTopic({ url: url.href, credential, now, ...(clientOptions !== undefined && { clientOptions }) });
+}
+
+function sendToTopic(options: TopicOptions): Send {
+  const sendEvent = createTopicSender(options);
+  return async function send(event, signal) {
+    try {
+      await sendEvent(event, signal);
+    } catch (error) {
+      if (!(error instanceof TopicError)) throw error;
+      const { kind, message, retryAfterMs } = error;
+      throw new TicketError(kind, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+    }
+  };
 }
 
 function createSignedSender(options: WebhookOptions, url: URL): Send {

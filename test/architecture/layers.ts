@@ -40,11 +40,13 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   guards: { from: ['storage', 'resources', 'errors'], packages: tables },
   nodes: { from: ['storage', 'resources', 'errors'], packages: tables },
-  // Adapters of other systems: the platform's fetch, and the official client for Event Grid.
+  // Adapters of other systems: the platform's fetch.
   tickets: {
-    from: ['storage', 'policy', 'resources', 'errors'],
-    packages: [...tables, 'node:crypto', '@azure/eventgrid'],
+    from: ['outbound', 'storage', 'policy', 'resources', 'errors'],
+    packages: [...tables, 'node:crypto'],
   },
+  // Our own events: made of audit rows, sent to a topic.
+  outbound: { from: ['audit', 'work', 'events', 'errors'], packages: ['zod', '@azure/eventgrid'] },
   poison: { from: ['storage', 'resources', 'errors'], packages: ['@azure/storage-blob'] },
   engine: {
     from: [
@@ -60,6 +62,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'guards',
       'nodes',
       'tickets',
+      'outbound',
       'poison',
       'errors',
     ],

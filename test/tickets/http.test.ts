@@ -2,13 +2,8 @@ import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, describe, expect, inject, test, vi } from 'vitest';
 import * as z from 'zod';
-import {
-  createTicketHttp,
-  parseRetryAfter,
-  readAnswer,
-  readBack,
-  type TicketHttpOptions,
-} from '../../src/tickets/http.ts';
+import { parseRetryAfter } from '../../src/outbound/retry-after.ts';
+import { createTicketHttp, readAnswer, readBack, type TicketHttpOptions } from '../../src/tickets/http.ts';
 import { createAddress } from '../../src/tickets/http-address.ts';
 import { createHourlyCache } from '../../src/tickets/http-cache.ts';
 import { TicketError } from '../../src/tickets/ticket-system.ts';
