@@ -8,7 +8,9 @@ import type { ArmRequest, Reply } from './provider.ts';
 /** A service beside ARM that answers over HTTP: how it answers, what goes wrong with it, and who is told. */
 export interface Service {
   readonly faults: Faults;
-  readonly handle: (request: ArmRequest) => Outcome;
+  readonly handle: (request: ArmRequest) => Outcome | Promise<Outcome>;
+  /** What a body over 1 MB is answered; default 413 in plain text. */
+  readonly tooLarge?: Reply;
   /** Name of the caller when the token is good. */
   readonly nameCaller: (request: ArmRequest) => string | undefined;
   /** Told about every request, answered or not (status 0). */
@@ -16,6 +18,7 @@ export interface Service {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+const TOO_LARGE: Reply = { status: 413, headers: { 'content-type': 'text/plain' }, body: 'the request is too large' };
 const NOTHING: Outcome = { reply: { status: 0 }, action: undefined, caller: undefined, events: [] };
 
 /** A request listener for a service. A fault of the simulator itself is answered 500 with the stack: it must be loud. */
@@ -31,6 +34,10 @@ export function createServiceListener(service: Service): (request: IncomingMessa
 
 async function serve(service: Service, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const request = await receive(incoming);
+  if (request === undefined) {
+    send(response, service.tooLarge ?? TOO_LARGE);
+    return;
+  }
   const effects = service.faults.take(request, service.nameCaller(request));
   const ending = effects.find(({ kind }) => !['before', 'after', 'delay', 'cut-json'].includes(kind));
   for (const effect of effects) {
@@ -42,7 +49,7 @@ async function serve(service: Service, incoming: IncomingMessage, response: Serv
     if (ending.kind === 'drop') response.destroy();
     return;
   }
-  const outcome = ending === undefined ? service.handle(request) : { ...NOTHING, reply: toReply(ending) };
+  const outcome = ending === undefined ? await service.handle(request) : { ...NOTHING, reply: toReply(ending) };
   for (const effect of effects) if (effect.kind === 'after') await effect.run();
   service.log(request, outcome);
   send(
@@ -52,16 +59,16 @@ async function serve(service: Service, incoming: IncomingMessage, response: Serv
   );
 }
 
-/** The body stays text: what it means is the service's affair. */
-async function receive(incoming: IncomingMessage): Promise<ArmRequest> {
+/** The body stays text: what it means is the service's affair. Undefined: it is too large, and has been read to its end. */
+async function receive(incoming: IncomingMessage): Promise<ArmRequest | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   const stream: AsyncIterable<Buffer> = incoming;
   for await (const bytes of stream) {
     size += bytes.length;
-    if (size > MAX_BODY_BYTES) throw new Error('the request is too large');
-    chunks.push(bytes);
+    if (size <= MAX_BODY_BYTES) chunks.push(bytes);
   }
+  if (size > MAX_BODY_BYTES) return undefined;
   const url = new URL(incoming.url ?? '/', 'https://localhost');
   const headers = Object.fromEntries(
     Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),

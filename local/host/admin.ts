@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { createEventGridInput } from './event-grid-webhook.ts';
+import { createEventHubBatch, createEventHubSingle, isBatched, type ReceivedEvent } from './event-hub-input.ts';
 import { type HostedFunction, readOption } from './hosted-function.ts';
 import { answerJson, type HostAnswer, type HostRequest } from './http-answer.ts';
 import type { TriggerInput } from './invocation.ts';
@@ -15,6 +16,9 @@ export interface AdminTarget {
   /** Starts the function and does not wait for it. */
   run(hosted: HostedFunction, input: TriggerInput): void;
 }
+
+/** Events of a start by hand come from no hub. */
+const MANUAL_PARTITION = { fullyQualifiedNamespace: '', eventHubName: '', consumerGroup: '$Default', partitionId: '0' };
 
 const AdminInput = z.object({ input: z.unknown().optional() });
 
@@ -70,30 +74,26 @@ function createManualInput({ trigger }: HostedFunction, text: string): TriggerIn
     case 'eventgridtrigger':
       return createEventGridInput(z.record(z.string(), z.unknown()).parse(JSON.parse(text)));
     case 'eventhubtrigger':
-      return readOption(trigger, 'cardinality') === 'one' ? { data: { string: text } } : createEventHubBatch(text);
+      return isBatched(trigger)
+        ? createManualEvents(text)
+        : createEventHubSingle(MANUAL_PARTITION, createManualEvent(text));
     default:
       return { data: { string: text } };
   }
 }
 
 /** A JSON array is a batch with one message per element; anything else is a batch of one. */
-function createEventHubBatch(text: string): TriggerInput {
+function createManualEvents(text: string): TriggerInput {
   const parsed = z.array(z.unknown()).safeParse(tryParse(text));
-  const messages = parsed.success
+  const bodies = parsed.success
     ? parsed.data.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)))
     : [text];
-  const now = new Date().toISOString();
-  return {
-    data: { collectionString: { string: messages } },
-    metadata: {
-      PartitionContext: { PartitionId: '0' },
-      SequenceNumberArray: messages.map((_message, index) => index),
-      OffsetArray: messages.map((_message, index) => String(index)),
-      EnqueuedTimeUtcArray: messages.map(() => now),
-      PropertiesArray: messages.map(() => ({})),
-      SystemPropertiesArray: messages.map(() => ({})),
-    },
-  };
+  return createEventHubBatch(MANUAL_PARTITION, bodies.map(createManualEvent));
+}
+
+function createManualEvent(body: string, index = 0): ReceivedEvent {
+  const enqueuedTimeUtc = new Date().toISOString();
+  return { body, sequenceNumber: index, offset: String(index), enqueuedTimeUtc, properties: {} };
 }
 
 function tryParse(text: string): unknown {

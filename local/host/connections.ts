@@ -22,6 +22,27 @@ export function connectBlobs(connection: string, environment: Environment): Blob
   return new BlobServiceClient(found.endpoint, createCredential(found.prefix, environment));
 }
 
+/** Where the Event Hubs of a binding's connection are, and whose tokens they take. */
+export interface EventHubConnection {
+  /** `<namespace>.servicebus.windows.net`; locally `localhost:<port>`. */
+  readonly fullyQualifiedNamespace: string;
+  readonly credential: TokenCredential;
+}
+
+/** Event Hubs of a binding's connection, in its identity form; throws when no setting gives one, or only a connection string does. */
+export function connectEventHubs(connection: string, environment: Environment): EventHubConnection {
+  const names = [connection, `AzureWebJobs${connection}`];
+  for (const prefix of names) {
+    const fullyQualifiedNamespace = environment[`${prefix}__fullyQualifiedNamespace`];
+    if (fullyQualifiedNamespace === undefined || fullyQualifiedNamespace === '') continue;
+    return { fullyQualifiedNamespace, credential: createCredential(prefix, environment) };
+  }
+  if (names.some((name) => environment[name] !== undefined)) {
+    throw new Error(`Event Hub connection '${connection}' is a connection string: only the identity form works here.`);
+  }
+  throw new Error(`Event Hub connection string '${connection}' does not exist.`);
+}
+
 type Connection = { readonly connectionString: string } | { readonly endpoint: string; readonly prefix: string };
 
 /** Connection `C` is setting `C`, else `AzureWebJobsC`, else the identity form `C__…`, else `AzureWebJobsC__…`. */

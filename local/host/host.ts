@@ -2,8 +2,12 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectBlobs, connectQueues, hostConnection } from './connections.ts';
+import { connectBlobs, connectEventHubs, connectQueues, hostConnection } from './connections.ts';
 import { type FunctionApp, loadFunctionApp } from './core.ts';
+import { CHECKPOINT_CONTAINER, createBlobCheckpoints } from './event-hub-checkpoints.ts';
+import { isBatched } from './event-hub-input.ts';
+import { listenToEventHub } from './event-hub-listener.ts';
+import { createEventHubReader } from './event-hub-reader.ts';
 import { type HostedFunction, hostFunction, isRunning, readConnection, readOption } from './hosted-function.ts';
 import { createHttpServer } from './http-server.ts';
 import { listHttpTriggers } from './http-trigger.ts';
@@ -43,7 +47,7 @@ const hostVersion = '4.1048.200-local';
 /** What the real host grants the worker between its message and the end. */
 const shutdownGraceMs = 5_000;
 
-/** Loads an app and runs it: HTTP front, queue and timer listeners. Answers once everything listens. */
+/** Loads an app and runs it: HTTP front, queue, Event Hub and timer listeners. Answers once everything listens. */
 export async function runHost(options: HostOptions): Promise<Host> {
   const { environment, configuration, log } = options;
   const app = await loadFunctionApp(options.folder, {
@@ -142,15 +146,32 @@ function startListener(options: HostOptions, hosted: HostedFunction, invoker: In
         }),
       ];
     case 'eventhubtrigger':
-      log(
-        'Warning',
-        'Host.Listener',
-        `There is no Event Hub here: deliver to '${name}' by POST /admin/functions/${name}.`,
-      );
-      return [];
+      return [startEventHubListener(options, hosted, invoker)];
     default:
       return [];
   }
+}
+
+function startEventHubListener(
+  { configuration, environment, log }: HostOptions,
+  { registered, trigger }: HostedFunction,
+  invoker: Invoker,
+): Listener {
+  const connection = connectEventHubs(readOption(trigger, 'connection') ?? '', environment);
+  const eventHubName = readOption(trigger, 'eventHubName') ?? '';
+  const consumerGroup = readOption(trigger, 'consumerGroup') ?? '$Default';
+  const { fullyQualifiedNamespace } = connection;
+  return listenToEventHub({
+    hub: { fullyQualifiedNamespace, eventHubName, consumerGroup },
+    reader: createEventHubReader(connection, eventHubName, consumerGroup),
+    checkpoints: createBlobCheckpoints(
+      connectBlobs(hostConnection, environment).getContainerClient(CHECKPOINT_CONTAINER),
+    ),
+    isBatched: isBatched(trigger),
+    maxEventBatchSize: configuration.extensions.eventHubs.maxEventBatchSize,
+    invoke: async (input) => await invoker.invoke(registered, input),
+    log,
+  });
 }
 
 /** Without host storage, with `useMonitor: false`, or when it runs more often than every minute: nothing is kept. */

@@ -1,4 +1,4 @@
-import { connectQueues, hostConnection } from './connections.ts';
+import { connectBlobs, connectEventHubs, connectQueues, hostConnection } from './connections.ts';
 import { findTrigger } from './core.ts';
 import type { Binding, RegisteredFunction } from './core-module.ts';
 import { parseRoute } from './http-routes.ts';
@@ -100,9 +100,8 @@ function checkBinding(binding: Binding, environment: Environment): void {
 }
 
 function checkEventHub(binding: Binding, environment: Environment): void {
-  const connection = readOption(binding, 'connection') ?? '';
-  const names = [connection, `AzureWebJobs${connection}`];
-  const settings = [...names, ...names.map((name) => `${name}__fullyQualifiedNamespace`)];
-  if (settings.some((name) => environment[name] !== undefined)) return;
-  throw new Error(`Event Hub connection string '${connection}' does not exist.`);
+  if ((readOption(binding, 'eventHubName') ?? '') === '') throw new Error('The Event Hub has no name.');
+  connectEventHubs(readOption(binding, 'connection') ?? '', environment);
+  // Checkpoints are kept in host storage.
+  connectBlobs(hostConnection, environment);
 }

@@ -37,6 +37,8 @@ export interface InvokerOptions {
   readonly writeOutputs: (target: RegisteredFunction, response: InvocationResponse) => Promise<void>;
   /** Azure restarts the whole worker process when one function exceeds its time. */
   readonly onTimeout: (error: Error) => void;
+  /** Waits these milliseconds before the next try; default: real time. */
+  readonly delay?: (milliseconds: number) => Promise<unknown>;
 }
 
 interface RetryContext {
@@ -83,6 +85,7 @@ async function invokeWithRetry(
   const retryable = retryableTriggers.test(findTrigger(target).binding.type);
   const policy = retryable ? target.retryOptions : undefined;
   const maxRetryCount = policy?.maxRetryCount ?? 0;
+  const { delay = sleep } = options;
   let retryContext: RetryContext | undefined;
   for (let retryCount = 1; ; retryCount += 1) {
     try {
@@ -90,7 +93,7 @@ async function invokeWithRetry(
     } catch (error) {
       if (policy === undefined || (maxRetryCount !== -1 && retryCount > maxRetryCount)) throw error;
       retryContext = { retryCount, maxRetryCount, exception: toRpcException(error) };
-      await Promise.race([sleep(retryDelay(policy, retryCount)), failed]);
+      await Promise.race([delay(retryDelay(policy, retryCount)), failed]);
     }
   }
 }

@@ -19,6 +19,10 @@ const HostConfiguration = z.object({
   logging: z.object({ logLevel: z.record(z.string(), z.string()).default({}) }).default({ logLevel: {} }),
   extensions: z
     .object({
+      eventHubs: z
+        // 100 since version 6 of the extension, which bundle 4 carries; 10 before.
+        .object({ maxEventBatchSize: z.coerce.number().int().min(1).default(100) })
+        .prefault({}),
       http: z.object({ routePrefix: z.string().default('api') }).prefault({}),
       queues: z
         .object({
