@@ -1,7 +1,8 @@
 import { auditKey } from '../audit/audit-log.ts';
 import { DockwardenError } from '../errors.ts';
 import type { Cause } from '../events/cause.ts';
-import { parseEvents } from '../events/parse-events.ts';
+import type { ParsedEvent } from '../events/parse-events.ts';
+import { parseMessage } from '../events/parse-message.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, withCause } from '../work/work-items.ts';
@@ -18,17 +19,22 @@ export interface Accepted {
   readonly invalid: number;
 }
 
+/** What the elements of a message are, as the settings want them read. Calls nothing. */
+export function readMessage({ settings }: Pick<EngineContext, 'settings'>, message: unknown): readonly ParsedEvent[] {
+  const { actorNames, ownPrincipalId, ownClientId } = settings;
+  return parseMessage(message, {
+    actorNames,
+    ...(ownPrincipalId !== undefined && { ownPrincipalId }),
+    ...(ownClientId !== undefined && { ownClientId }),
+  });
+}
+
 /**
  * Takes in whatever an event queue or webhook hands over: marks the resources that it names and sends one wake-up each. No Azure call.
  * One bad element never takes the others along; throws only when storage fails, so that the message comes again.
  */
 export async function acceptEvents(context: EngineContext, message: unknown): Promise<Accepted> {
-  const { actorNames, ownPrincipalId, ownClientId } = context.settings;
-  const events = parseEvents(message, {
-    actorNames,
-    ...(ownPrincipalId !== undefined && { ownPrincipalId }),
-    ...(ownClientId !== undefined && { ownClientId }),
-  });
+  const events = readMessage(context, message);
   const accepted = { marked: 0, ignored: 0, invalid: 0 };
   let failure: Error | undefined;
   for (const event of events) {
