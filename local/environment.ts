@@ -74,7 +74,7 @@ const EVENT_GRID: IdentityDefinition = {
 export const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
 const EVENT_TYPES = ['Write', 'Action', 'Delete'].map((kind) => `Microsoft.Resources.Resource${kind}Success`);
 const EVENT_QUEUE = 'resource-events';
-const QUEUES = [EVENT_QUEUE, 'work', 'tickets'];
+const QUEUES = [EVENT_QUEUE, 'work', 'tickets', 'events'];
 
 const deployFolder = fileURLToPath(new URL('../dist', import.meta.url));
 

@@ -6,6 +6,7 @@ import { createTableAuditLog } from './audit/table-audit-log.ts';
 import { createAzureClients } from './azure/clients.ts';
 import { recordConfigurationFindings } from './engine/configuration.ts';
 import type { Clock, EngineContext, Log } from './engine/ports.ts';
+import type { PublishingContext } from './engine/publish.ts';
 import { DockwardenError, isDockwardenError } from './errors.ts';
 import { createTableFindings } from './findings/table-findings.ts';
 import { createTableApprovals } from './guards/approvals.ts';
@@ -13,6 +14,8 @@ import { createTableSweepRecords } from './guards/sweep-record.ts';
 import { createTableBreakers } from './guards/table-breakers.ts';
 import { createTableTicketRates } from './guards/ticket-rates.ts';
 import { createTableNodeHistory } from './nodes/table-node-history.ts';
+import { createPublishingAuditLog } from './outbound/publishing-audit-log.ts';
+import { createTopicSender } from './outbound/topic.ts';
 import { createPoisonStore } from './poison/poison-store.ts';
 import { policies } from './policy/catalogue.ts';
 import { remediations, trackers } from './remediations/catalogue.ts';
@@ -46,7 +49,8 @@ type Connections = Pick<
   | 'ticketQueue'
   | 'ticketRates'
   | 'ticketSystem'
->;
+> &
+  Pick<PublishingContext, 'eventQueue' | 'publish'>;
 
 const systemClock: Clock = { now: () => new Date() };
 
@@ -125,6 +129,25 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
   };
 }
 
+/** What publishing one row of the audit needs; as lazy as the whole context. */
+export function createPublishingContext(log: Log, settings = readSettings()): PublishingContext {
+  return {
+    clock: systemClock,
+    log,
+    settings,
+    version,
+    get audit() {
+      return connect(settings).audit;
+    },
+    get eventQueue() {
+      return connect(settings).eventQueue;
+    },
+    get publish() {
+      return connect(settings).publish;
+    },
+  };
+}
+
 /** States of the settings whose findings this process has recorded today. */
 const recordedFindings = new Set<string>();
 
@@ -143,8 +166,15 @@ export async function reportConfiguration(context: EngineContext): Promise<void>
 }
 
 function connect(settings: Settings): Connections {
-  const { armEndpoint, tokenScope, storage, identityClientId, tickets } = settings;
-  const key = JSON.stringify({ armEndpoint, tokenScope, storage, identityClientId, target: tickets.target });
+  const { armEndpoint, tokenScope, storage, identityClientId, tickets, events } = settings;
+  const key = JSON.stringify({
+    armEndpoint,
+    tokenScope,
+    storage,
+    identityClientId,
+    target: tickets.target,
+    topic: events.topic,
+  });
   const known = connections.get(key);
   if (known !== undefined) return known;
   const credential = new ManagedIdentityCredential(
@@ -158,7 +188,7 @@ function connect(settings: Settings): Connections {
 /** Builds every client once; none of them connects before it is used. */
 export function createConnections(
   credential: TokenCredential,
-  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage' | 'tickets'>,
+  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage' | 'tickets' | 'events'>,
 ): Connections {
   const { armEndpoint, tokenScope, storage } = settings;
   const tables = required(storage.table, 'table');
@@ -173,9 +203,12 @@ export function createConnections(
   const poisonContainer = `${required(storage.blob, 'blob')}/poison`;
   const guards = table('guards');
   const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
+  const { topic } = settings.events;
+  const audit = createTableAuditLog(table('audit'));
+  const eventQueue = queue('events');
   return {
     clients: createAzureClients({ credential, endpoint: armEndpoint, scope: tokenScope }),
-    audit: createTableAuditLog(table('audit')),
+    audit: topic === undefined ? audit : createPublishingAuditLog(audit, eventQueue),
     findings: createTableFindings(table('findings')),
     work: createTableWorkItems(table('work')),
     sweeps: createTableSweepRecords(guards),
@@ -187,6 +220,9 @@ export function createConnections(
     ticketQueue: queue('tickets'),
     ticketRates: createTableTicketRates(guards),
     ticketSystem: createTicketSystem(settings.tickets.target, credential),
+    eventQueue,
+    publish:
+      topic === undefined ? undefined : createTopicSender({ url: topic, credential, now: () => systemClock.now() }),
     poison: createPoisonStore(async () => {
       // Loaded with the first message that nobody could handle: the client is large, and few workers need it.
       const { ContainerClient } = await import('@azure/storage-blob');

@@ -1,5 +1,11 @@
+import { registerEvents } from './functions/events.ts';
 import { type FunctionName, registerHealth } from './functions/health.ts';
-import { registerReconcilePoison, registerResourceEventsPoison, registerTicketsPoison } from './functions/poison.ts';
+import {
+  registerEventsPoison,
+  registerReconcilePoison,
+  registerResourceEventsPoison,
+  registerTicketsPoison,
+} from './functions/poison.ts';
 import { registerReconcile } from './functions/reconcile.ts';
 import { registerResourceEvents, registerResourceEventsWebhook } from './functions/resource-events.ts';
 import { registerReview } from './functions/review.ts';
@@ -16,6 +22,8 @@ const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
   reconcilePoison: registerReconcilePoison,
   tickets: registerTickets,
   ticketsPoison: registerTicketsPoison,
+  events: registerEvents,
+  eventsPoison: registerEventsPoison,
   sweep: registerSweep,
   review: registerReview,
   health: (name) => {

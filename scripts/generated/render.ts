@@ -3,6 +3,7 @@ import type { Policy } from '../../src/policy/define-policy.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { describeSettings, listSettings } from '../../src/settings/catalogue.ts';
 import { loadPolicyCases } from '../load-cases.ts';
+import { renderEventFiles } from './event-pages.ts';
 import { code, table } from './markdown.ts';
 import { renderPolicyPage, type Treatment } from './policy-page.ts';
 import { renderRemediationPage } from './remediation-page.ts';
@@ -11,7 +12,7 @@ import { renderSettingsPage } from './settings-page.ts';
 import { renderTrackerPage } from './tracker-page.ts';
 
 /** Folders that hold generated files and nothing else: whatever else lies there is out of date. */
-export const generatedFolders = ['docs/policies', 'docs/remediations', 'infra/generated'];
+export const generatedFolders = ['docs/policies', 'docs/remediations', 'docs/events', 'infra/generated'];
 
 /** Every generated file: path relative to the project → content. */
 export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
@@ -28,6 +29,7 @@ export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
       renderRemediationPage(remediation),
     ]),
     ...trackers.map((tracker): [string, string] => [`docs/remediations/${tracker.id}.md`, renderTrackerPage(tracker)]),
+    ...renderEventFiles(),
     ['docs/settings.md', renderSettingsPage(describeSettings(catalogue), listSettings(catalogue))],
     ['infra/generated/roles.json', `${JSON.stringify(roles, undefined, 2)}\n`],
   ]);

@@ -13,6 +13,8 @@ export const functionNames = [
   'reconcilePoison',
   'tickets',
   'ticketsPoison',
+  'events',
+  'eventsPoison',
   'sweep',
   'review',
   'health',

@@ -25,3 +25,7 @@ export function registerReconcilePoison(name: string): void {
 export function registerTicketsPoison(name: string): void {
   registerPoison(name, 'tickets');
 }
+
+export function registerEventsPoison(name: string): void {
+  registerPoison(name, 'events');
+}

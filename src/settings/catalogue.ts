@@ -1,4 +1,5 @@
 import type { Parameter, Parameters } from '../policy/define-policy.ts';
+import { eventSettings } from './event-settings.ts';
 import { MODE_FORMAT, type Mode, parseDuration, parseMode, parseSwitch } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
 import { type MaintenanceWindow, parseMaintenanceWindow } from './maintenance-window.ts';
@@ -176,6 +177,7 @@ export function listSettings({ policies, remediations, trackers = [] }: Settings
     ...Object.values(globalSettings),
     ...Object.values(safetySettings),
     ...Object.values(ticketSettings),
+    ...Object.values(eventSettings),
     ...Object.values(nodeSettings),
     ...remediations.flatMap((remediation) => [
       modeSetting(remediation),

@@ -15,6 +15,7 @@ import {
   trackerScopeSetting,
   windowSetting,
 } from './catalogue.ts';
+import { type EventSettings, readEvents } from './event-settings.ts';
 import {
   type ConfigurationFinding,
   findMissing,
@@ -62,6 +63,8 @@ export interface Settings {
   readonly identityClientId?: string;
   /** Where tickets go, and when; holds secrets. */
   readonly tickets: TicketSettings;
+  /** Where Dockwarden's own events go. */
+  readonly events: EventSettings;
   readonly nodes: NodeSettings;
   /** What is wrong with the settings. */
   readonly findings: readonly ConfigurationFinding[];
@@ -119,7 +122,7 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   const cap = isUnclear ? lowerMode(allowed, 'observe') : allowed;
   const { storage, isAccountMissing } = readStorage(read);
   const { tickets, missing: missingForTickets } = readTickets(read);
-  const globals = { ...others, safety, storage, tickets, nodes: readNodes(read) };
+  const globals = { ...others, safety, storage, tickets, events: readEvents(read), nodes: readNodes(read) };
   const policies = new Map(catalogue.policies.map((policy) => [policy.id, readPolicy(policy, read)]));
   const limitsOf = (name: string, policyId: string): Limits => ({
     cap,

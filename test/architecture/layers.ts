@@ -46,7 +46,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [...tables, 'node:crypto'],
   },
   // Our own events: made of audit rows, sent to a topic.
-  outbound: { from: ['audit', 'work', 'events', 'errors'], packages: ['zod', '@azure/eventgrid'] },
+  outbound: { from: ['audit', 'work', 'events', 'resources', 'errors'], packages: ['zod', '@azure/eventgrid'] },
   poison: { from: ['storage', 'resources', 'errors'], packages: ['@azure/storage-blob'] },
   engine: {
     from: [

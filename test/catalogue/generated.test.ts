@@ -6,6 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { sampleId } from '../../local/azure/sample-ids.ts';
 import { findChanges } from '../../scripts/generate.ts';
 import { renderFiles, renderReadme } from '../../scripts/generated/render.ts';
+import { eventFamilies } from '../../src/outbound/event-families.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { describeSettings } from '../../src/settings/catalogue.ts';
@@ -31,6 +32,8 @@ test('there is a page for every policy, remediation and tracker, and a row for e
     ...policies.map(({ id }) => `docs/policies/${id}.md`),
     ...remediations.map(({ id }) => `docs/remediations/${id}.md`),
     ...trackers.map(({ id }) => `docs/remediations/${id}.md`),
+    ...eventFamilies.map(({ id }) => `docs/events/${id}.schema.json`),
+    'docs/events/README.md',
     'docs/settings.md',
     'infra/generated/roles.json',
   ]);

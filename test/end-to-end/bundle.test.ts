@@ -27,6 +27,8 @@ const registrations = {
   reconcilePoison: { type: 'queueTrigger', queueName: 'work-poison', ...POISON },
   tickets: { type: 'queueTrigger', queueName: 'tickets', connection: 'AzureWebJobsStorage' },
   ticketsPoison: { type: 'queueTrigger', queueName: 'tickets-poison', ...POISON },
+  events: { type: 'queueTrigger', queueName: 'events', connection: 'AzureWebJobsStorage' },
+  eventsPoison: { type: 'queueTrigger', queueName: 'events-poison', ...POISON },
   sweep: { type: 'timerTrigger', schedule: '%SWEEP_SCHEDULE%' },
   review: { type: 'httpTrigger', route: 'review/{action}', authLevel: 'function', methods: ['POST'] },
   health: { type: 'httpTrigger', route: 'health', authLevel: 'anonymous', methods: ['GET'] },
@@ -111,6 +113,7 @@ describe('a package that is loaded at its first use', () => {
       tokenScope: 'https://localhost:1/.default',
       storage: { table, queue, blob },
       tickets: { graceMs: 0, target: { system: 'table' } },
+      events: { topic: undefined, isUnclear: false },
     });
   }
 

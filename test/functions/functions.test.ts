@@ -118,6 +118,8 @@ describe('the functions', () => {
       ['reconcilePoison', 'queueTrigger', 'work-poison', 'AzureWebJobsStorage'],
       ['tickets', 'queueTrigger', 'tickets', 'AzureWebJobsStorage'],
       ['ticketsPoison', 'queueTrigger', 'tickets-poison', 'AzureWebJobsStorage'],
+      ['events', 'queueTrigger', 'events', 'AzureWebJobsStorage'],
+      ['eventsPoison', 'queueTrigger', 'events-poison', 'AzureWebJobsStorage'],
       ['sweep', 'timerTrigger', '%SWEEP_SCHEDULE%', undefined],
       ['review', 'httpTrigger', 'review/{action}', 'function'],
       ['health', 'httpTrigger', 'health', 'anonymous'],
