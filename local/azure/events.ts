@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Caller, guidFrom, type RoleAssignment } from './identities.ts';
 import type { Json, JsonObject } from './json.ts';
 
-/** An event of a subscription's system topic in the EventGridSchema. */
+/** An event of a system topic – of a subscription, or of one resource such as a key vault – in the EventGridSchema. */
 export interface ResourceEvent {
   readonly id: string;
   readonly topic: string;
@@ -81,7 +81,7 @@ export function createResourceEvent(source: EventSource): ResourceEvent {
 }
 
 /** ISO time with 7 fractional digits; the last four only keep events of one millisecond apart. */
-function formatEventTime(now: Date): string {
+export function formatEventTime(now: Date): string {
   sequence = (sequence + 1) % 10_000;
   return now.toISOString().replace('Z', `${String(sequence).padStart(4, '0')}Z`);
 }

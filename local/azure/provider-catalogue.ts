@@ -4,8 +4,10 @@ import { containerApps } from './providers/container-apps.ts';
 import { containerInstance } from './providers/container-instance.ts';
 import { containerRegistry } from './providers/container-registry.ts';
 import { containerService } from './providers/container-service.ts';
+import { keyVault } from './providers/key-vault.ts';
 import { resourceGraph } from './providers/resource-graph.ts';
 import { resources } from './providers/resources.ts';
+import { security } from './providers/security.ts';
 
 /** Every resource provider of the simulated Azure: a new one is one file and one line here. */
 export const providers: readonly Provider[] = [
@@ -15,5 +17,7 @@ export const providers: readonly Provider[] = [
   containerRegistry,
   containerService,
   containerInstance,
+  keyVault,
   containerApps,
+  security,
 ];

@@ -1,6 +1,8 @@
+import type { Defender } from './defender.ts';
 import type { Guards } from './guards.ts';
 import type { Caller, RoleAssignment, TokenIssuer } from './identities.ts';
 import type { Json } from './json.ts';
+import type { KeyVaults } from './key-vault/key-vaults.ts';
 import type { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import type { Limits } from './limits.ts';
 import type { Operations } from './operations.ts';
@@ -50,7 +52,9 @@ export interface World {
   readonly limits: Limits;
   readonly providers: readonly Provider[];
   readonly kubernetes: KubernetesClusters;
+  readonly keyVaults: KeyVaults;
   readonly scheduledEvents: ScheduledEvents;
+  readonly defender: Defender;
   /** `https://localhost:{port}`: for poll URLs and next links. */
   readonly baseUrl: () => string;
   /** Entries per page of a list. */

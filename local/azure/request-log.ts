@@ -5,7 +5,7 @@ import type { Outcome } from './pipeline.ts';
 import type { ArmRequest } from './provider.ts';
 import { PASSWORD_CANARY } from './providers/container-registry.ts';
 
-/** One request that was answered (or that a fault has eaten): to ARM, `/kubernetes/{cluster}/…` to a cluster, `/prometheus/…` to the metrics. */
+/** One request that was answered (or that a fault has eaten): to ARM, `/kubernetes/{cluster}/…` to a cluster, `/keyvault/{vault}/…` to a vault, `/prometheus/…` to the metrics. */
 export interface LoggedRequest {
   readonly time: Date;
   readonly method: string;
@@ -13,7 +13,7 @@ export interface LoggedRequest {
   /** Without the question mark. */
   readonly query: string;
   readonly apiVersion: string | undefined;
-  /** RBAC action, of clusters and metrics a data action; undefined when the request was refused before that was known. */
+  /** RBAC action, of clusters, vaults and metrics a data action; undefined when the request was refused before that was known. */
   readonly action: string | undefined;
   /** 0 = no answer was sent. */
   readonly status: number;

@@ -49,8 +49,14 @@ async function serve(service: Service, incoming: IncomingMessage, response: Serv
     if (ending.kind === 'drop') response.destroy();
     return;
   }
-  const outcome = ending === undefined ? await service.handle(request) : { ...NOTHING, reply: toReply(ending) };
+  const isApplied = ending === undefined || ending.kind === 'apply-then-drop';
+  const outcome = isApplied ? await service.handle(request) : { ...NOTHING, reply: toReply(ending) };
   for (const effect of effects) if (effect.kind === 'after') await effect.run();
+  if (ending?.kind === 'apply-then-drop') {
+    service.log(request, { ...outcome, reply: { ...outcome.reply, status: 0 } });
+    response.destroy();
+    return;
+  }
   service.log(request, outcome);
   send(
     response,

@@ -1,11 +1,15 @@
 import type { Certificates } from '../certificates.ts';
 import { type Actor, createActor } from './actor.ts';
 import { startArmServer } from './arm-server.ts';
+import { Defender, type Exporter } from './defender.ts';
 import type { ResourceEvent } from './events.ts';
 import { Faults } from './faults.ts';
 import { Guards, type Lock, type PolicyDeny } from './guards.ts';
 import { type IdentityDefinition, MANAGEMENT, TokenIssuer, type TokenOptions } from './identities.ts';
 import { type IdentityEndpoint, startIdentityServer } from './identity-endpoint.ts';
+import type { KeySeed } from './key-vault/key-vault-seed.ts';
+import { KeyVaults } from './key-vault/key-vaults.ts';
+import type { SimulatedVault } from './key-vault/served-vault.ts';
 import { type Authority, createAuthority } from './kubernetes/authority.ts';
 import type { KubernetesCluster } from './kubernetes/kubernetes-cluster.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
@@ -36,6 +40,8 @@ export interface Seed {
   readonly locks?: readonly Lock[];
   /** Clusters whose Kubernetes API is served, each on a port of its own. */
   readonly kubernetes?: readonly KubernetesSeed[];
+  /** What the vaults hold. Every vault is served, each on a port of its own. */
+  readonly keys?: readonly KeySeed[];
 }
 
 export interface AzureSimulatorOptions {
@@ -51,6 +57,8 @@ export interface AzureSimulatorOptions {
   readonly identities: readonly IdentityDefinition[];
   /** Called for every event, after the change and before the answer (long-running writes: when they complete). */
   readonly onEvent?: (event: ResourceEvent) => void;
+  /** Continuous export of Defender for Cloud: called for every alert and recommendation, and for every change of one. */
+  readonly onExport?: Exporter;
   /** Real milliseconds added to every answer over the wire. */
   readonly latencyMs?: number;
   /** NDJSON file of all exchanges, without tokens and passwords. */
@@ -78,7 +86,7 @@ export interface AzureSimulator {
   readonly requests: LoggedRequest[];
   /** Every event so far. */
   readonly events: ResourceEvent[];
-  /** Faults and hooks at requests over the wire. */
+  /** Faults and hooks at requests over the wire, to ARM and to vaults (whose paths begin with `/keys` and `/secrets`). */
   readonly faults: Faults;
   readonly locks: Lock[];
   readonly policyDenies: PolicyDeny[];
@@ -92,10 +100,14 @@ export interface AzureSimulator {
   kubernetes(clusterId: string): KubernetesCluster;
   /** Serves one more cluster of ARM. Its `fqdn` (or `privateFQDN`) must be `localhost` for clients that compare. */
   serveKubernetes(seed: KubernetesSeed): Promise<KubernetesCluster>;
+  /** The data plane of a vault, by ARM id. Throws for any other id. */
+  keyVault(vaultId: string): SimulatedVault;
   /** The metrics of kured on the served clusters. */
   readonly prometheus: Prometheus;
   /** A maintenance event of a cluster that Resource Graph tells from now on; returns its id. */
   addScheduledEvent(event: ScheduledEvent): string;
+  /** Raises alerts and recommendations. */
+  readonly defender: Defender;
   setClock(clock: Clock): void;
   /** Closes all servers and every connection, hanging ones too. */
   stop(): Promise<void>;
@@ -122,7 +134,18 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
     store,
     issuer,
     kubernetes: new KubernetesClusters({ store, issuer, authority, log, clock: movingClock }),
+    keyVaults: new KeyVaults({
+      store,
+      issuer,
+      faults,
+      recorder,
+      log,
+      publish,
+      clock: movingClock,
+      certificates: options.certificates,
+    }),
     scheduledEvents: new ScheduledEvents(movingClock),
+    defender: new Defender(movingClock, issuer.tenantId, options.onExport ?? (() => undefined)),
     operations: new Operations(movingClock),
     guards: new Guards(),
     limits: new Limits(movingClock),
@@ -139,7 +162,7 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   }
 
   function handle(request: ArmRequest, isDry: boolean): Outcome {
-    const restore = isDry ? [world.store.checkpoint(), world.operations.checkpoint()] : [];
+    const restore = isDry ? [world.store.checkpoint(), world.operations.checkpoint(), world.defender.checkpoint()] : [];
     const outcome = handleRequest(world, request, { onLaterEvent: publish });
     for (const undo of restore) undo();
     if (!isDry) for (const event of outcome.events) publish(event);
@@ -156,6 +179,7 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
   const stopArm = await startArmServer({ world, faults, certificates, port, latencyMs, recorder, handle, log });
   armEndpoint = `https://localhost:${stopArm.port}`;
   const prometheus = await startPrometheus({ world, authority, log, workspaceId: workspaceOf(options.seed) });
+  await world.keyVaults.start(options.seed.keys ?? []);
   for (const cluster of options.seed.kubernetes ?? []) {
     if (store.find(cluster.clusterId)) await world.kubernetes.serve(cluster);
   }
@@ -189,14 +213,26 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
       if (!cluster) throw new Error(`nobody serves ${clusterId}`);
       return cluster;
     },
+    keyVault(vaultId) {
+      const vault = world.keyVaults.find(vaultId);
+      if (!vault) throw new Error(`there is no vault ${vaultId}`);
+      return vault;
+    },
     serveKubernetes: async (seed) => await world.kubernetes.serve(seed),
     prometheus,
     addScheduledEvent: (event) => world.scheduledEvents.add(event),
+    defender: world.defender,
     setClock(next) {
       clock = next;
     },
     async stop() {
-      await Promise.all([stopArm(), identityServer.stop(), prometheus.stop(), world.kubernetes.stop()]);
+      await Promise.all([
+        stopArm(),
+        identityServer.stop(),
+        prometheus.stop(),
+        world.kubernetes.stop(),
+        world.keyVaults.stop(),
+      ]);
       await recorder?.stop();
     },
   };
