@@ -1,4 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
+import { COMPARISONS, compare, FUNCTIONS, parseNumber, readMember, toFolded, toPlain } from './kusto-values.ts';
 
 /** A query outside the subset; the provider answers it with 400. */
 export class KustoError extends Error {
@@ -14,19 +15,23 @@ type Expression = (row: Row) => Json | undefined;
 type Stage = (rows: readonly Row[]) => readonly Row[];
 
 const TOKEN =
-  /\s*(?:('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(!in~|in~|!in\b|=~|!~|==|!=|>=|<=|[()[\],=<>.])|(\d+(?:\.\d+)?)|([A-Za-z_$][\w$]*))/y;
+  /\s*(?:('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(!in~|in~|!in\b|=~|!~|==|!=|>=|<=|[()[\],=<>.])|(\d+(?:\.\d+)?(?:ms|[dhms])?\b)|([A-Za-z_$][\w$]*))/y;
 
 /**
  * Runs a query of the small subset that the product and its tests use: `<table> | where … | extend … | project … |
  * project-away … | order by … | limit n | count`. Comparisons: `== != =~ !~ in in~ !in !in~ contains has startswith
- * endswith > >= < <=`, joined by `and`, `or`, `not()`; functions `tolower tostring tobool isempty isnotempty isnull isnotnull`.
+ * endswith > >= < <=`, joined by `and`, `or`, `not()`; functions `tolower tostring tobool todatetime ago isempty isnotempty isnull isnotnull`.
  * https://learn.microsoft.com/azure/governance/resource-graph/concepts/query-language
  */
-export function runQuery(query: string, tables: Readonly<Record<string, () => readonly Row[]>>): readonly Row[] {
+export function runQuery(
+  query: string,
+  tables: Readonly<Record<string, () => readonly Row[]>>,
+  now: Date,
+): readonly Row[] {
   const [source = '', ...stages] = splitStages(query);
   const table = tables[source.trim().toLowerCase()];
   if (!table) throw new KustoError(`unknown table '${source.trim()}'`);
-  return stages.map(parseStage).reduce((rows, stage) => stage(rows), table());
+  return stages.map((stage) => parseStage(stage, now)).reduce((rows, stage) => stage(rows), table());
 }
 
 /** Splits at `|` outside of strings. */
@@ -35,8 +40,8 @@ function splitStages(query: string): string[] {
   return (withoutComments.match(/(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^|'"])+/g) ?? []).map((stage) => stage.trim());
 }
 
-function parseStage(text: string): Stage {
-  const parser = new Parser(text);
+function parseStage(text: string, now: Date): Stage {
+  const parser = new Parser(text, now);
   const keyword = parser.word();
   switch (keyword) {
     case 'where': {
@@ -72,9 +77,11 @@ function evaluate(columns: readonly (readonly [string, Expression])[], row: Row)
 
 class Parser {
   readonly #tokens: string[] = [];
+  readonly #now: Date;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, now: Date) {
+    this.#now = now;
     TOKEN.lastIndex = 0;
     const source = text.trimEnd();
     while (TOKEN.lastIndex < source.length) {
@@ -186,7 +193,7 @@ class Parser {
       const text = token.slice(1, -1).replaceAll(/\\(.)/g, '$1');
       return () => text;
     }
-    if (/^\d/.test(token)) return () => Number(token);
+    if (/^\d/.test(token)) return () => parseNumber(token);
     if (token === 'true' || token === 'false') return () => token === 'true';
     if (!/^[A-Za-z_$]/.test(token)) throw new KustoError(`unexpected '${token}'`);
     if (this.#take('(')) {
@@ -194,7 +201,7 @@ class Parser {
       if (!apply) throw new KustoError(`function '${token}' is not supported`);
       const argument = this.#operand();
       this.#expect(')');
-      return (row) => apply(argument(row));
+      return (row) => apply(argument(row), this.#now);
     }
     return this.#path(token);
   }
@@ -231,59 +238,4 @@ class Parser {
   #expect(token: string): void {
     if (!this.#take(token)) throw new KustoError(`'${token}' is expected`);
   }
-}
-
-const COMPARISONS: Readonly<Record<string, (a: Json | undefined, b: Json | undefined) => boolean>> = {
-  '==': (a, b) => toPlain(a) === toPlain(b),
-  '!=': (a, b) => toPlain(a) !== toPlain(b),
-  '=~': (a, b) => toFolded(a) === toFolded(b),
-  '!~': (a, b) => toFolded(a) !== toFolded(b),
-  '>': (a, b) => compare(a, b) > 0,
-  '>=': (a, b) => compare(a, b) >= 0,
-  '<': (a, b) => compare(a, b) < 0,
-  '<=': (a, b) => compare(a, b) <= 0,
-  contains: (a, b) => toFolded(a).includes(toFolded(b)),
-  has: (a, b) => hasTerm(toFolded(a), toFolded(b)),
-  startswith: (a, b) => toFolded(a).startsWith(toFolded(b)),
-  endswith: (a, b) => toFolded(a).endsWith(toFolded(b)),
-};
-
-const FUNCTIONS: Readonly<Record<string, (value: Json | undefined) => Json>> = {
-  tolower: toFolded,
-  tostring: toPlain,
-  tobool: (value) => (toFolded(value) === 'true' ? true : toFolded(value) === 'false' ? false : null),
-  isempty: (value) => toPlain(value) === '',
-  isnotempty: (value) => toPlain(value) !== '',
-  isnull: (value) => value === undefined || value === null,
-  isnotnull: (value) => value !== undefined && value !== null,
-};
-
-function readMember(value: Json | undefined, name: string): Json | undefined {
-  if (Array.isArray(value)) return value[Number(name)];
-  return isJsonObject(value) ? value[name] : undefined;
-}
-
-/** The text holds the term, and neither a letter nor a digit stands before or behind it. */
-function hasTerm(text: string, term: string): boolean {
-  if (term === '') return true;
-  const isWordAt = (index: number) => /[\p{L}\p{N}]/u.test(text.charAt(index));
-  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {
-    if (!isWordAt(at - 1) && !isWordAt(at + term.length)) return true;
-  }
-  return false;
-}
-
-function toPlain(value: Json | undefined): string {
-  if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function toFolded(value: Json | undefined): string {
-  return toPlain(value).toLowerCase();
-}
-
-function compare(a: Json | undefined, b: Json | undefined): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  const [left, right] = [toPlain(a), toPlain(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
 }

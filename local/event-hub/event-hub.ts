@@ -32,9 +32,9 @@ export interface EventHubOptions {
   readonly clock?: Clock;
 }
 
-export const DEFAULT_CONSUMER_GROUP = '$Default';
+const DEFAULT_CONSUMER_GROUP = '$Default';
 /** The most that one event, or one request, may hold. https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas */
-export const MAX_EVENT_BYTES = 1024 * 1024;
+const MAX_EVENT_BYTES = 1024 * 1024;
 /** A hub that lives for days forgets its oldest events, as the real one does after its retention time. */
 const MAX_KEPT = 10_000;
 

@@ -27,7 +27,7 @@ describe('loading an app in this process', () => {
     const second = await loadFunctionApp(fixture('app'));
 
     expect(second.functions.map(({ name }) => name)).toEqual(first.functions.map(({ name }) => name));
-    expect(second.functions).toHaveLength(19);
+    expect(second.functions).toHaveLength(20);
   });
 
   test('the environment is replaced for the import only', async () => {

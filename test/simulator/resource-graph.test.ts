@@ -123,7 +123,7 @@ test('count and the container table', async () => {
 test.for([
   'resources | summarize count() by type',
   'resources | join (x) on id',
-  'securityresources',
+  'policyresources',
   'resources | where',
   'resources | where name ==',
   "resources | where name == 'a' 'b'",

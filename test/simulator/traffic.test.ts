@@ -80,6 +80,7 @@ async function talk(): Promise<void> {
   await send('GET', `${subscription}/resources?api-version=2022-09-01`);
   await send('GET', `${subscription}/providers/Microsoft.ContainerRegistry?api-version=2022-09-01`);
   await harness.graph().resources({ subscriptions: [SAMPLE_SUBSCRIPTION_ID], query: 'resources', options: { top: 3 } });
+  await talkAboutAlerts();
   // Refusals.
   await send('POST', `${sampleId('contosoacr')}/listCredentials?api-version=2025-11-01`);
   await send('GET', `${sampleId('contosoacr')}x?api-version=2025-11-01`);
@@ -116,6 +117,37 @@ async function talkAboutNodes(): Promise<void> {
   simulator.state.patch(id, { properties: { apiServerAccessProfile: { disableRunCommand: false } } });
   await harness.send('POST', `${id}/runCommand?api-version=2026-04-01`, { body: { ...command, clusterToken: '' } });
   await managedClusters.runCommand('rg-platform-prod', 'aks-prod', command, { updateIntervalInMs: 0 });
+}
+
+/** What is asked about alerts of Defender for Cloud. */
+async function talkAboutAlerts(): Promise<void> {
+  const { simulator } = harness;
+  const version = 'api-version=2022-01-01';
+  const security = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}/providers/Microsoft.Security`;
+  const resourceId = sampleId('aks-prod');
+  const extendedLinks = [{ Href: 'https://contoso.example/report', Category: null, Label: 'Report', Type: 'webLink' }];
+  simulator.defender.raiseAlert({
+    resourceId,
+    alertType: 'K8S_ExposedService',
+    intent: 'InitialAccess',
+    extendedLinks,
+  });
+  const name = simulator.defender.alerts()[0]?.systemAlertId ?? '';
+  const scopes = [security, security.replace('/providers', '/resourceGroups/rg-platform-prod/providers')];
+  for (const scope of scopes) {
+    await harness.send('GET', `${scope}/alerts?${version}`);
+    await harness.send('GET', `${scope}/locations/westeurope/alerts?${version}`);
+  }
+  const alert = `${scopes[1] ?? ''}/locations/westeurope/alerts/${name}`;
+  for (const verb of ['inProgress', 'activate', 'dismiss', 'resolve']) {
+    await harness.send('POST', `${alert}/${verb}?${version}`);
+  }
+  await harness.send('GET', `${alert}?${version}`);
+  await harness.send('GET', `${alert}x?${version}`);
+  await harness.send('POST', `${security}/locations/westeurope/alerts/default/simulate?${version}`, {
+    body: { properties: { kind: 'Bundles', bundles: ['KubernetesService', 'KeyVaults'] } },
+  });
+  await harness.send('GET', `${security}/alerts?${version}`);
 }
 
 /** Output of the contract checker, with `FAILED` when it exits with an error. */

@@ -14,6 +14,7 @@ const MAX_PAGE = 1_000;
 const CHILD_OF_CLUSTER = /^microsoft\.containerservice\/managedclusters\//i;
 /** Reading the cluster is enough; Azure documents no action of their own for its events. */
 const CLUSTER_READ = 'Microsoft.ContainerService/managedClusters/read';
+const ALERT_READ = 'Microsoft.Security/alerts/read';
 
 /** Length of the quota window. */
 const WINDOW = '00:00:05';
@@ -66,6 +67,20 @@ function readableEvents({ caller, world }: Call, subscriptions: readonly string[
   });
 }
 
+/** Alerts and recommendations in the subscriptions where the caller may read them. */
+function readableFindings(
+  { caller, world }: Call,
+  subscriptions: readonly string[] | undefined,
+): readonly RawResource[] {
+  const wanted = subscriptions?.map((id) => id.toLowerCase());
+  return world.defender.resources().filter(({ id, type }) => {
+    const subscriptionId = id.split('/')[2] ?? '';
+    if (wanted && !wanted.includes(subscriptionId.toLowerCase())) return false;
+    const action = type.endsWith('/assessments') ? 'Microsoft.Security/assessments/read' : ALERT_READ;
+    return findGrant(caller.identity, action, `/subscriptions/${subscriptionId}`) !== undefined;
+  });
+}
+
 const query: Handler = (call) => {
   const { world, caller } = call;
   const quota = world.limits.take(`arg|${caller.identity.objectId}`, world.limits.resourceGraph);
@@ -97,10 +112,11 @@ function answer(call: Call, body: JsonObject): Json {
   }
   const start = typeof $skipToken === 'string' ? readToken($skipToken) : typeof $skip === 'number' ? $skip : 0;
   const { tenantId } = call.world.issuer;
-  const rows = run(text, {
+  const rows = run(text, call.world.clock.now(), {
     resources: () => readable(call, subscriptions, false).map((resource) => toRow(resource, tenantId)),
     containerserviceeventresources: () =>
       readableEvents(call, subscriptions).map((resource) => toRow(resource, tenantId)),
+    securityresources: () => readableFindings(call, subscriptions).map((resource) => toRow(resource, tenantId)),
     resourcecontainers: () =>
       readable(call, subscriptions, true).map((resource) => ({
         ...toRow(resource, tenantId),
@@ -129,9 +145,9 @@ function canPage(data: readonly Row[]): boolean {
   return data.every((row) => typeof row['id'] === 'string');
 }
 
-function run(text: string, tables: Readonly<Record<string, () => readonly Row[]>>): readonly Row[] {
+function run(text: string, now: Date, tables: Readonly<Record<string, () => readonly Row[]>>): readonly Row[] {
   try {
-    return runQuery(text, tables);
+    return runQuery(text, tables, now);
   } catch (error) {
     if (error instanceof KustoError) throw badRequest('InvalidQuery', `Query is invalid: ${error.message}.`);
     throw error;
