@@ -265,6 +265,30 @@ describe('an event', () => {
   });
 });
 
+test('the page about publishing has an example that is an event of ours', () => {
+  const page = readFileSync(join(projectRoot, 'docs/publishing.md'), 'utf8');
+  const example: unknown = JSON.parse(/^```json\n([^]*?)^```/m.exec(page)?.[1] ?? '');
+  const ours = eventOf(outcomeRecord());
+
+  expect(schemaOf(ours.type).safeParse(example).error).toBeUndefined();
+  const { data, ...envelope } = z.looseObject({ data: z.record(z.string(), z.unknown()) }).parse(example);
+  expect(Object.keys(data).toSorted()).toEqual(Object.keys(ours.data).toSorted());
+  expect(Object.keys(envelope).toSorted()).toEqual(
+    Object.keys(ours)
+      .filter((name) => name !== 'data')
+      .toSorted(),
+  );
+});
+
+test('the page about publishing names no type that there is not', () => {
+  const page = readFileSync(join(projectRoot, 'docs/publishing.md'), 'utf8');
+  const types = [...page.matchAll(/dockwarden\.[a-z-]+\.[a-z-]+\.v1/g)].map(([type]) => type);
+  const known = eventFamilies.flatMap((family) => Object.keys(family.types));
+
+  expect(types.length).toBeGreaterThan(3);
+  expect(types.filter((type) => !known.includes(type))).toEqual([]);
+});
+
 function attempt(record: AuditRecord): unknown {
   try {
     return toOwnEvent(KEY, record);

@@ -4,7 +4,7 @@ import { type IdentityDefinition, TokenIssuer } from '../../local/azure/identiti
 import { type CustomTopic, SEND_ACTION, startCustomTopic } from '../../local/event-grid/custom-topic.ts';
 import { createTopicSender, type SendEvent, type TopicOptions } from '../../src/outbound/topic.ts';
 
-export const TOPIC_ID =
+const TOPIC_ID =
   '/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-platform/providers/Microsoft.EventGrid/topics/dockwarden';
 
 /** The role EventGrid Data Sender on the topic. */
