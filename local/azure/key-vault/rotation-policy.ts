@@ -28,7 +28,7 @@ const DURATION =
 const DAY = 86_400_000;
 
 /** What a vault answers for a key without a policy. */
-export const DEFAULT_POLICY: JsonObject = {
+const DEFAULT_POLICY: JsonObject = {
   lifetimeActions: [{ trigger: { timeBeforeExpiry: 'P30D' }, action: { type: 'Notify' } }],
   attributes: null,
 };

@@ -165,7 +165,8 @@ export class ServedVault implements SimulatedVault {
     const name = store.find(this.vaultId)?.name ?? '';
     const query = request.query.toString();
     const isSecret = request.path.startsWith('/secrets');
-    const [body, answer] = [request.body, outcome.reply.body].map((each) => (isSecret ? hideValue(each) : each));
+    const given = typeof request.body === 'string' ? (parseJson(request.body) ?? request.body) : request.body;
+    const [body, answer] = [given, outcome.reply.body].map((each) => (isSecret ? hideValue(each) : each));
     log({ ...request, body, path: `/keyvault/${name}${request.path}` }, outcome);
     const { headers = {}, status } = outcome.reply;
     if (status === 0) return;
@@ -184,12 +185,11 @@ export class ServedVault implements SimulatedVault {
 /** The value of a secret goes into no log. A body that cannot be read might hold one. */
 function hideValue(body: Json | undefined): Json | undefined {
   if (body === undefined) return undefined;
-  const parsed = typeof body === 'string' ? parseObject(body) : body;
-  if (!isJsonObject(parsed)) return 'removed';
-  return 'value' in parsed && typeof parsed['value'] === 'string' ? { ...parsed, value: 'removed' } : parsed;
+  if (!isJsonObject(body)) return 'removed';
+  return typeof body['value'] === 'string' ? { ...body, value: 'removed' } : body;
 }
 
-function parseObject(text: string): Json | undefined {
+function parseJson(text: string): Json | undefined {
   try {
     const value: Json = JSON.parse(text);
     return value;
