@@ -13,13 +13,21 @@ export type AppSettings = Readonly<Record<string, string>>;
 
 /** All remediations act and all trackers open tickets. A deployment starts with `observe`; the sample is there to be acted on. */
 export const ENFORCE_ALL: AppSettings = {
+  REMEDIATE_ACR_ROTATE_COMPROMISED_PASSWORDS: 'enforce',
   REMEDIATE_ACR_DISABLE_ADMIN_USER: 'enforce',
   REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce',
   REMEDIATE_AKS_ADD_REQUIRED_TAGS: 'enforce',
+  REMEDIATE_KV_SET_KEY_ROTATION_POLICY: 'enforce',
+  REMEDIATE_KV_ROTATE_KEY: 'enforce',
   REMEDIATE_AKS_TRACK_NODE_REBOOTS: 'enforce',
   REMEDIATE_AKS_TRACK_NODE_IMAGES: 'enforce',
   REMEDIATE_AKS_TRACK_WINDOWS_NODE_IMAGES: 'enforce',
   REMEDIATE_AKS_TRACK_NODE_REBOOT_COVERAGE: 'enforce',
+  REMEDIATE_ACR_TRACK_IMAGE_VULNERABILITIES: 'enforce',
+  REMEDIATE_ACR_TRACK_ALERTS: 'enforce',
+  REMEDIATE_AKS_TRACK_ALERTS: 'enforce',
+  REMEDIATE_ACI_TRACK_ALERTS: 'enforce',
+  REMEDIATE_KV_TRACK_ALERTS: 'enforce',
 };
 
 /** Tags that the sample asks of its clusters: `aks-prod` lacks two, `aks-dev` has all, `aks-data` holds a value that is not allowed. */
@@ -42,6 +50,9 @@ export function createAppSettings(simulator: AzureSimulator, storage: StorageEnd
     IDENTITY_ENDPOINT: endpoint,
     IDENTITY_HEADER: header,
     DOCKWARDEN_ARM_ENDPOINT: simulator.armEndpoint,
+    // Vaults are served on ports of this machine; their tokens are those of the public cloud.
+    DOCKWARDEN_VAULT_DNS_SUFFIX: 'localhost',
+    DOCKWARDEN_VAULT_SCOPE: 'https://vault.azure.net/.default',
     DOCKWARDEN_PRINCIPAL_ID: objectId,
     DOCKWARDEN_CLIENT_ID: clientId,
     SCOPES: SAMPLE_SUBSCRIPTION_ID,

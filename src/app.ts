@@ -4,6 +4,7 @@ import { QueueClient } from '@azure/storage-queue';
 import { ulid } from 'ulid';
 import { createTableAuditLog } from './audit/table-audit-log.ts';
 import { createAzureClients } from './azure/clients.ts';
+import { createTableAlerts } from './defender/table-alerts.ts';
 import { recordConfigurationFindings } from './engine/configuration.ts';
 import type { Clock, EngineContext, Log } from './engine/ports.ts';
 import type { PublishingContext } from './engine/publish.ts';
@@ -44,6 +45,7 @@ type Connections = Pick<
   | 'breakers'
   | 'approvals'
   | 'poison'
+  | 'alerts'
   | 'nodes'
   | 'tickets'
   | 'ticketQueue'
@@ -111,6 +113,9 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     get poison() {
       return connect(settings).poison;
     },
+    get alerts() {
+      return connect(settings).alerts;
+    },
     get nodes() {
       return connect(settings).nodes;
     },
@@ -166,10 +171,11 @@ export async function reportConfiguration(context: EngineContext): Promise<void>
 }
 
 function connect(settings: Settings): Connections {
-  const { armEndpoint, tokenScope, storage, identityClientId, tickets, events } = settings;
+  const { armEndpoint, tokenScope, vaults, storage, identityClientId, tickets, events } = settings;
   const key = JSON.stringify({
     armEndpoint,
     tokenScope,
+    vaults,
     storage,
     identityClientId,
     target: tickets.target,
@@ -188,9 +194,9 @@ function connect(settings: Settings): Connections {
 /** Builds every client once; none of them connects before it is used. */
 export function createConnections(
   credential: TokenCredential,
-  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'storage' | 'tickets' | 'events'>,
+  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'vaults' | 'storage' | 'tickets' | 'events'>,
 ): Connections {
-  const { armEndpoint, tokenScope, storage } = settings;
+  const { armEndpoint, tokenScope, vaults, storage } = settings;
   const tables = required(storage.table, 'table');
   const table = (name: string) =>
     createTableStore(
@@ -200,14 +206,14 @@ export function createConnections(
     );
   const queue = (name: string) =>
     createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/${name}`, credential, { retryOptions }));
-  const poisonContainer = `${required(storage.blob, 'blob')}/poison`;
+  const blobs = required(storage.blob, 'blob');
   const guards = table('guards');
   const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
   const { topic } = settings.events;
   const audit = createTableAuditLog(table('audit'));
   const eventQueue = queue('events');
   return {
-    clients: createAzureClients({ credential, endpoint: armEndpoint, scope: tokenScope }),
+    clients: createAzureClients({ credential, endpoint: armEndpoint, scope: tokenScope, vaults }),
     audit: topic === undefined ? audit : createPublishingAuditLog(audit, eventQueue),
     findings: createTableFindings(table('findings')),
     work: createTableWorkItems(table('work')),
@@ -215,6 +221,7 @@ export function createConnections(
     breakers: createTableBreakers(guards),
     approvals: createTableApprovals(guards),
     queue: queue('work'),
+    alerts: createTableAlerts(table('alerts')),
     nodes: createTableNodeHistory(table('nodes')),
     tickets: createTableTickets(table('tickets')),
     ticketQueue: queue('tickets'),
@@ -223,10 +230,10 @@ export function createConnections(
     eventQueue,
     publish:
       topic === undefined ? undefined : createTopicSender({ url: topic, credential, now: () => systemClock.now() }),
-    poison: createPoisonStore(async () => {
+    poison: createPoisonStore(async (container) => {
       // Loaded with the first message that nobody could handle: the client is large, and few workers need it.
       const { ContainerClient } = await import('@azure/storage-blob');
-      return new ContainerClient(poisonContainer, credential, { retryOptions });
+      return new ContainerClient(`${blobs}/${container}`, credential, { retryOptions });
     }),
   };
 }

@@ -1,3 +1,4 @@
+import { registerDefenderAlerts, registerDefenderAlertsHttp } from './functions/defender-alerts.ts';
 import { registerEvents } from './functions/events.ts';
 import { type FunctionName, registerHealth } from './functions/health.ts';
 import {
@@ -18,6 +19,8 @@ const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
   resourceEvents: registerResourceEvents,
   resourceEventsWebhook: registerResourceEventsWebhook,
   resourceEventsPoison: registerResourceEventsPoison,
+  defenderAlerts: registerDefenderAlerts,
+  defenderAlertsHttp: registerDefenderAlertsHttp,
   reconcile: registerReconcile,
   reconcilePoison: registerReconcilePoison,
   tickets: registerTickets,

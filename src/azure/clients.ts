@@ -2,8 +2,9 @@ import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry'
 import { ResourceGraphClient } from '@azure/arm-resourcegraph';
 import type { TokenCredential } from '@azure/identity';
 import { type Client, getClient } from '@azure-rest/core-client';
-import { DockwardenError } from '../errors.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
+import { refuseOtherHosts } from './refuse-other-hosts.ts';
+import { createVaultClients, type VaultAudience, type VaultClients } from './vault-clients.ts';
 
 /** The clients that operations call through. Built once per process; they hold no state but tokens and connections. */
 export interface AzureClients {
@@ -13,6 +14,7 @@ export interface AzureClients {
   registries(subscriptionId: string): ContainerRegistryManagementClient['registries'];
   /** The API servers of clusters, and Prometheus. */
   readonly dataPlane: DataPlane;
+  readonly vaults: VaultClients;
 }
 
 export interface AzureClientOptions {
@@ -21,6 +23,7 @@ export interface AzureClientOptions {
   readonly endpoint: string;
   /** Scope of the tokens, for example `https://management.azure.com/.default`. */
   readonly scope: string;
+  readonly vaults: VaultAudience;
   /** Extra certificate authority, for an endpoint that is not publicly trusted. */
   readonly ca?: string;
 }
@@ -36,7 +39,9 @@ export function createAzureClients(options: AzureClientOptions): AzureClients {
     credentials: { scopes: [scope] },
     retryOptions: { maxRetries: 0 },
     userAgentOptions: { userAgentPrefix: 'dockwarden' },
-    additionalPolicies: [{ policy: refuseOtherHosts(endpoint), position: 'perRetry' as const }],
+    additionalPolicies: [
+      { policy: refuseOtherHosts(endpoint, 'Azure Resource Manager'), position: 'perRetry' as const },
+    ],
     ...(ca !== undefined && { tlsOptions: { ca } }),
   };
   const registries = new Map<string, ContainerRegistryManagementClient['registries']>();
@@ -44,33 +49,13 @@ export function createAzureClients(options: AzureClientOptions): AzureClients {
     arm: getClient(endpoint, credential, clientOptions),
     resourceGraph: new ResourceGraphClient(credential, clientOptions),
     dataPlane: createDataPlane({ credential, ...(ca !== undefined && { ca }) }),
+    vaults: createVaultClients({ credential, audience: options.vaults, ...(ca !== undefined && { ca }) }),
     registries(subscriptionId) {
       const known = registries.get(subscriptionId);
       if (known !== undefined) return known;
       const created = new ContainerRegistryManagementClient(credential, subscriptionId, clientOptions).registries;
       registries.set(subscriptionId, created);
       return created;
-    },
-  };
-}
-
-/** Polls of a long-running operation carry the bearer token to whatever host the answer names: only ARM itself may get it. */
-function refuseOtherHosts(endpoint: string) {
-  const { host } = new URL(endpoint);
-  return {
-    name: 'refuseOtherHosts',
-    async sendRequest<Request extends { url: string }, Response>(
-      request: Request,
-      next: (request: Request) => Promise<Response>,
-    ): Promise<Response> {
-      const asked = new URL(request.url);
-      if (asked.host !== host || asked.protocol !== 'https:') {
-        throw new DockwardenError(
-          'AZURE_INVALID',
-          `refused to send a token to ${asked.host}, which is not Azure Resource Manager`,
-        );
-      }
-      return await next(request);
     },
   };
 }

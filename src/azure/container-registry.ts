@@ -3,8 +3,9 @@ import { DockwardenError, isDockwardenError } from '../errors.ts';
 import { ContainerApp, ContainerGroup, hasReadableSignIns } from '../resources/container-group.ts';
 import { isPlainObject } from '../resources/lenient.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import { Answers } from './answers.ts';
 import { apiVersions } from './api-versions.ts';
-import { type CallContext, defineRead, defineWrite, runHeaders } from './operation.ts';
+import { type CallContext, defineRead, defineWrite } from './operation.ts';
 import { getJson, type JsonObject, listJson, type RawRequest } from './raw-arm.ts';
 
 /** ARM's answer to any credential call while the admin user is off (azure-apis §8.4). */
@@ -15,26 +16,37 @@ export const regeneratePassword = defineWrite({
   actions: ['Microsoft.ContainerRegistry/registries/regenerateCredential/action'],
   repeatable: false,
   /** Returns nothing because the answer carries both passwords. `AZURE_CONFLICT` when the admin user was switched off meanwhile. */
-  async run(context: CallContext, target: ResourceId, name: 'password' | 'password2') {
-    const answers = new Answers(context);
-    try {
-      await context.clients
-        .registries(target.subscriptionId)
-        .regenerateCredential(target.resourceGroup, target.name, { name }, answers.options(context.signal));
-    } catch (error) {
-      // No cause: the error quotes the answer, and with it the passwords.
-      if (answers.isSuccess)
-        throw new DockwardenError('AZURE_UNKNOWN_RESULT', 'the answer to a rotation cannot be read');
-      if (!isRestError(error) || error.code !== ADMIN_USER_IS_OFF) throw answers.explain(error);
-      // Nothing was rotated, so nothing may be recorded as rotated: the registry has changed since it was read.
-      throw new DockwardenError('AZURE_CONFLICT', 'the admin user is off, so there is no password to rotate', {
-        cause: error,
-        status: 400,
-        serviceCode: ADMIN_USER_IS_OFF,
-      });
-    }
+  async run(context: CallContext, target: ResourceId, name: PasswordName) {
+    await renewPassword(context, target, name);
   },
 });
+
+type PasswordName = 'password' | 'password2';
+
+/** Renews one password and returns it, for an operation that keeps it to itself; undefined when the answer does not name it. Errors as above. */
+export async function renewPassword(
+  context: CallContext,
+  target: ResourceId,
+  name: PasswordName,
+): Promise<string | undefined> {
+  const answers = new Answers(context);
+  try {
+    const { passwords } = await context.clients
+      .registries(target.subscriptionId)
+      .regenerateCredential(target.resourceGroup, target.name, { name }, answers.options(context.signal));
+    return passwords?.find((password) => password.name === name)?.value;
+  } catch (error) {
+    // No cause: the error quotes the answer, and with it the passwords.
+    if (answers.isSuccess) throw new DockwardenError('AZURE_UNKNOWN_RESULT', 'the answer to a rotation cannot be read');
+    if (!isRestError(error) || error.code !== ADMIN_USER_IS_OFF) throw answers.explain(error);
+    // Nothing was rotated, so nothing may be recorded as rotated: the registry has changed since it was read.
+    throw new DockwardenError('AZURE_CONFLICT', 'the admin user is off, so there is no password to rotate', {
+      cause: error,
+      status: 400,
+      serviceCode: ADMIN_USER_IS_OFF,
+    });
+  }
+}
 
 export const updateRegistry = defineWrite({
   id: 'registries.update',
@@ -78,6 +90,17 @@ function afterAcceptance(error: unknown): unknown {
     cause: error,
   });
 }
+
+/** Names of the repository-scoped tokens of a registry; whoever can read its passwords can make some. */
+export const listTokens = defineRead({
+  id: 'registries.listTokens',
+  actions: ['Microsoft.ContainerRegistry/registries/tokens/read'],
+  async run(context: CallContext, target: ResourceId): Promise<readonly string[]> {
+    const apiVersion = apiVersions['Microsoft.ContainerRegistry/registries'];
+    const items = await listJson(context, { path: `${target.id}/tokens`, apiVersion, resourceId: target.id });
+    return items.map(({ name }) => name).filter((name) => typeof name === 'string');
+  },
+});
 
 /** One workload that signs in to a registry with its admin user. */
 export interface PasswordUser {
@@ -144,44 +167,4 @@ async function listUnlessUnregistered(context: CallContext, request: RawRequest)
 function unreadable(item: JsonObject): DockwardenError {
   const id = String(item['id']).slice(0, 300);
   return new DockwardenError('AZURE_INVALID', `it cannot be read which registries ${id} signs in to`);
-}
-
-/** What ARM answered to one call of the client: the request ids for the record, and the status when the client trips over the body. */
-class Answers {
-  readonly #context: CallContext;
-  #last: { readonly status: number; readonly headers: { get(name: string): string | undefined } } | undefined;
-
-  constructor(context: CallContext) {
-    this.#context = context;
-  }
-
-  options(abortSignal: AbortSignal) {
-    return {
-      abortSignal,
-      requestOptions: { headers: { ...runHeaders(this.#context) } },
-      onResponse: (response: {
-        readonly status: number;
-        readonly headers: { get(name: string): string | undefined };
-      }) => {
-        this.#last = response;
-        const requestId = response.headers.get('x-ms-request-id');
-        if (requestId !== undefined) this.#context.noteRequestId(requestId);
-      },
-    };
-  }
-
-  /** An error answer without a body makes the client throw a TypeError that hides the status. */
-  explain(error: unknown): unknown {
-    if (!(error instanceof TypeError) || this.#last === undefined || this.#last.status < 400) return error;
-    const { status } = this.#last;
-    return Object.assign(new Error(`Azure answered ${status} without a body`, { cause: error }), {
-      statusCode: status,
-      response: this.#last,
-    });
-  }
-
-  /** Did Azure do it, and the client could not read the answer? Such an error quotes the body. */
-  get isSuccess(): boolean {
-    return this.#last !== undefined && this.#last.status < 300;
-  }
 }

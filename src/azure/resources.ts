@@ -10,6 +10,10 @@ import {
   resourceTypes,
 } from '../resources/resource-map.ts';
 import { apiVersions } from './api-versions.ts';
+import { listTokens } from './container-registry.ts';
+import { queryAlerts } from './defender.ts';
+import { queryImageFindings } from './image-findings.ts';
+import { listVaultKeys } from './key-vault.ts';
 import { type CallContext, defineRead, type RbacAction, type Read } from './operation.ts';
 import { getJson, listJson } from './raw-arm.ts';
 import { readGroupTags } from './tags.ts';
@@ -43,8 +47,11 @@ const READ_ALL_TYPES = [
   'Microsoft.KeyVault/vaults/read',
 ] as const satisfies readonly RbacAction[];
 
-/** Related resources that one call tells; the health of nodes is collected by the engine from several (`nodeHealthReads`). */
-export type SimpleRelatedName = Exclude<RelatedName, 'nodeHealth'>;
+/**
+ * Related resources that one call tells; the health of nodes is collected by the engine from several (`nodeHealthReads`), what Defender has told is
+ * in our own table, and what it found in images is asked for only when there is news (`queryImageFindings`).
+ */
+export type SimpleRelatedName = Exclude<RelatedName, 'nodeHealth' | 'defender' | 'imageFindings'>;
 
 /** Reads of related resources, by name; each costs one call and its own action. */
 export const relatedReads: { readonly [N in SimpleRelatedName]: Read<[ResourceId], RelatedMap[N]> } = {
@@ -125,5 +132,9 @@ export const engineReads: readonly Read[] = [
   ...Object.values(relatedReads),
   probeSubscription,
   queryResources,
+  listVaultKeys,
   readGroupTags,
+  listTokens,
+  queryAlerts,
+  queryImageFindings,
 ];

@@ -1,54 +1,58 @@
 import { auditKey } from '../audit/audit-log.ts';
 import { DockwardenError } from '../errors.ts';
-import type { Cause } from '../events/cause.ts';
-import type { ParsedEvent } from '../events/parse-events.ts';
-import { parseMessage } from '../events/parse-message.ts';
+import type { Cause, CauseKind } from '../events/cause.ts';
+import { type ParsedInput, parseMessage } from '../events/parse-message.ts';
+import type { FoundCause, InvalidInput } from '../events/parsed.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, withCause } from '../work/work-items.ts';
+import { resourceColumns } from './audit-rows.ts';
 import { keepBody } from './poison.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Writes of one row that may collide before the message is given back. */
 const MAX_COLLISIONS = 50;
 
-/** What became of the events in one message. */
+/** What became of the elements of one message. */
 export interface Accepted {
   readonly marked: number;
   readonly ignored: number;
   readonly invalid: number;
 }
 
+/** Where a message came from: the queue that it would have stood in. */
+export type Intake = 'resource-events' | 'defender-alerts';
+
 /** What the elements of a message are, as the settings want them read. Calls nothing. */
-export function readMessage({ settings }: Pick<EngineContext, 'settings'>, message: unknown): readonly ParsedEvent[] {
+export function readMessage(
+  { policies, settings }: Pick<EngineContext, 'policies' | 'settings'>,
+  message: unknown,
+): readonly ParsedInput[] {
   const { actorNames, ownPrincipalId, ownClientId } = settings;
   return parseMessage(message, {
     actorNames,
+    isImageWatched: policies.some(
+      ({ id, needs }) => needs?.includes('imageFindings') === true && settings.isPolicyOn(id),
+    ),
     ...(ownPrincipalId !== undefined && { ownPrincipalId }),
     ...(ownClientId !== undefined && { ownClientId }),
   });
 }
 
 /**
- * Takes in whatever an event queue or webhook hands over: marks the resources that it names and sends one wake-up each. No Azure call.
+ * Takes in whatever a queue, an Event Hub or an endpoint hands over: marks the resources that it names and sends one wake-up each. No Azure call.
  * One bad element never takes the others along; throws only when storage fails, so that the message comes again.
  */
-export async function acceptEvents(context: EngineContext, message: unknown): Promise<Accepted> {
-  const events = readMessage(context, message);
+export async function acceptEvents(
+  context: EngineContext,
+  message: unknown,
+  intake: Intake = 'resource-events',
+): Promise<Accepted> {
   const accepted = { marked: 0, ignored: 0, invalid: 0 };
   let failure: Error | undefined;
-  for (const event of events) {
+  for (const input of readMessage(context, message)) {
     try {
-      if (event.result === 'cause') {
-        await markDirty(context, event.resourceId, event.cause);
-        accepted.marked += 1;
-      } else if (event.result === 'ignored') {
-        context.log.debug('event ignored', { reason: event.reason, eventId: event.eventId });
-        accepted.ignored += 1;
-      } else {
-        await recordInvalid(context, message, event);
-        accepted.invalid += 1;
-      }
+      accepted[await acceptOne(context, input, { message, intake })] += 1;
     } catch (error) {
       failure =
         error instanceof Error
@@ -59,6 +63,45 @@ export async function acceptEvents(context: EngineContext, message: unknown): Pr
   if (failure !== undefined) throw failure;
   return accepted;
 }
+
+interface Origin {
+  readonly message: unknown;
+  readonly intake: Intake;
+}
+
+async function acceptOne(context: EngineContext, input: ParsedInput, origin: Origin): Promise<keyof Accepted> {
+  switch (input.result) {
+    case 'cause':
+      return await acceptCause(context, input);
+    case 'ignored':
+      context.log.debug('event ignored', { reason: input.reason, eventId: input.eventId });
+      if (RECORDED.has(input.reason)) await recordInput(context, { causeKind: 'alert', ...input });
+      return 'ignored';
+    case 'invalid':
+      await recordInvalid(context, origin, input);
+      return 'invalid';
+  }
+}
+
+/** An alert is stored before anything is marked, so that no look comes without it. One that is over matters only to those who knew it. */
+export async function acceptCause(
+  context: EngineContext,
+  { alert, cause, resourceId }: FoundCause,
+): Promise<'marked' | 'ignored'> {
+  if (alert !== undefined) {
+    const receivedAt = context.clock.now().toISOString();
+    const saved = await context.alerts.save(resourceId, { ...alert, receivedAt });
+    if (alert.status === 'closed') {
+      if (saved === 'known') return 'ignored';
+      await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId: alert.id, resourceId });
+    }
+  }
+  await markDirty(context, resourceId, cause);
+  return 'marked';
+}
+
+/** Alerts that are ignored are rare, and somebody will ask why nothing was done about them. */
+const RECORDED = new Set<string>(['sample-alert', 'test-alert', 'no-covered-resource']);
 
 /**
  * Merges a cause into the resource's row and sends a wake-up. A cause that is known and still waits is sent for again (the worker before
@@ -89,23 +132,41 @@ export async function markDirty(context: EngineContext, resourceId: ResourceId, 
 }
 
 /** Reasons why an element cannot even be told from rubbish; the whole message is then kept, because nobody can ask for it again. */
-const UNREADABLE = new Set<string>(['not-json', 'unknown-envelope', 'too-large']);
+const UNREADABLE = new Set<string>(['not-json', 'unknown-envelope', 'too-large', 'too-deep']);
 
-async function recordInvalid(
-  context: EngineContext,
-  message: unknown,
-  { reason, detail, eventId }: { readonly reason: string; readonly detail: string; readonly eventId?: string },
-): Promise<void> {
-  const now = context.clock.now();
+async function recordInvalid(context: EngineContext, { intake, message }: Origin, input: InvalidInput): Promise<void> {
+  const { detail, eventId, reason } = input;
   context.log.warn('event invalid', { reason, detail });
-  const causeId = UNREADABLE.has(reason) ? `poison/${await keepBody(context, 'resource-events', message)}` : eventId;
+  const causeId = UNREADABLE.has(reason) ? `poison/${await keepBody(context, intake, message)}` : eventId;
+  await recordInput(context, {
+    causeKind: intake === 'resource-events' ? 'event' : 'alert',
+    reason,
+    detail,
+    ...(causeId !== undefined && { eventId: causeId }),
+  });
+}
+
+/** What came in and led to nothing, on record. */
+async function recordInput(
+  context: EngineContext,
+  input: {
+    readonly causeKind: CauseKind;
+    readonly reason: string;
+    readonly detail?: string;
+    readonly eventId?: string;
+    readonly resourceId?: ResourceId;
+  },
+): Promise<void> {
+  const { causeKind, detail, eventId, reason, resourceId } = input;
+  const now = context.clock.now();
   await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
     time: now.toISOString(),
     stage: 'input',
     reason,
-    ...(causeId !== undefined && { causeId: causeId.slice(0, 200) }),
-    causeKind: 'event',
-    error: detail,
+    ...(resourceId !== undefined && resourceColumns(resourceId)),
+    ...(eventId !== undefined && { causeId: eventId.slice(0, 200) }),
+    causeKind,
+    ...(detail !== undefined && { error: detail }),
     configHash: context.settings.hash,
     version: context.version,
   });

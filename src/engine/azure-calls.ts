@@ -11,6 +11,8 @@ export interface Binding {
   readonly writes: 'send' | 'plan';
   /** The run that the writes belong to; Azure is told. */
   readonly runId?: string;
+  /** The run that it continues. */
+  readonly previousRunId?: string;
   /** Writes that an earlier worker finished in the same run; they are not sent again. */
   readonly earlier?: readonly RecordedOperation[];
   /** Called before a write is sent; throws when the worker may not act any more. */
@@ -18,6 +20,8 @@ export interface Binding {
   /** Called after a write is done. */
   afterWrite?(): Promise<void>;
 }
+
+type RunIds = Pick<Binding, 'runId' | 'previousRunId'>;
 
 /** Every call of one pass over one resource: deadlines, request ids and the record of what was called exist once, here. */
 export class AzureCalls {
@@ -53,7 +57,7 @@ export class AzureCalls {
   /** A read of the engine itself; not part of the record. */
   async read<A extends readonly unknown[], Out>(operation: Read<A, Out>, ...args: A): Promise<Out> {
     try {
-      return await operation.run(this.#callContext(undefined, LIMITS.list), ...args);
+      return await operation.run(this.#callContext({}, LIMITS.list), ...args);
     } catch (error) {
       throw classifyAzureError(error, 'read', this.#context.clock.now(), this.#target?.id);
     }
@@ -82,7 +86,7 @@ export class AzureCalls {
       effect: operation.effect,
       args: args.filter((arg) => arg !== this.#target),
     };
-    if (operation.effect === 'read') return await this.#send(operation, args, entry, binding.runId);
+    if (operation.effect === 'read') return await this.#send(operation, args, entry, binding);
     if (binding.writes === 'plan') {
       this.#operations.push({ ...entry, result: 'planned' });
       return undefined;
@@ -94,7 +98,7 @@ export class AzureCalls {
       return undefined;
     }
     await binding.beforeWrite?.();
-    await this.#send(operation, args, entry, binding.runId);
+    await this.#send(operation, args, entry, binding);
     await binding.afterWrite?.();
     return undefined;
   }
@@ -103,10 +107,10 @@ export class AzureCalls {
     operation: Operation,
     args: readonly unknown[],
     entry: Omit<RecordedOperation, 'result'>,
-    runId: string | undefined,
+    run: RunIds,
   ): Promise<unknown> {
     try {
-      const result = await operation.run(this.#callContext(runId), ...args);
+      const result = await operation.run(this.#callContext(run), ...args);
       this.#operations.push({ ...entry, result: 'done' });
       return result;
     } catch (thrown) {
@@ -116,9 +120,10 @@ export class AzureCalls {
     }
   }
 
-  #callContext(runId?: string, operationMs: number = LIMITS.operation): CallContext {
+  #callContext({ runId, previousRunId }: RunIds, operationMs: number = LIMITS.operation): CallContext {
     return {
-      ...(runId !== undefined && { correlationId: runCorrelationId(runId) }),
+      ...(runId !== undefined && { correlationId: runCorrelationId(runId), runId }),
+      ...(previousRunId !== undefined && { previousRunId }),
       clients: this.#context.clients,
       signal: AbortSignal.timeout(LIMITS.call),
       operationSignal: AbortSignal.timeout(operationMs),

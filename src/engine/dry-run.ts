@@ -48,13 +48,24 @@ interface Decided {
   readonly decision: Decision;
 }
 
+/** Who plans. */
+interface Planner {
+  readonly context: EngineContext;
+  readonly calls: AzureCalls;
+  readonly target: ResourceId;
+}
+
 /** What the fix would call, without sending any write; only for decisions that leave the fix for later or to somebody else. */
-export async function planFor(
-  pass: { readonly context: EngineContext; readonly calls: AzureCalls; readonly target: ResourceId },
-  { policy, remediation, snapshot, verdict, decision }: Decided,
+export async function planFor(planner: Planner, decided: Decided): Promise<readonly RecordedOperation[]> {
+  return isPlanned(decided.decision) ? await planFix(planner, decided) : [];
+}
+
+/** What the fix would call, whatever was decided; no write is sent. */
+export async function planFix(
+  { context, calls, target }: Planner,
+  { policy, remediation, snapshot, verdict }: Omit<Decided, 'decision'>,
 ): Promise<readonly RecordedOperation[]> {
-  const { context, calls, target } = pass;
-  if (remediation === undefined || verdict.verdict !== 'violation' || !isPlanned(decision)) return [];
+  if (remediation === undefined || verdict.verdict !== 'violation') return [];
   const violation = violationOf(context, { target, policy }, snapshot, verdict);
   try {
     await remediation.fix({ ...violation, ops: calls.bind(remediation.uses, { writes: 'plan' }) });

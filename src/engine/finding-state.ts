@@ -189,7 +189,8 @@ function actorOf(previous: Finding | undefined, cause: PendingCause | undefined)
   return actor === undefined ? {} : { actor };
 }
 
-function evidenceOf(verdict: Verdict): { readonly evidence?: string } {
+/** What was seen, as a finding says it. */
+export function evidenceOf(verdict: Verdict): { readonly evidence?: string } {
   switch (verdict.verdict) {
     case 'violation':
       return { evidence: JSON.stringify(verdict.evidence) };

@@ -126,7 +126,7 @@ export interface Called {
 /** Makes the calls of a run; what an earlier worker has done in it is not done again. */
 export async function callAzure(
   context: EngineContext,
-  { remediation, calls, lease }: RunInput,
+  { remediation, calls, lease, previousRunId }: RunInput,
   run: OpenRun,
   act: (ops: Parameters<Remediation['fix']>[0]['ops']) => Promise<void>,
 ): Promise<Called> {
@@ -134,6 +134,7 @@ export async function callAzure(
   const ops = calls.bind(remediation.uses, {
     writes: 'send',
     runId: run.runId,
+    ...(previousRunId !== undefined && { previousRunId }),
     earlier: run.operations.filter(({ effect, result }) => effect === 'write' && result === 'done'),
     beforeWrite: async () => {
       await lease.ensure();

@@ -7,8 +7,18 @@ import type { EngineContext } from './ports.ts';
 
 /** Keeps a message whole, as blob `<queue>/<hash of the body>` of container `poison`: the same message twice is one blob. */
 export async function keepBody(context: EngineContext, queue: string, message: unknown): Promise<string> {
-  const body = typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
+  const body = bodyOf(message);
   return await context.poison.save(queue, createHash('sha256').update(body).digest('hex').slice(0, 32), body);
+}
+
+/** What is nested so deep that no text can be made of it was made for nothing else, and is not kept. */
+function bodyOf(message: unknown): string {
+  if (typeof message === 'string') return message;
+  try {
+    return JSON.stringify(message) ?? '';
+  } catch {
+    return '"nested too deep to be kept"';
+  }
 }
 
 /** Keeps a message that was given up on as a blob, and says so in the audit. */

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AzureClients } from '../azure/clients.ts';
+import type { Alerts } from '../defender/alerts.ts';
 import type { Findings } from '../findings/findings.ts';
 import type { Approvals } from '../guards/approvals.ts';
 import type { Breakers } from '../guards/breaker.ts';
@@ -69,6 +70,8 @@ export interface EngineContext {
   readonly breakers: Breakers;
   readonly approvals: Approvals;
   readonly poison: PoisonStore;
+  /** What Microsoft Defender for Cloud has told. */
+  readonly alerts: Alerts;
   readonly tickets: Tickets;
   /** Queue `tickets`; one message = one ticket to bring to the configured system. */
   readonly ticketQueue: WorkQueue;

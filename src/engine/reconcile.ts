@@ -131,7 +131,7 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
     const done = await undoFixes(pass, taken.snapshot);
     if (done.wait !== undefined) return done.wait;
     const wait = await pass.treat(done.snapshot);
-    await pass.inspectNodes();
+    await pass.judgeLate();
     return wait;
   } catch (error) {
     // The resource is read once more where the first read is too old to act upon.
@@ -185,6 +185,7 @@ async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promi
   const because = `cannot be judged: ${error.message}`;
   await refuseUndos(pass, 'unreadable', error.message);
   for (const policy of pass.policies) {
+    if (await pass.noteAlerts(policy)) continue;
     const verdict = unreadable(error);
     const decision = { decision: 'observe', reason: 'verdict-unknown', because } as const;
     await pass.note({ policy, verdict, decided: { decision, memory: pass.memoryOf(policy) } });

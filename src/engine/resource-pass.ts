@@ -3,20 +3,30 @@ import { DockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
-import { ManagedCluster } from '../resources/managed-cluster.ts';
+import type { DefenderKnowledge } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import type { Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
 import type { OpenVerdict } from './decide.ts';
 import { type Decided, decideAbout, isExemptNow, type OpenCase } from './deciding.ts';
+import { recallDefender, withTokens } from './defender-knowledge.ts';
 import { othersActedAt, principalCause, type SafetyMemory, writeCause } from './finding-state.ts';
 import { type RunEnd, type RunOutcome, startRun } from './fix-run.ts';
-import { NodeInspection, needsNodes } from './node-inspection.ts';
+import { collectLate, isLate, isResting } from './late-policies.ts';
+import { NodeInspection } from './node-inspection.ts';
 import { type Judged, PassNotes } from './pass-notes.ts';
 import type { EngineContext } from './ports.ts';
 import { runInputOf } from './run-input.ts';
-import { busyState, evaluatePolicy, isStale, policiesFor, readSnapshot, type Snapshot } from './snapshot.ts';
+import {
+  busyState,
+  evaluatePolicy,
+  isStale,
+  policiesFor,
+  readSnapshot,
+  type Snapshot,
+  unreadSnapshot,
+} from './snapshot.ts';
 import { treatmentOf } from './treatments.ts';
 import { touchedBefore, touchesOf, violationOf } from './violation.ts';
 import { retryDelay } from './waiting.ts';
@@ -37,6 +47,7 @@ export class ResourcePass {
   readonly cause: PendingCause | undefined;
   readonly #notes: PassNotes;
   readonly #inspection: NodeInspection | undefined;
+  #defender: DefenderKnowledge;
   /** Policies whose fix has been tried in this pass: a second try is for the next one. */
   readonly #tried = new Set<string>();
   /** Policies whose violation was counted as a reversal in this pass. */
@@ -48,7 +59,11 @@ export class ResourcePass {
     context: EngineContext,
     target: ResourceId,
     lease: WorkLease,
-    known: { readonly findings: readonly Finding[]; readonly inspection: NodeInspection | undefined },
+    known: {
+      readonly findings: readonly Finding[];
+      readonly inspection: NodeInspection | undefined;
+      readonly defender: DefenderKnowledge;
+    },
   ) {
     this.context = context;
     this.target = target;
@@ -56,11 +71,15 @@ export class ResourcePass {
     this.calls = new AzureCalls(context, target);
     const active = policiesFor(context.policies, context.settings, target.type);
     this.#inspection = known.inspection;
+    this.#defender = known.defender;
+    this.causes = lease.causes;
+    const findingOf = ({ id }: Policy) => known.findings.find(({ policyId }) => policyId === id);
     this.#resting = new Set(
-      active.filter((policy) => known.inspection?.isResting === true && needsNodes(policy)).map(({ id }) => id),
+      active
+        .filter((policy) => isResting(policy, findingOf(policy), this.causes, known.inspection))
+        .map(({ id }) => id),
     );
     this.policies = active.filter(({ id }) => !this.#resting.has(id));
-    this.causes = lease.causes;
     this.cause = principalCause(lease.causes);
     this.#notes = new PassNotes(this, known.findings, known.inspection);
     this.#timings = {
@@ -74,7 +93,8 @@ export class ResourcePass {
     const inspection = await NodeInspection.begin(context, target, lease.causes, async () => {
       await lease.ensure();
     });
-    return new ResourcePass(context, target, lease, { findings, inspection });
+    const defender = await recallDefender(context, target, lease.item);
+    return new ResourcePass(context, target, lease, { findings, inspection, defender });
   }
 
   /** The findings as they were before this pass, by policy. */
@@ -84,7 +104,10 @@ export class ResourcePass {
 
   /** Reads the live resource. */
   async read(): Promise<Snapshot> {
-    const snapshot = await readSnapshot(this.calls, this.target, this.policies, () => this.context.clock.now());
+    const now = () => this.context.clock.now();
+    if (this.#latest === undefined) this.#defender = await withTokens(this.calls, this.target, this.#defender, now());
+    const known = { defender: this.#defender };
+    const snapshot = await readSnapshot(this.calls, this.target, this.policies, known, now);
     this.#timings = { ...this.#timings, read: this.#timings.read ?? snapshot.readAt.toISOString() };
     this.#latest = snapshot;
     return snapshot;
@@ -104,7 +127,7 @@ export class ResourcePass {
   async treat(snapshot: Snapshot): Promise<Wait | undefined> {
     let current = snapshot;
     let wait: Wait | undefined;
-    for (const policy of this.policies.filter((candidate) => !needsNodes(candidate))) {
+    for (const policy of this.policies.filter((candidate) => !isLate(candidate))) {
       let judged = await this.#judge(policy, current);
       if (this.#isToFix(judged) && isStale(current, this.context.clock.now())) {
         current = await this.read();
@@ -133,17 +156,15 @@ export class ResourcePass {
   }
 
   /**
-   * Judges the nodes, where a policy asks for them. Comes last: it takes time, changes nothing, and what it cannot read must keep no fix waiting. What
-   * was found before is stored first: an operator may want to act upon it.
+   * Judges what takes time. Comes last: it changes nothing, and what cannot be read must keep no fix waiting. What was found before is stored
+   * first: an operator may want to act upon it.
    */
-  async inspectNodes(): Promise<void> {
-    const policies = this.policies.filter(needsNodes);
+  async judgeLate(): Promise<void> {
+    const policies = this.policies.filter(isLate);
     const latest = this.#latest;
-    if (this.#inspection === undefined || latest === undefined || policies.length === 0) return;
+    if (latest === undefined || policies.length === 0) return;
     await this.#notes.saveSoFar();
-    const cluster = ManagedCluster.safeParse(latest.raw);
-    const nodeHealth = cluster.success ? await this.#inspection.collect(this.calls, cluster.data) : undefined;
-    const related = { ...latest.related, ...(nodeHealth !== undefined && { nodeHealth }) };
+    const related = { ...latest.related, ...(await collectLate(this, this.#inspection, policies, latest)) };
     const snapshot: Snapshot = { ...latest, related };
     for (const policy of policies) await this.note(await this.#judge(policy, snapshot), snapshot);
   }
@@ -189,6 +210,15 @@ export class ResourcePass {
   /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
   async note(judged: Judged, snapshot?: Snapshot): Promise<void> {
     await this.#notes.note(judged, snapshot);
+  }
+
+  /** Alerts have their tickets even if the resource cannot be read: that may be the attacker's doing. False = the policy is not about alerts. */
+  async noteAlerts(policy: Policy): Promise<boolean> {
+    if (this.remediationOf(policy) !== undefined || policy.needs?.includes('defender') !== true) return false;
+    if (this.#defender.alerts.length === 0) return false;
+    const snapshot = unreadSnapshot(this.target, this.#defender, this.context.clock.now());
+    await this.note(await this.#judge(policy, snapshot), snapshot);
+    return true;
   }
 
   /** Stores what this pass has found. */

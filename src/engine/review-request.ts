@@ -16,7 +16,14 @@ export interface Operator {
 /** The answer to an operator's request. */
 export type ReviewAnswer =
   /** Recorded and asked for; what comes of it is in the audit rows whose `causeId` is this id. */
-  | { readonly result: 'accepted'; readonly requestId: string; readonly message: string }
+  | {
+      readonly result: 'accepted';
+      readonly requestId: string;
+      readonly message: string;
+      readonly details?: Readonly<Record<string, unknown>>;
+    }
+  /** Nothing was asked for but an answer, and this is it. */
+  | { readonly result: 'shown'; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
   | { readonly result: 'refused'; readonly status: 400 | 404 | 409; readonly code: string; readonly message: string };
 
 /** A request that is not obeyed. */

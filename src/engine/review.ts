@@ -1,5 +1,7 @@
 import { type ParsedBody, type ReviewAction, reviewBodies } from '../events/review-body.ts';
+import { dropMessage, replayMessage } from './kept-messages.ts';
 import type { EngineContext } from './ports.ts';
+import { replay } from './replay.ts';
 import { answerFinding } from './review-approval.ts';
 import { release, reset, undo } from './review-operations.ts';
 import { type Operator, type ReviewAnswer, type ReviewRequest, record, refused } from './review-request.ts';
@@ -21,6 +23,9 @@ const handlers: Readonly<Record<ReviewAction, Handler>> = {
   undo: handler(reviewBodies.undo, undo),
   release: handler(reviewBodies.release, release),
   reset: handler(reviewBodies.reset, reset),
+  replay: handler(reviewBodies.replay, replay),
+  'message-replay': handler(reviewBodies['message-replay'], replayMessage),
+  'message-drop': handler(reviewBodies['message-drop'], dropMessage),
 };
 
 /** Takes an operator's request; every one of them, refused or not, is on record before anything happens. */

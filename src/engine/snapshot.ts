@@ -3,6 +3,7 @@ import { DockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { unknown } from '../policy/define-policy.ts';
+import { type DefenderKnowledge, NOTHING_KNOWN } from '../resources/defender.ts';
 import { hasProperties } from '../resources/lenient.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type RelatedMap, type ResourceMap, type ResourceType, resourceReaders } from '../resources/resource-map.ts';
@@ -25,11 +26,12 @@ export function policiesFor(policies: readonly Policy[], settings: Settings, typ
   return policies.filter((policy) => policy.resource === type && settings.isPolicyOn(policy.id));
 }
 
-/** Reads the live resource and what its policies need besides. */
+/** Reads the live resource and what its policies need besides; `known` is what needs no call. */
 export async function readSnapshot(
   calls: AzureCalls,
   target: ResourceId,
   policies: readonly Policy[],
+  known: Partial<RelatedMap>,
   now: () => Date,
 ): Promise<Snapshot> {
   const raw = await calls.read(resourceReads[target.type], target);
@@ -37,9 +39,16 @@ export async function readSnapshot(
     throw new DockwardenError('AZURE_TRANSIENT', 'the answer is about another resource', { resourceId: target.id });
   }
   const needed = new Set(policies.flatMap((policy) => policy.needs ?? []));
-  const related: { -readonly [N in keyof RelatedMap]?: RelatedMap[N] } = {};
+  const related: { -readonly [N in keyof RelatedMap]?: RelatedMap[N] } = { ...known };
   if (needed.has('agentPools')) related.agentPools = await calls.read(relatedReads.agentPools, target);
   return { raw, resource: parseResource(target.type, raw), related, readAt: now() };
+}
+
+/** Stands in for a resource that cannot be read, for policies that judge by something else. */
+export function unreadSnapshot(target: ResourceId, defender: DefenderKnowledge, readAt: Date): Snapshot {
+  const { id, name, type } = target;
+  const raw = { id, name, type, properties: {} };
+  return { raw, resource: parseResource(type, raw), related: { defender }, readAt };
 }
 
 /** The body as its type; undefined when even id and name are missing. */
@@ -71,12 +80,17 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
     now: facts.now,
     lastFixedAt,
     // Complete for what the policy declared, as just checked; the rest is invisible to it.
-    related: { agentPools: [], nodeHealth: NOT_COLLECTED, ...snapshot.related },
+    related: { ...NOT_ASKED, ...snapshot.related },
     parameters: facts.settings.parametersOf(policy.id),
   });
 }
 
-const NOT_COLLECTED = { state: 'unavailable', because: 'not asked for' } as const;
+const NOT_ASKED: RelatedMap = {
+  agentPools: [],
+  nodeHealth: { state: 'unavailable', because: 'not asked for' },
+  defender: NOTHING_KNOWN,
+  imageFindings: { status: undefined, counts: new Map() },
+};
 
 /** Oldest read that a fix may rest upon, in milliseconds. */
 const FRESH = 5000;

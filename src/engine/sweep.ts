@@ -8,11 +8,14 @@ import { remediationGuard, subscriptionGuard } from '../guards/breaker.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
+import { isChildType } from '../resources/resource-map.ts';
 import { AzureCalls } from './azure-calls.ts';
 import { readExemption } from './exemptions.ts';
 import { isUnfinished } from './finding-state.ts';
+import { pollAlerts } from './poll-alerts.ts';
 import type { EngineContext } from './ports.ts';
 import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
+import { KeyLists } from './sweep-keys.ts';
 import { sweepTickets } from './tickets/sweep-tickets.ts';
 import { treatmentOf } from './treatments.ts';
 
@@ -27,6 +30,7 @@ interface Sweep {
   /** Findings by lower-case resource id. */
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
   readonly seen: Set<string>;
+  readonly keys: KeyLists;
   /** Known resources by guard of the breaker. */
   readonly fleets: Map<string, number>;
   queued: number;
@@ -45,6 +49,7 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
     startedAt,
     findings: await loadFindings(context),
     seen: new Set(),
+    keys: new KeyLists(context),
     fleets: new Map(),
     queued: 0,
   };
@@ -54,6 +59,8 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
     await context.breakers.setFleet(sweep.fleets, reportInvalid(context));
   }
   if (failure !== undefined) await recordIncomplete(sweep, failure);
+  await sweep.keys.recordUnlisted(sweep.id);
+  await pollAlerts(context);
   await queueLeftovers(sweep);
   await sweepTickets(context);
   const record: SweepRecord = {
@@ -93,7 +100,12 @@ async function readPages(sweep: Sweep): Promise<DockwardenError | undefined> {
     } catch (error) {
       return classifyAzureError(error, 'read', context.clock.now());
     }
-    for (const raw of page.resources) await lookAtOne(sweep, raw);
+    for (const raw of page.resources) {
+      await lookAtOne(sweep, raw);
+      const target = readId(raw);
+      const keys = target === undefined ? [] : await sweep.keys.keysOf(target);
+      for (const key of keys) await lookAtOne(sweep, key);
+    }
     skipToken = page.skipToken;
   } while (skipToken !== undefined);
   return undefined;
@@ -131,9 +143,10 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
       hasLostExemption(context, raw['tags'], finding)
     );
   });
-  // A finding whose policy is off, or gone, is to be closed.
+  // A finding whose policy is off, or gone, is to be closed. Of a key the list shows too little to tell whether a finding still holds.
   const isStale = findings.some(
-    (finding) => isUnfinished(finding) && !active.some(({ id }) => id === finding.policyId),
+    (finding) =>
+      isUnfinished(finding) && (isChildType(target.type) || !active.some(({ id }) => id === finding.policyId)),
   );
   if (isDueForAny || isStale) await queueLook(sweep, target);
 }
@@ -151,9 +164,12 @@ function judge(context: EngineContext, policy: Policy, snapshot: Snapshot, findi
 
 /** Would a look at the live resource change anything that is recorded? */
 export function isDue(context: EngineContext, policy: Policy, finding: Finding | undefined, verdict: Verdict): boolean {
-  // What the list does not hold, and what may have to be told to people, only a look can judge.
-  if ((policy.needs ?? []).length > 0 || (finding?.ticketParts ?? []).length > 0) return true;
   const open = finding?.status === 'open' ? finding : undefined;
+  const mayHaveTickets = (finding?.ticketParts ?? []).length > 0;
+  // Of attacks, and of what is in images, somebody tells us; what is known to be wrong is looked after.
+  if (isTold(policy)) return open !== undefined || mayHaveTickets;
+  // What the list does not hold, and what may have to be told to people, only a look can judge.
+  if ((policy.needs ?? []).length > 0 || mayHaveTickets) return true;
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return open !== undefined;
   if (open === undefined || open.verdict !== verdict.verdict) return true;
   if (verdict.verdict === 'unknown') return false;
@@ -163,6 +179,11 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
   if (open.configHash !== context.settings.hash && id !== undefined) return true;
   if (open.decision === 'observe' || open.decision === 'await-approval') return false;
   return open.notBefore === undefined || new Date(open.notBefore) <= context.clock.now();
+}
+
+/** Does it judge only by what others tell? */
+function isTold({ needs }: Policy): boolean {
+  return needs?.some((name) => name === 'defender' || name === 'imageFindings') === true;
 }
 
 /** Is the tag gone that exempts it? Nobody may have told: tags are changed without an event of the resource. */
@@ -182,7 +203,7 @@ async function queueVanished(sweep: Sweep): Promise<void> {
     const open = findings.find(isUnfinished);
     if (open === undefined || sweep.seen.has(key)) continue;
     const target = readStoredId(sweep, open.resourceId);
-    if (target !== undefined) await queueLook(sweep, target);
+    if (target !== undefined && !sweep.keys.isUnlisted(target)) await queueLook(sweep, target);
   }
 }
 

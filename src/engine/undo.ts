@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Policy } from '../policy/define-policy.ts';
-import type { Remediation } from '../remediations/define-remediation.ts';
+import type { Remediation, TouchedValues } from '../remediations/define-remediation.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { intentRow } from './audit-rows.ts';
 import { callAzure, endAfterError, endRun, type RunEnd, type RunInput, type RunOutcome } from './fix-run.ts';
@@ -56,7 +56,7 @@ export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: Und
   const details = { run, decision: undefined, previousRunId: runId };
   const intent = intentRow(context, subject, details);
   await context.audit.append(intent.key, intent.record);
-  return await settleUndo(pass, policy, run, await perform(context, input, run), snapshot);
+  return await settleUndo(pass, policy, run, await perform(context, input, run, snapshot), snapshot);
 }
 
 /** Takes up an undo that an earlier worker left without an outcome. */
@@ -75,7 +75,7 @@ export async function takeUpUndo(
   async function goOn(): Promise<RunEnd> {
     if (isVerifying(run)) return await judge(context, input, run, snapshot);
     const current = readPointers(snapshot.raw, run.touches);
-    if (isDeepStrictEqual(current, run.undo.before)) return await endUndone(context, input, resumed, snapshot);
+    if (isRestored(remediation, run, current)) return await endUndone(context, input, resumed, snapshot);
     const isOff = context.settings.cap === 'off' || context.settings.cap === 'observe';
     if (isOff || !isDeepStrictEqual(current, run.before)) {
       const reason = isOff ? 'kill-switch' : 'drifted';
@@ -83,7 +83,7 @@ export async function takeUpUndo(
     }
     input.calls.reset();
     await lease.storeRun(resumed);
-    return await perform(context, input, resumed);
+    return await perform(context, input, resumed, snapshot);
   }
 }
 
@@ -103,11 +103,13 @@ function undoInput(pass: ResourcePass, policy: Policy, remediation: Remediation,
   return { ...runInputOf(pass, policy, remediation), previousRunId: run.undo.of };
 }
 
-async function perform(context: EngineContext, input: RunInput, run: UndoRun): Promise<RunEnd> {
+async function perform(context: EngineContext, input: RunInput, run: UndoRun, { resource }: Snapshot): Promise<RunEnd> {
   const { undo } = run;
   const called = await callAzure(context, input, run, async (ops) => {
     const { subject, remediation } = input;
-    await remediation.undo?.({ target: subject.target, ops, before: undo.before, after: run.before });
+    const { target } = subject;
+    const values = { before: undo.before, after: run.before };
+    await remediation.undo?.({ target, ops, ...values, ...(resource !== undefined && { resource }) });
   });
   const ended = { ...called.run, undo };
   if (called.failure !== undefined) return await endAfterError(context, input, ended, called.failure.error, 'fix');
@@ -123,12 +125,17 @@ async function perform(context: EngineContext, input: RunInput, run: UndoRun): P
 
 /** The outcome is what the resource says. */
 async function judge(context: EngineContext, input: RunInput, run: VerifyingRun, snapshot: Snapshot): Promise<RunEnd> {
-  const isRestored = isDeepStrictEqual(readPointers(snapshot.raw, run.touches), run.undo.before);
-  if (isRestored) return await endUndone(context, input, run, snapshot);
+  const current = readPointers(snapshot.raw, run.touches);
+  if (isRestored(input.remediation, run, current)) return await endUndone(context, input, run, snapshot);
   const waitedMs = context.clock.now().getTime() - Date.parse(run.verifyingSince);
   if (waitedMs < LIMITS.verification) return { end: 'open', run, delayMs: verificationDelay(input.lease.item.attempt) };
   const error = 'the resource does not show the values from before the fix';
   return await endRun(context, input, run, { outcome: 'not-effective', reason: 'not-verified', error, snapshot });
+}
+
+/** Are the values from before the fix back? Not everything can be shown the very same again. */
+function isRestored(remediation: Remediation, { undo }: UndoRun, current: TouchedValues): boolean {
+  return isDeepStrictEqual(current, undo.before) || remediation.isRestored?.(undo.before, current) === true;
 }
 
 async function endUndone(

@@ -35,7 +35,15 @@ export function violationOf(
     throw new DockwardenError('INTERNAL_INVARIANT', 'only a violation of a readable resource can be fixed');
   }
   const parameters = context.settings.parametersOf(subject.policy.id);
-  return { target: subject.target, resource: snapshot.resource, evidence: verdict.evidence, parameters };
+  const { id: remediationId } = context.remediations.find(({ fixes }) => fixes.id === subject.policy.id) ?? {};
+  const secretVault = remediationId === undefined ? undefined : context.settings.secretVaultOf(remediationId);
+  return {
+    target: subject.target,
+    resource: snapshot.resource,
+    evidence: verdict.evidence,
+    parameters,
+    ...(secretVault !== undefined && { secretVault }),
+  };
 }
 
 /** The paths that a fix of this violation may change; none when there is nothing that could be fixed. */

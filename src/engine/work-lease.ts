@@ -4,6 +4,7 @@ import {
   newWorkItem,
   type OpenRun,
   type PendingCause,
+  rememberedOf,
   type Versioned,
   type WorkItem,
   type WorkItems,
@@ -89,6 +90,12 @@ export class WorkLease {
     });
   }
 
+  /** No lease at all, for a look that leaves no trace: it has this one cause, and no row that it could write. */
+  static none(work: WorkItems, clock: Clock, resource: ResourceId, cause: PendingCause): WorkLease {
+    const item = { ...newWorkItem(resource.id), pending: [cause] };
+    return new WorkLease(work, clock, resource, 'nobody', { item, etag: 'none' });
+  }
+
   get item(): WorkItem {
     return this.#row.item;
   }
@@ -154,8 +161,7 @@ export class WorkLease {
         return 'dirty';
       }
       // Everything but identity and memory is replaced: what is not in `state` is over.
-      const { resourceId, knownCauses } = item;
-      const written = await this.#work.replace(this.#resource, { resourceId, knownCauses, ...state }, etag);
+      const written = await this.#work.replace(this.#resource, { ...rememberedOf(item), ...state }, etag);
       if (written !== undefined) return 'released';
       if (!(await this.#reload())) return 'released';
     }

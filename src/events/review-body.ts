@@ -15,6 +15,9 @@ const AnswerBody = z.strictObject({
   evidence: z.string().regex(/^[0-9a-f]{16}$/),
 });
 
+/** A message that nobody could handle, as `messages list` names it. */
+const MessageBody = z.strictObject({ id: z.string().max(1100), reason: Remark.pipe(z.string().min(1)) });
+
 /** A body that was read, or the names of the members that are wrong. */
 export type ParsedBody<T> = { readonly ok: true; readonly body: T } | { readonly ok: false; readonly problem: string };
 
@@ -26,13 +29,37 @@ export const reviewBodies = {
   release: reader(z.strictObject({ resourceId: z.string(), policyId: PolicyId, reason: Remark.optional() })),
   /** The breaker as `breaker list` names it. */
   reset: reader(z.strictObject({ breaker: z.string().max(200), reason: Remark.optional() })),
+  /** What was looked at before, by an audit row, or one element of what arrived. */
+  replay: reader(
+    z
+      .strictObject({
+        auditKey: z.string().max(1024).optional(),
+        message: z.record(z.string(), z.unknown()).optional(),
+        observe: z.boolean(),
+        reason: Remark.optional(),
+      })
+      .refine(({ auditKey, message }) => (auditKey === undefined) !== (message === undefined), {
+        path: ['auditKey or message'],
+      }),
+  ),
+  'message-replay': reader(MessageBody),
+  'message-drop': reader(MessageBody),
 };
 
 export type ReviewAction = keyof typeof reviewBodies;
 export type ReviewBody<A extends ReviewAction> = Extract<ReturnType<(typeof reviewBodies)[A]>, { ok: true }>['body'];
 
 /** What an operator can ask for. */
-export const reviewActions: readonly ReviewAction[] = ['approve', 'reject', 'undo', 'release', 'reset'];
+export const reviewActions: readonly ReviewAction[] = [
+  'approve',
+  'reject',
+  'undo',
+  'release',
+  'reset',
+  'replay',
+  'message-replay',
+  'message-drop',
+];
 
 function reader<T>(schema: z.ZodType<T>): (body: unknown) => ParsedBody<T> {
   return (body) => {

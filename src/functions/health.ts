@@ -9,6 +9,8 @@ export const functionNames = [
   'resourceEvents',
   'resourceEventsWebhook',
   'resourceEventsPoison',
+  'defenderAlerts',
+  'defenderAlertsHttp',
   'reconcile',
   'reconcilePoison',
   'tickets',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { DockwardenError, isDockwardenError } from '../errors.ts';
+import { DockwardenError } from '../errors.ts';
 import type { NodeRecord } from '../resources/node-health.ts';
-import { type OnInvalidRow, parseRow } from '../storage/parse-row.ts';
+import { parseRow, tryRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { PrunableTableStore, StoredRow } from '../storage/table-store.ts';
 import { InspectionRecord, type NodeHistory } from './node-history.ts';
@@ -69,17 +69,6 @@ export function createTableNodeHistory(table: PrunableTableStore): NodeHistory {
       if (forgotten.length > 0) await table.removeAll(partition, forgotten);
     },
   };
-}
-
-/** A row that cannot be read is reported, and counts as absent. */
-function tryRow<T>(read: () => T, onInvalid: OnInvalidRow): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
-    onInvalid(error);
-    return undefined;
-  }
 }
 
 function isWorthWriting(record: NodeRecord, before: NodeRecord | undefined): boolean {

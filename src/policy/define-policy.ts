@@ -27,6 +27,12 @@ export interface Part {
   readonly strength?: ProofStrength;
   /** What is wrong in it, one by one. */
   readonly items?: readonly PartItem[];
+  /** Another system says so, and is believed at once: its ticket waits for no second look. */
+  readonly isCertain?: true;
+  /** What its ticket is called, besides the resource; not set = after the part and the policy. */
+  readonly title?: string;
+  /** Not set = that of the policy. */
+  readonly severity?: Severity;
 }
 
 /** 3 = the thing itself says so (metric, annotation, boot id), 2 = a label on it, 1 = inferred (ARM, kernels of its neighbours, an event). */

@@ -28,6 +28,23 @@ export function duration(
   };
 }
 
+/** The address of a key vault, or none. Whether it may get a token is decided where it is called. */
+export function vaultAddress(setting: string, description: string): Parameter<string | undefined> {
+  return {
+    setting,
+    default: undefined,
+    description,
+    format: 'https://<name>.vault.azure.net, without a path',
+    examples: ['https://contoso-kv.vault.azure.net', 'https://fabrikam-kv.vault.azure.net'],
+    parse: parseVaultAddress,
+  };
+}
+
+function parseVaultAddress(text: string): string | undefined {
+  if (!/^https:\/\/[a-z0-9.-]+(?::\d{1,5})?\/?$/i.test(text)) return undefined;
+  return URL.parse(text)?.origin;
+}
+
 function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,3})([hd])$/.exec(text);
   if (match === null) return undefined;

@@ -22,6 +22,8 @@ export interface Violation<T extends ResourceType, P extends Parameters> {
   readonly evidence: Evidence;
   /** The values of the policy's own parameters. */
   readonly parameters: Values<P>;
+  /** Address of the vault for the secrets that the fix makes; absent = they are discarded. */
+  readonly secretVault?: string;
 }
 
 export interface FixContext<T extends ResourceType, P extends Parameters, U extends Readonly<Record<string, Operation>>>
@@ -29,8 +31,10 @@ export interface FixContext<T extends ResourceType, P extends Parameters, U exte
   readonly ops: Bound<U>;
 }
 
-export interface UndoContext<U extends Readonly<Record<string, Operation>>> {
+export interface UndoContext<T extends ResourceType, U extends Readonly<Record<string, Operation>>> {
   readonly target: ResourceId;
+  /** The resource as it is now; absent when it cannot be read as its type. */
+  readonly resource?: ResourceMap[T];
   readonly ops: Bound<U>;
   /** The touched paths before the fix, exactly as read. */
   readonly before: TouchedValues;
@@ -56,6 +60,8 @@ interface Base<
   touches(violation: Violation<T, P>): readonly JsonPointer[];
   /** When somebody else performed `action` on the resource, wait for `grace` (milliseconds) before acting. */
   readonly yieldsTo?: { readonly action: RbacAction; readonly grace: Parameter<number> };
+  /** The vault that takes the secrets which the fix makes, if the operator names one. */
+  readonly storesIn?: Parameter<string | undefined>;
   /** Other policies whose violation this fix cures by the way (their `lastFixedAt` moves along). */
   readonly renews?: readonly { readonly id: string }[];
   /** Reads what would break. Absent = nothing to check. */
@@ -73,8 +79,13 @@ export type Remediation<
   U extends Readonly<Record<string, Operation>> = Readonly<Record<string, Operation>>,
 > = Base<T, N, P, U> &
   (
-    | { undo(context: UndoContext<U>): Promise<void>; readonly irreversible?: never }
-    | { readonly irreversible: string; readonly undo?: never }
+    | {
+        undo(context: UndoContext<T, U>): Promise<void>;
+        /** Do the touched paths mean the same as before, where Azure cannot show the very same again? Absent = they have to be equal. */
+        isRestored?(before: TouchedValues, current: TouchedValues): boolean;
+        readonly irreversible?: never;
+      }
+    | { readonly irreversible: string; readonly undo?: never; readonly isRestored?: never }
   );
 
 /** Returns its argument; infers the types so that nothing undeclared can be called. */

@@ -25,6 +25,16 @@ const LifetimeAction = lenientObject({
   action: lenientObject({ type: lenient(z.string()) }),
 });
 
+/** Absent (as `{}` here) while nobody has set one: Azure then only notifies 30 days before expiry. */
+export const RotationPolicy = lenientObject({
+  attributes: lenientObject({
+    /** Lifetime of the versions to come, as an ISO 8601 duration; absent = they do not expire. */
+    expiryTime: lenient(z.string()),
+  }),
+  lifetimeActions: z.array(LifetimeAction).catch([]),
+});
+export type RotationPolicy = z.infer<typeof RotationPolicy>;
+
 /**
  * `Microsoft.KeyVault/vaults/keys` as ARM returns it (raw names, api-version 2023-07-01): the key's current version. Read through Azure Resource
  * Manager, so that a vault whose firewall keeps us out can be judged all the same.
@@ -44,11 +54,7 @@ export const VaultKey = z.object({
     keyUriWithVersion: lenient(z.string()),
     /** Never there: keys are never busy. */
     provisioningState: lenient(z.string()),
-    /** Absent (as `{}` here) while nobody has set one: Azure then only notifies 30 days before expiry. */
-    rotationPolicy: lenientObject({
-      attributes: lenientObject({ expiryTime: lenient(z.string()) }),
-      lifetimeActions: z.array(LifetimeAction).catch([]),
-    }),
+    rotationPolicy: RotationPolicy,
   }),
 });
 export type VaultKey = z.infer<typeof VaultKey>;

@@ -1,5 +1,7 @@
 import { ContainerGroup } from './container-group.ts';
 import { ContainerRegistry } from './container-registry.ts';
+import type { DefenderKnowledge } from './defender.ts';
+import type { ImageFindings } from './image-findings.ts';
 import { KeyVault, VaultKey } from './key-vault.ts';
 import type { AgentPool } from './managed-cluster.ts';
 import { ManagedCluster } from './managed-cluster.ts';
@@ -21,6 +23,10 @@ export interface RelatedMap {
   agentPools: readonly AgentPool[];
   /** Collected from several places and remembered between looks; rests while the last inspection is fresh. */
   nodeHealth: NodeHealth;
+  /** What Microsoft Defender for Cloud has told, from our own table. */
+  defender: DefenderKnowledge;
+  /** What Defender found in the images of a registry; rests while nobody tells of news. */
+  imageFindings: ImageFindings;
 }
 export type RelatedName = keyof RelatedMap;
 

@@ -22,6 +22,7 @@ export interface ConfigurableRemediation {
   readonly title: string;
   readonly fixes: { readonly id: string };
   readonly yieldsTo?: { readonly grace: Parameter<number> };
+  readonly storesIn?: Parameter<string | undefined>;
 }
 
 /** What settings need to know of a tracker. */
@@ -166,9 +167,9 @@ export function parameterSetting<V>(parameter: Parameter<V>): Setting<V> {
   };
 }
 
-/** How long a remediation stands back after somebody else did the same. */
-function graceSetting(grace: Parameter<number>): Setting<number> {
-  return { ...parameterSetting(grace), restricts: true };
+/** The setting of a parameter without which a remediation does more, or with worse consequences, than the operator wants. */
+function restrictingSetting<V>(parameter: Parameter<V>): Setting<V> {
+  return { ...parameterSetting(parameter), restricts: true };
 }
 
 /** Every setting there is, each name once, in the order of the documentation: what several declare stands where it is declared first. */
@@ -184,7 +185,8 @@ export function listSettings({ policies, remediations, trackers = [] }: Settings
       scopeSetting(remediation),
       windowSetting(remediation),
       noticeSetting(remediation),
-      ...(remediation.yieldsTo === undefined ? [] : [graceSetting(remediation.yieldsTo.grace)]),
+      ...(remediation.yieldsTo === undefined ? [] : [restrictingSetting(remediation.yieldsTo.grace)]),
+      ...(remediation.storesIn === undefined ? [] : [restrictingSetting(remediation.storesIn)]),
     ]),
     ...trackers.flatMap((tracker) => [trackerModeSetting(tracker), trackerScopeSetting(tracker)]),
     ...policies.flatMap((policy) => [

@@ -110,6 +110,13 @@ export function parseTokenScope(text: string): string | undefined {
   return parseHttps(text) !== undefined && text.endsWith('/.default') ? text : undefined;
 }
 
+/** Name of a DNS zone below which hosts lie, in lower case; one label (`localhost`) is enough. */
+export function parseDnsSuffix(text: string): string | undefined {
+  const isName =
+    text.length <= 253 && /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/.test(text);
+  return isName ? text : undefined;
+}
+
 /** Text that is a plain URL as written; `URL` alone would forgive blanks, backslashes and missing slashes. */
 function parseHttps(text: string): URL | undefined {
   if (!/^https:\/\/[a-z0-9.-]+(?::\d{1,5})?(?:\/[\w./-]*)?$/i.test(text)) return undefined;

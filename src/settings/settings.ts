@@ -47,6 +47,8 @@ export interface Settings {
   /** Undefined = missing or malformed; consumed by the Functions host. */
   readonly sweepSchedule?: string;
   readonly actorNames: boolean;
+  /** Alerts of Defender are polled with every sweep. */
+  readonly defenderPolling: boolean;
   /** Names of function keys, by the first 8 hex digits of the key's SHA-256. */
   readonly reviewKeyNames: Readonly<Record<string, string>>;
   /** What holds Dockwarden back. */
@@ -57,6 +59,8 @@ export interface Settings {
   /** `https://host[:port]`, without a trailing slash. */
   readonly armEndpoint: string;
   readonly tokenScope: string;
+  /** Whose data planes get a token for vaults, and which token. */
+  readonly vaults: { readonly dnsSuffix: string; readonly scope: string };
   /** Service endpoints without a trailing slash. */
   readonly storage: { readonly queue?: string; readonly table?: string; readonly blob?: string };
   /** Client id of the user-assigned identity to ask tokens for; undefined = the system-assigned one. */
@@ -79,6 +83,8 @@ export interface Settings {
   parametersOf(policyId: string): Readonly<Record<string, unknown>>;
   /** Milliseconds to leave a resource alone after somebody else did the same as the remediation; 0 = do not wait. */
   graceOf(remediationId: string): number;
+  /** Address of the vault that takes the secrets which the remediation makes; undefined = they are discarded. */
+  secretVaultOf(remediationId: string): string | undefined;
   /** Where the remediation or tracker may act; undefined = everywhere. */
   scopeOf(id: string): RemediationScope | undefined;
   /** When it may act; undefined = at any time. */
@@ -101,6 +107,7 @@ interface TrackerSettings {
 
 interface RemediationSettings extends TrackerSettings {
   readonly grace: number;
+  readonly secretVault: string | undefined;
   readonly window: MaintenanceWindow | undefined;
   readonly notice: number;
 }
@@ -165,6 +172,7 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
     hash: createHash('sha256').update(canonicalJson(effective)).digest('hex').slice(0, 12),
     modeOf: (id) => lookUp(acting, id).mode,
     graceOf: (id) => lookUp(remediations, id).grace,
+    secretVaultOf: (id) => lookUp(remediations, id).secretVault,
     scopeOf: (id) => lookUp(acting, id).scope,
     windowOf: (id) => lookUp(remediations, id).window,
     noticeOf: (id) => lookUp(remediations, id).notice,
@@ -179,22 +187,26 @@ function readGlobals(read: ReadSetting) {
   const mode = read(globalSettings.mode).value;
   const armEndpoint = read(globalSettings.armEndpoint);
   const tokenScope = read(globalSettings.tokenScope);
+  const vaultDnsSuffix = read(globalSettings.vaultDnsSuffix);
+  const vaultScope = read(globalSettings.vaultScope);
   const sweepSchedule = read(globalSettings.sweepSchedule).value;
   const ownPrincipalId = read(globalSettings.principalId).value;
   const clientId = read(globalSettings.clientId).value;
   const storageClientId = read(globalSettings.storageClientId).value;
   const identityClientId = clientId ?? storageClientId;
   // A misspelt endpoint names a cloud that we cannot guess: nothing is changed in the one that is used instead.
-  const isCloudUnclear = armEndpoint.isMalformed || tokenScope.isMalformed;
+  const isCloudUnclear = [armEndpoint, tokenScope, vaultDnsSuffix, vaultScope].some(({ isMalformed }) => isMalformed);
   // Whoever does not know its own writes takes them for somebody else's, and may answer them for ever.
   const isIdentityUnknown = ownPrincipalId === undefined && identityClientId === undefined;
   return {
     cap: isCloudUnclear || isIdentityUnknown ? lowerMode(mode, 'observe') : mode,
     scopes,
     actorNames: read(globalSettings.actorNames).value,
+    defenderPolling: read(globalSettings.defenderPolling).value,
     reviewKeyNames: read(globalSettings.reviewKeyNames).value,
     armEndpoint: armEndpoint.value,
     tokenScope: tokenScope.value,
+    vaults: { dnsSuffix: vaultDnsSuffix.value, scope: vaultScope.value },
     ...(sweepSchedule !== undefined && { sweepSchedule }),
     ...(ownPrincipalId !== undefined && { ownPrincipalId }),
     ...(identityClientId !== undefined && { identityClientId, ownClientId: identityClientId }),
@@ -257,13 +269,15 @@ function readRemediation(
 ): RemediationSettings {
   const mode = lowerMode(read(modeSetting(remediation)).value, cap);
   const grace = remediation.yieldsTo && read(parameterSetting(remediation.yieldsTo.grace));
+  const vault = remediation.storesIn && read(parameterSetting(remediation.storesIn));
   const scope = read(scopeSetting(remediation));
   const window = read(windowSetting(remediation));
   const notice = read(noticeSetting(remediation));
-  const isObservedOnly = isDegraded || [grace, scope, window, notice].some((part) => part?.isMalformed);
+  const isObservedOnly = isDegraded || [grace, vault, scope, window, notice].some((part) => part?.isMalformed);
   return {
     mode: isObservedOnly ? lowerMode(mode, 'observe') : mode,
     grace: grace?.value ?? 0,
+    secretVault: vault?.value,
     scope: scope.value,
     window: window.value,
     notice: notice.value,

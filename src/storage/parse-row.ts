@@ -39,3 +39,14 @@ export function parseRow<T>(schema: z.ZodType<T>, { partitionKey, rowKey, column
   const where = parsed.error.issues.map(({ path }) => path.join('.')).join(', ');
   throw new DockwardenError('INPUT_INVALID_ROW', `row ${partitionKey}/${rowKey} cannot be read: check ${where}`);
 }
+
+/** A row that cannot be read is reported, and counts as absent. */
+export function tryRow<T>(read: () => T, onInvalid: OnInvalidRow): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    onInvalid(error);
+    return undefined;
+  }
+}

@@ -23,6 +23,7 @@ export const ticketResolutions = [
   'policy-off',
   'breaker-closed',
   'fewer-waiting',
+  'closed-at-source',
 ] as const;
 export type TicketResolution = (typeof ticketResolutions)[number];
 
@@ -80,6 +81,8 @@ export const Ticket = z.object({
   actor: text(),
   /** It lies outside `REMEDIATE_<ID>_SCOPE`: only the table has it. */
   isOutOfScope: z.exactOptional(z.literal(true)),
+  /** Another system says so, and says when it is over: no second look is waited for. */
+  isCertain: z.exactOptional(z.literal(true)),
   firstSeenAt: z.iso.datetime(),
   lastSeenAt: z.iso.datetime(),
   /** Looks that saw it. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { Cause } from '../events/cause.ts';
+import { KnownChange } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 
@@ -71,6 +72,10 @@ export const WorkItem = z.object({
   pending: z.array(PendingCause).readonly(),
   /** Ids of causes that were taken in before; a known id marks nothing. */
   knownCauses: z.array(z.string()).readonly(),
+  /** What was done with the resource lately, newest last, bounded: an alert may ask who did what. */
+  changes: z.exactOptional(z.array(KnownChange).readonly()),
+  /** Table `alerts` may hold something about it. */
+  hasAlerts: z.exactOptional(z.literal(true)),
   /** Who works on it, until when (ISO 8601). */
   leaseOwner: z.exactOptional(z.string()),
   leaseUntil: z.exactOptional(z.iso.datetime()),
@@ -107,16 +112,44 @@ export interface WorkItems {
   leftovers(onInvalid: OnInvalidRow): AsyncIterable<WorkItem>;
 }
 
-/** Most causes that wait, and most known ids, per resource: both fit into a table cell together. */
-export const LIMITS = { pending: 16, knownCauses: 64 } as const;
+/** Most causes that wait, most known ids, and most changes that are remembered, per resource: each fits into a table cell. */
+export const LIMITS = { pending: 16, knownCauses: 64, changes: 10 } as const;
 
 /** The row with one more cause, or undefined when that cause is known already. */
 export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undefined {
   if (item.knownCauses.includes(cause.id)) return undefined;
+  const changes = cause.actor === undefined || cause.kind === 'operator' ? [] : [toChange(cause)];
   return {
     ...item,
     pending: bounded([...item.pending, cause]),
     knownCauses: [...item.knownCauses, cause.id].slice(-LIMITS.knownCauses),
+    ...(changes.length > 0 && { changes: [...(item.changes ?? []), ...changes].slice(-LIMITS.changes) }),
+    ...(cause.kind === 'alert' && { hasAlerts: true }),
+  };
+}
+
+/** What a worker that is done leaves in the row besides what it waits for. */
+export function rememberedOf({
+  changes,
+  hasAlerts,
+  knownCauses,
+  resourceId,
+}: WorkItem): Omit<WorkItem, 'pending' | 'attempt'> {
+  return {
+    resourceId,
+    knownCauses,
+    ...(changes !== undefined && { changes }),
+    ...(hasAlerts !== undefined && { hasAlerts }),
+  };
+}
+
+function toChange({ actor, correlationId, operation = 'unknown', time }: PendingCause): KnownChange {
+  return {
+    time,
+    operation,
+    ...(actor?.id !== undefined && { actor: actor.id }),
+    ...(actor?.application !== undefined && { application: actor.application }),
+    ...(correlationId !== undefined && { correlationId }),
   };
 }
 

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { type ParsedEvent, type ParseEventsOptions, parseEvents } from '../../src/events/parse-events.ts';
+import type { ParseEventsOptions } from '../../src/events/parse-events.ts';
+import { type ParsedInput, parseMessage } from '../../src/events/parse-message.ts';
 
 const FOLDER = new URL('../fixtures/events/', import.meta.url);
 const REGISTRY_KEY =
@@ -27,20 +28,20 @@ function event(name: string): SampleEvent {
   return SampleEvent.parse(Array.isArray(content) ? content[0] : content);
 }
 
-function parseOne(message: unknown, changed: Partial<ParseEventsOptions> = {}): ParsedEvent {
-  const results = parseEvents(message, { ...options, ...changed });
+function parseOne(message: unknown, changed: Partial<ParseEventsOptions> = {}): ParsedInput {
+  const results = parseMessage(message, { ...options, ...changed });
   expect(results).toHaveLength(1);
   const [result] = results;
   if (result === undefined) throw new Error('unreachable: the length is 1');
   return result;
 }
 
-function causeOf(result: ParsedEvent) {
+function causeOf(result: ParsedInput) {
   if (result.result !== 'cause') throw new Error(`expected a cause, got ${JSON.stringify(result)}`);
   return result;
 }
 
-function reasonOf(result: ParsedEvent): string {
+function reasonOf(result: ParsedInput): string {
   return result.result === 'cause' ? `cause ${result.resourceId.name}` : `${result.result} ${result.reason}`;
 }
 
@@ -221,7 +222,7 @@ describe('the writer', () => {
     ],
     ['nobody', 'arm-registry-write-minimal.eventgrid.json', undefined],
   ])('is %s', (_who, name, actor) => {
-    const { cause } = causeOf(parseEvents(readFixture(name), { actorNames: false })[0] ?? parseOne(null));
+    const { cause } = causeOf(parseMessage(readFixture(name), { actorNames: false })[0] ?? parseOne(null));
 
     expect(cause.actor).toEqual(actor);
   });
@@ -250,7 +251,7 @@ describe('the writer', () => {
     const changed = event('arm-registry-write-minimal.eventgrid.json');
     const message = { ...changed, data: { ...changed.data, claims } };
 
-    expect(causeOf(parseEvents(message, { actorNames: true })[0] ?? parseOne(null)).cause.actor).toEqual(actor);
+    expect(causeOf(parseMessage(message, { actorNames: true })[0] ?? parseOne(null)).cause.actor).toEqual(actor);
   });
 
   test('is taken from the role assignment when no claim names it, in the spelling with dashes', () => {
@@ -291,7 +292,7 @@ describe('an own write', () => {
       ignoredOwn,
     ],
   ])('is recognised by %s', (_what, ids, message, expected) => {
-    const [result] = parseEvents(message, { ...ids, actorNames: false });
+    const [result] = parseMessage(message, { ...ids, actorNames: false });
 
     expect(result && reasonOf(result)).toBe(expected);
   });
@@ -352,11 +353,11 @@ describe('a message', () => {
   });
 
   test('without elements gives nothing', () => {
-    expect(parseEvents([], options)).toEqual([]);
+    expect(parseMessage([], options)).toEqual([]);
   });
 
   test('with bad elements still yields the good ones, in order', () => {
-    const results = parseEvents([null, one, { eventType: 'x', topic: 7 }, [], 'text', one], options);
+    const results = parseMessage([null, one, { eventType: 'x', topic: 7 }, [], 'text', one], options);
 
     expect(results.map((result) => reasonOf(result))).toEqual([
       'invalid unknown-envelope',
@@ -421,7 +422,7 @@ describe('whatever arrives', () => {
   test('parsing never throws and answers once per element', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.anything(), damaged), { maxLength: 4 }), (elements) => {
-        expect(parseEvents(elements, options)).toHaveLength(elements.length);
+        expect(parseMessage(elements, options)).toHaveLength(elements.length);
       }),
       { numRuns: 1000 },
     );
@@ -438,7 +439,7 @@ describe('whatever arrives', () => {
     );
     fc.assert(
       fc.property(value, (message) => {
-        for (const result of parseEvents(message, options))
+        for (const result of parseMessage(message, options))
           expect(['cause', 'ignored', 'invalid']).toContain(result.result);
       }),
       { numRuns: 1000 },
@@ -448,7 +449,7 @@ describe('whatever arrives', () => {
   test('no claim but the object id and the client id survives', () => {
     expect(names.length).toBeGreaterThan(20);
     for (const name of names) {
-      const text = JSON.stringify(parseEvents(readFixture(name), { actorNames: false }));
+      const text = JSON.stringify(parseMessage(readFixture(name), { actorNames: false }));
       expect(text).not.toMatch(
         /to-drop|platform-operator|Platform|203\.0\.113|S-1-5|user_impersonation|example|sts\.windows|claims/,
       );
@@ -456,7 +457,7 @@ describe('whatever arrives', () => {
   });
 
   test('every sample that the parser refuses has a short detail without a line break', () => {
-    const results = fixtures.flatMap((fixture) => [...parseEvents(fixture, options)]);
+    const results = fixtures.flatMap((fixture) => [...parseMessage(fixture, options)]);
     const details = results.flatMap((result) => (result.result === 'invalid' ? [result.detail] : []));
 
     expect(details.length).toBeGreaterThan(0);

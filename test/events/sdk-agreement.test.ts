@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { EventGridDeserializer } from '@azure/eventgrid';
 import { describe, expect, it } from 'vitest';
-import { parseEvents } from '../../src/events/parse-events.ts';
+import { parseMessage } from '../../src/events/parse-message.ts';
 
 const folder = new URL('../fixtures/events/', import.meta.url);
 const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
@@ -28,7 +28,7 @@ describe('our envelopes', () => {
       const count = await readBySdk(text);
       if (count === undefined) continue;
       compared += 1;
-      const events = parseEvents(JSON.parse(text), { actorNames: false });
+      const events = parseMessage(JSON.parse(text), { actorNames: false });
       expect({ name, count: events.length }).toEqual({ name, count });
       const refused = events.filter((event) => event.result === 'invalid' && event.reason === 'unknown-envelope');
       expect({ name, refused }).toEqual({ name, refused: [] });

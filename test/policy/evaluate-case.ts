@@ -1,6 +1,7 @@
 import { parseResource } from '../../src/engine/snapshot.ts';
 import { type Parameter, type Policy, unknown, type Verdict } from '../../src/policy/define-policy.ts';
 import type { PolicyCase } from '../../src/policy/policy-cases.ts';
+import { NOTHING_KNOWN } from '../../src/resources/defender.ts';
 import { hasProperties } from '../../src/resources/lenient.ts';
 import type { RelatedMap, ResourceMap, ResourceType } from '../../src/resources/resource-map.ts';
 
@@ -11,6 +12,8 @@ const defaultNow = new Date('2026-11-02T12:00:00Z');
 const everythingRead: RelatedMap = {
   agentPools: [],
   nodeHealth: { state: 'unavailable', because: 'the case does not say' },
+  defender: NOTHING_KNOWN,
+  imageFindings: { status: undefined, counts: new Map() },
 };
 
 /** The facts of one case: everything that it does not state is at its default. */

@@ -12,6 +12,7 @@ import { type AzureSimulator, type Seed, startAzureSimulator } from '../../local
 import { AuditRecord } from '../../src/audit/audit-log.ts';
 import { createTableAuditLog } from '../../src/audit/table-audit-log.ts';
 import { createAzureClients } from '../../src/azure/clients.ts';
+import { createTableAlerts } from '../../src/defender/table-alerts.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import type { EngineContext } from '../../src/engine/ports.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
@@ -98,9 +99,13 @@ export interface EngineHarness {
   /** Messages in the queue, soonest first. */
   readonly queue: QueuedMessage[];
   readonly poison: { readonly name: string; readonly body: string }[];
+  /** Blobs of container `dead-letter`, which Event Grid writes. */
+  readonly deadLetters: { readonly name: string; readonly body: string }[];
   /** Events that the simulated Azure raised and nobody took in yet. */
   readonly events: ResourceEvent[];
-  readonly tables: Readonly<Record<'audit' | 'findings' | 'work' | 'guards' | 'nodes' | 'tickets', MemoryTableStore>>;
+  readonly tables: Readonly<
+    Record<'audit' | 'findings' | 'work' | 'guards' | 'nodes' | 'tickets' | 'alerts', MemoryTableStore>
+  >;
   /** Messages in the queue `tickets`, soonest first. */
   readonly ticketQueue: QueuedMessage[];
   /** Changes settings from the next invocation on. */
@@ -145,15 +150,18 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     guards: new MemoryTableStore('guards'),
     nodes: new MemoryTableStore('nodes'),
     tickets: new MemoryTableStore('tickets'),
+    alerts: new MemoryTableStore('alerts'),
   };
   const wrapTable = options.wrapTable ?? ((table: TableStore) => table);
   const queue: QueuedMessage[] = [];
   const ticketQueue: QueuedMessage[] = [];
   const poison: { name: string; body: string }[] = [];
+  const deadLetters: { name: string; body: string }[] = [];
   const clients = createAzureClients({
     credential: simulator.credential('dockwarden'),
     endpoint: simulator.armEndpoint,
     scope: 'https://management.azure.com/.default',
+    vaults: { dnsSuffix: 'localhost', scope: 'https://vault.azure.net/.default' },
     ca,
   });
   let environment: Environment = {
@@ -176,6 +184,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       breakers: createTableBreakers(guards),
       approvals: createTableApprovals(guards),
       queue: queueInto(queue),
+      alerts: createTableAlerts(tables.alerts),
       nodes: createTableNodeHistory(tables.nodes),
       tickets: createTableTickets(tables.tickets),
       ticketQueue: queueInto(ticketQueue),
@@ -185,6 +194,21 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
         async save(queueName, id, body) {
           poison.push({ name: `${queueName}/${id}`, body });
           return await Promise.resolve(`${queueName}/${id}`);
+        },
+        async *list(kind) {
+          const keptAt = clock.now().toISOString();
+          for (const { name, body } of kind === 'poison' ? poison : deadLetters)
+            yield await Promise.resolve({ kind, name, id: `${kind}/${name}`, size: body.length, keptAt });
+        },
+        async read({ kind, name }) {
+          const found = (kind === 'poison' ? poison : deadLetters).find((kept) => kept.name === name);
+          return await Promise.resolve(found && Buffer.from(found.body));
+        },
+        async remove({ kind, name }) {
+          const kept = kind === 'poison' ? poison : deadLetters;
+          const index = kept.findIndex((message) => message.name === name);
+          if (index !== -1) kept.splice(index, 1);
+          return await Promise.resolve(index !== -1);
         },
       },
       policies,
@@ -252,6 +276,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     ticketQueue,
     deliverTickets,
     poison,
+    deadLetters,
     events,
     tables,
     context,

@@ -58,6 +58,7 @@ const FULL: Required<Ticket> = {
   ...ticket('full'),
   state: 'suppressed',
   isOutOfScope: true,
+  isCertain: true,
   generation: 2,
   generationSince: TIME,
   sequence: 7,

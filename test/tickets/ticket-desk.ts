@@ -10,12 +10,14 @@ import type { Look } from '../../src/engine/tickets/sightings.ts';
 import { sweepTickets } from '../../src/engine/tickets/sweep-tickets.ts';
 import { TicketLooks } from '../../src/engine/tickets/ticket-looks.ts';
 import { parseTicketMessage } from '../../src/events/ticket-message.ts';
+import { createTableAlerts } from '../../src/defender/table-alerts.ts';
 import { createTableFindings } from '../../src/findings/table-findings.ts';
 import { createTableApprovals } from '../../src/guards/approvals.ts';
 import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
 import { createTableBreakers } from '../../src/guards/table-breakers.ts';
 import { createTableTicketRates } from '../../src/guards/ticket-rates.ts';
 import { createTableNodeHistory } from '../../src/nodes/table-node-history.ts';
+import { createPoisonStore } from '../../src/poison/poison-store.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import type { Part, PartItem } from '../../src/policy/define-policy.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
@@ -127,6 +129,7 @@ export function openDesk(options: DeskOptions): TicketDesk {
     credential: { getToken: async () => await Promise.reject(new Error('nobody asks Azure here')) },
     endpoint: 'https://localhost:9',
     scope: 'https://management.azure.com/.default',
+    vaults: { dnsSuffix: 'localhost', scope: 'https://vault.azure.net/.default' },
   });
   const policy = policies.find(({ id }) => id === POLICY_ID);
   if (policy === undefined) throw new Error(`${POLICY_ID} is not in the catalogue`);
@@ -152,6 +155,7 @@ export function openDesk(options: DeskOptions): TicketDesk {
       breakers: createTableBreakers(tables.guards),
       approvals: createTableApprovals(tables.guards),
       queue: silent,
+      alerts: createTableAlerts(tables.others),
       nodes: createTableNodeHistory(tables.others),
       tickets: createTableTickets(tables.tickets),
       ticketQueue: {
@@ -162,7 +166,7 @@ export function openDesk(options: DeskOptions): TicketDesk {
       },
       ticketRates: createTableTicketRates(tables.guards),
       ticketSystem: desk.system,
-      poison: { save: async () => await Promise.reject(new Error('no message is unreadable here')) },
+      poison: createPoisonStore(async () => await Promise.reject(new Error('no message is unreadable here'))),
       policies,
       remediations,
       trackers,

@@ -19,6 +19,10 @@ type Catalogue = Pick<EngineContext, 'policies' | 'remediations' | 'trackers'> &
   readonly settings: Pick<EngineContext['settings'], 'armEndpoint'>;
 };
 
+/** Only alerts of Defender are of this kind. */
+const CLOSED_AT_SOURCE =
+  'This closes by itself when the alert is resolved or dismissed in Microsoft Defender for Cloud, and 90 days after it was raised.';
+
 /** What the ticket says to the person who gets it: first what to do, then what was seen, how it closes, and its key. */
 export function draftOf(context: Catalogue, ticket: Ticket): TicketDraft {
   const policy = context.policies.find(({ id }) => id === ticket.policyId);
@@ -116,7 +120,8 @@ function evidenceBlocks(ticket: Ticket): readonly Block[] {
   ];
 }
 
-function closingRule({ reason }: Ticket): string {
+function closingRule({ isCertain, reason }: Ticket): string {
+  if (isCertain === true) return CLOSED_AT_SOURCE;
   if (reason.startsWith('breaker-')) return 'This closes by itself when the breaker lets changes pass again.';
   return 'This closes by itself when two checks in a row prove that it is in order, whoever mended it. Closed as done by hand, it is reopened once if it is still there a day later; closed as not to be done, it is left alone for 90 days.';
 }

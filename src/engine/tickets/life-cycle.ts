@@ -18,6 +18,7 @@ export type TicketContent = Pick<
   | 'itemCount'
   | 'actor'
   | 'isOutOfScope'
+  | 'isCertain'
 >;
 
 /** What one look says about one ticket. */

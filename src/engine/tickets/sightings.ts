@@ -73,11 +73,17 @@ function sightWhole(look: Look): Sighting {
 }
 
 function sightPart(look: Look, part: Part): Sighting {
-  const { strength = PLAIN_STRENGTH, confidence, evidence, items = [], name } = part;
+  const { strength = PLAIN_STRENGTH, confidence, evidence, items = [], name, isCertain, severity, title } = part;
   if (part.verdict === 'unknown' || part.verdict === 'not-applicable') return { seen: 'unclear' };
-  if (part.verdict === 'compliant') return { seen: 'clean', strength, resolution: 'fixed' };
+  if (part.verdict === 'compliant') {
+    if (isCertain !== true) return { seen: 'clean', strength, resolution: 'fixed' };
+    return { seen: 'clean', strength, resolution: 'closed-at-source', isCertain };
+  }
   const ids = items.map(({ id }) => id).toSorted();
   return sightViolation(look, look.decision, {
+    ...(isCertain !== undefined && { isCertain }),
+    ...(severity !== undefined && { severity }),
+    ...(title !== undefined && { title }),
     part: name,
     strength,
     evidence,
@@ -87,7 +93,9 @@ function sightPart(look: Look, part: Part): Sighting {
   });
 }
 
-interface Seen extends Required<Pick<Part, 'strength' | 'evidence' | 'items'>> {
+interface Seen
+  extends Required<Pick<Part, 'strength' | 'evidence' | 'items'>>,
+    Pick<Part, 'isCertain' | 'severity' | 'title'> {
   readonly part: string;
   readonly confidence: Part['confidence'] | undefined;
   /** What makes it news. */
@@ -97,26 +105,39 @@ interface Seen extends Required<Pick<Part, 'strength' | 'evidence' | 'items'>> {
 function sightViolation(look: Look, decision: Look['decision'], seen: Seen): Sighting {
   const resolution = 'exempt';
   if (decision?.decision === 'exempt') return { seen: 'clean', strength: PLAIN_STRENGTH, resolution };
-  if (decision === undefined || !deservesTicket(look, decision)) return { seen: 'unclear' };
-  return { seen: 'violation', content: contentOf(look, decision, seen) };
+  const { isCertain } = seen;
+  if (decision === undefined || !deservesTicket(look, decision, isCertain === true)) return { seen: 'unclear' };
+  return { seen: 'violation', content: contentOf(look, decision, seen), ...(isCertain === true && { isCertain }) };
 }
 
-/** Somebody has to do something that Dockwarden may not or cannot do. In `observe`, and out of its scope, a tracker's ticket stays in the table. */
-function deservesTicket({ isTracked }: Look, { decision, reason }: NonNullable<Look['decision']>): boolean {
+/**
+ * Somebody has to do something that Dockwarden may not or cannot do. In `observe`, and out of its scope, a tracker's ticket stays in the table. What
+ * another system is certain of is not kept quiet because it cannot be read whether somebody accepts it.
+ */
+function deservesTicket(
+  { isTracked }: Look,
+  { decision, reason }: NonNullable<Look['decision']>,
+  isCertain: boolean,
+): boolean {
   if (decision === 'ticket' || decision === 'quarantine') return true;
+  if (isTracked && isCertain && decision === 'defer' && reason === 'exemption-unreadable') return true;
   return isTracked && decision === 'observe' && IN_TABLE_ONLY.has(reason);
 }
 
 function contentOf(
   { actor, isInScope, policy, remediationId, target }: Look,
   { decision, reason, because }: NonNullable<Look['decision']>,
-  { confidence, evidence, hashed, items, part, strength }: Seen,
+  { confidence, evidence, hashed, isCertain, items, part, severity, strength, title }: Seen,
 ): TicketContent {
   const what = decision === 'quarantine' ? 'the fix keeps being reversed' : 'not met';
   return {
     ...(remediationId !== undefined && { remediationId }),
-    title: `${target.name}${part === '' ? '' : ` / ${part}`}: ${what} – ${policy.title}`,
-    severity: policy.severity,
+    title:
+      title === undefined
+        ? `${target.name}${part === '' ? '' : ` / ${part}`}: ${what} – ${policy.title}`
+        : `${target.name}: ${title}`,
+    severity: severity ?? policy.severity,
+    ...(isCertain === true && { isCertain }),
     ...(confidence !== undefined && { confidence }),
     strength,
     reason,

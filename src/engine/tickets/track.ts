@@ -263,6 +263,7 @@ const CLOSING: Readonly<Record<NonNullable<Ticket['resolution']>, string>> = {
   'policy-off': 'The policy was switched off.',
   'breaker-closed': 'The breaker lets changes pass again.',
   'fewer-waiting': 'The tickets that this one stood for are created one by one.',
+  'closed-at-source': 'It was closed where it came from.',
 };
 
 function closingWords({ resolution = 'fixed', resolvedAt }: Ticket): string {

@@ -1,6 +1,7 @@
 import { regeneratePassword } from '../../azure/container-registry.ts';
+import { rotateAndStorePassword } from '../../azure/password-rotation.ts';
 import { acrSecondPasswordFresh } from '../../policy/acr/second-password-fresh.ts';
-import { duration } from '../../policy/parameters.ts';
+import { duration, vaultAddress } from '../../policy/parameters.ts';
 import { targetOptions } from '../advice.ts';
 import { defineRemediation } from '../define-remediation.ts';
 import { adviseOnReversal, isReversal } from '../reversal-advice.ts';
@@ -10,8 +11,8 @@ export const acrRotateSecondPassword = defineRemediation({
   title: 'Rotate the second admin password of the container registry',
   fixes: acrSecondPasswordFresh,
   impact:
-    'Clients that hold `password2` stop signing in; clients that hold `password` do not notice. The new value takes about a minute to reach every replica, and nobody is told it: read it in the portal when it is needed.',
-  uses: { regeneratePassword },
+    'Clients that hold `password2` stop signing in; clients that hold `password` do not notice. The new value takes about a minute to reach every replica, and nobody is told it: read it in the portal when it is needed, or let `ACR_ROTATED_PASSWORD_VAULT` name a vault that takes it.',
+  uses: { regeneratePassword, rotateAndStorePassword },
   // Somebody else's rotation names no password: it proves nothing about this one, but they may be in the middle of a rollover.
   yieldsTo: {
     action: 'Microsoft.ContainerRegistry/registries/regenerateCredential/action',
@@ -21,9 +22,14 @@ export const acrRotateSecondPassword = defineRemediation({
       'How long to leave the passwords of a registry alone after somebody else rotated one.',
     ),
   },
+  storesIn: vaultAddress(
+    'ACR_ROTATED_PASSWORD_VAULT',
+    'Key vault that takes the new `password2` of a registry, as secret `<registry>-password2`. Not set: the password is discarded, and is to be read in the portal.',
+  ),
   touches: () => [],
-  async fix({ target, ops }) {
-    await ops.regeneratePassword(target, 'password2');
+  async fix({ target, secretVault, ops }) {
+    if (secretVault === undefined) await ops.regeneratePassword(target, 'password2');
+    else await ops.rotateAndStorePassword(target, secretVault);
   },
   irreversible: 'The old password is gone: Azure generates a new one and offers no way to set or restore a value.',
   advise({ target, reason }) {

@@ -1,0 +1,51 @@
+import { DockwardenError } from '../errors.ts';
+import { ImageFindingRow, type ImageFindings } from '../resources/image-findings.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { type CallContext, defineRead } from './operation.ts';
+
+/** "Azure registry container images should have vulnerabilities resolved": the present one, and that of the scanner before (controls.md §1). */
+const ASSESSMENTS = ['c0b7cfc6-3172-465a-b378-53c7ff2cc0d5', 'dbd0cb49-b563-45e7-9724-889e799fa648'];
+
+/** What Defender found in the images of a registry: one query, whose answer lags behind by minutes. */
+export const queryImageFindings = defineRead({
+  id: 'resourceGraph.imageFindings',
+  actions: ['Microsoft.Security/assessments/read', 'Microsoft.Security/assessments/subAssessments/read'],
+  async run(context: CallContext, target: ResourceId): Promise<ImageFindings> {
+    const answer = await context.clients.resourceGraph.resources(
+      { subscriptions: [target.subscriptionId], query: queryFor(target), options: { resultFormat: 'objectArray' } },
+      { abortSignal: context.signal },
+    );
+    const rows = ImageFindingRow.array().safeParse(answer.data);
+    if (!rows.success)
+      throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer has other columns than asked for');
+    const counts = new Map<string, number>();
+    const [found, ...others] = rows.data.filter(({ type }) => !isPart(type));
+    for (const row of rows.data.filter(({ type }) => isPart(type)).filter(isOpen))
+      counts.set(row.severity, (counts.get(row.severity) ?? 0) + row.findings);
+    // Of two scanners the one that found something counts.
+    return { status: others.find(isOpen)?.code ?? found?.code, counts };
+  },
+});
+
+type ImageFindingRow = ReturnType<typeof ImageFindingRow.parse>;
+
+function isOpen({ code }: ImageFindingRow): boolean {
+  return code.toLowerCase() === 'unhealthy';
+}
+
+function isPart(type: string): boolean {
+  return type.toLowerCase().endsWith('/subassessments');
+}
+
+function queryFor({ id }: ResourceId): string {
+  const keys = ASSESSMENTS.map((key) => `id contains '/assessments/${key}'`).join(' or ');
+  return [
+    'securityresources',
+    "where type in~ ('microsoft.security/assessments', 'microsoft.security/assessments/subassessments')",
+    // Names are checked when an id is parsed: none of them holds a quote.
+    `where id startswith '${id}/'`,
+    `where ${keys}`,
+    'extend code = tostring(properties.status.code), severity = tostring(properties.status.severity)',
+    'summarize findings = count() by type, code, severity',
+  ].join(' | ');
+}

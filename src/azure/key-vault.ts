@@ -1,0 +1,169 @@
+import * as z from 'zod';
+import { DockwardenError } from '../errors.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import { Answers } from './answers.ts';
+import { apiVersions } from './api-versions.ts';
+import { type CallContext, defineRead, defineWrite, type Read } from './operation.ts';
+import { type JsonObject, listJson } from './raw-arm.ts';
+import { explainRefusal } from './vault-errors.ts';
+
+/** When a key is renewed by itself, when its owner is told, and how long new versions live; durations are ISO 8601. */
+export interface KeyRotationPolicy {
+  /** Lifetime of the versions to come; absent = they do not expire. */
+  readonly expiresIn?: string;
+  readonly lifetimeActions: readonly LifetimeAction[];
+}
+
+interface LifetimeAction {
+  readonly action: 'Rotate' | 'Notify';
+  readonly timeAfterCreate?: string;
+  readonly timeBeforeExpiry?: string;
+}
+
+/** Puts a rotation policy in the place of the present one. Not through Azure Resource Manager: there it needs the right to write keys. */
+export const setKeyRotationPolicy = defineWrite({
+  id: 'keys.setRotationPolicy',
+  actions: [],
+  dataActions: ['Microsoft.KeyVault/vaults/keys/rotationpolicy/write'],
+  repeatable: true,
+  async run(context: CallContext, vaultUri: string, keyName: string, policy: KeyRotationPolicy) {
+    const { lifetimeActions, ...rest } = policy;
+    const client = await context.clients.vaults.keys(vaultUri);
+    await callVault(context, vaultUri, async (options) => {
+      const properties = { ...rest, lifetimeActions: lifetimeActions.map((action) => ({ ...action })) };
+      await client.updateKeyRotationPolicy(keyName, properties, options);
+    });
+  },
+});
+
+/** Makes a new version of a key. */
+export const rotateKey = defineWrite({
+  id: 'keys.rotate',
+  actions: [],
+  dataActions: ['Microsoft.KeyVault/vaults/keys/rotate/action'],
+  /** Every call makes one more version. */
+  repeatable: false,
+  async run(context: CallContext, vaultUri: string, keyName: string) {
+    const client = await context.clients.vaults.keys(vaultUri);
+    await callVault(context, vaultUri, async (options) => {
+      await client.rotateKey(keyName, options);
+    });
+  },
+});
+
+async function callVault(
+  context: CallContext,
+  vaultUri: string,
+  call: (options: ReturnType<Answers['options']>) => Promise<void>,
+): Promise<void> {
+  const answers = new Answers(context);
+  try {
+    await call(answers.options(context.signal));
+  } catch (error) {
+    throw explainRefusal(answers.explain(error), vaultUri);
+  }
+}
+
+/** The keys of a vault as its list shows them, raw: without their rotation policies. */
+export const listVaultKeys: Read<[ResourceId], readonly JsonObject[]> = defineRead({
+  id: 'keys.list',
+  actions: ['Microsoft.KeyVault/vaults/keys/read'],
+  async run(context: CallContext, vault: ResourceId): Promise<readonly JsonObject[]> {
+    const apiVersion = apiVersions['Microsoft.KeyVault/vaults/keys'];
+    return await listJson(context, { path: `${vault.id}/keys`, apiVersion, resourceId: vault.id });
+  },
+});
+
+/** A resource whose data is encrypted with a key. */
+export interface KeyUser {
+  readonly id: string;
+  /** It names one version, and will not follow to the next by itself. */
+  readonly isPinned: boolean;
+}
+
+export const findKeyUsers: Read<[ResourceId, string], readonly KeyUser[]> = defineRead({
+  id: 'keys.findUsers',
+  actions: [
+    'Microsoft.Compute/diskEncryptionSets/read',
+    'Microsoft.ContainerRegistry/registries/read',
+    'Microsoft.ContainerService/managedClusters/read',
+  ],
+  /**
+   * Registries, disk encryption sets and clusters of the vault's subscription that are encrypted with this key (`keyUri` with or without a version).
+   * A lower bound: Resource Graph lags behind and shows only what the identity may read, and other services and subscriptions use keys as well.
+   */
+  async run(context: CallContext, target: ResourceId, keyUri: string): Promise<readonly KeyUser[]> {
+    const wanted = withoutVersion(keyUri);
+    if (wanted === undefined)
+      throw new DockwardenError('AZURE_INVALID', 'the key shows no address that its users could be found by', {
+        resourceId: target.id,
+      });
+    const users: KeyUser[] = [];
+    let skipToken: string | undefined;
+    do {
+      const answer = await context.clients.resourceGraph.resources(
+        {
+          subscriptions: [target.subscriptionId],
+          query: usersQuery(wanted),
+          options: { resultFormat: 'objectArray', ...(skipToken !== undefined && { skipToken }) },
+        },
+        new Answers(context).options(context.signal),
+      );
+      users.push(...readUsers(answer.data, wanted));
+      skipToken = answer.skipToken === '' ? undefined : answer.skipToken;
+    } while (skipToken !== undefined);
+    return users;
+  },
+});
+
+/** Where each type names its key. */
+const KEY_PROPERTIES = {
+  'microsoft.containerregistry/registries': 'properties.encryption.keyVaultProperties.keyIdentifier',
+  'microsoft.compute/diskencryptionsets': 'properties.activeKey.keyUrl',
+  'microsoft.containerservice/managedclusters': 'properties.securityProfile.azureKeyVaultKms.keyId',
+};
+
+/** `startswith` ignores case, and also finds keys whose name begins alike. */
+function usersQuery(keyUri: string): string {
+  const isOurs = Object.entries(KEY_PROPERTIES).map(
+    ([type, path]) => `(type =~ '${type}' and tostring(${path}) startswith '${keyUri}')`,
+  );
+  const columns = Object.values(KEY_PROPERTIES).map((path, index) => `keyUri${index} = tostring(${path})`);
+  return [
+    'resources',
+    `where ${isOurs.join(' or ')}`,
+    `project id, ${columns.join(', ')}, isFollowing = properties.rotationToLatestKeyVersionEnabled`,
+    'order by id asc',
+  ].join(' | ');
+}
+
+/** One row: what a type does not have is empty. */
+const UserRow = z.object({
+  id: z.string(),
+  keyUri0: z.string(),
+  keyUri1: z.string(),
+  keyUri2: z.string(),
+  isFollowing: z.unknown(),
+});
+
+function readUsers(data: unknown, keyUri: string): readonly KeyUser[] {
+  const rows = z.array(UserRow).safeParse(data);
+  // A row that cannot be read must not count as one that uses no key.
+  if (!rows.success) throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer cannot be read');
+  return rows.data.flatMap(({ id, keyUri0, keyUri1, keyUri2, isFollowing }) => {
+    const used = `${keyUri0}${keyUri1}${keyUri2}`;
+    if (withoutVersion(used) !== keyUri) return [];
+    return [{ id, isPinned: hasVersion(used) && isFollowing !== true }];
+  });
+}
+
+const KEY_URI = /^(https:\/\/[a-z0-9.-]+(?::\d{1,5})?\/keys\/[a-z0-9-]+)(?:\/([a-z0-9]*))?$/i;
+
+/** The address of a key whatever its version, in lower case; undefined for what is no such address, so that nothing else gets into a query. */
+function withoutVersion(keyUri: string): string | undefined {
+  return KEY_URI.exec(keyUri)?.[1]?.toLowerCase();
+}
+
+function hasVersion(keyUri: string): boolean {
+  return (KEY_URI.exec(keyUri)?.[2] ?? '') !== '';
+}

@@ -1,0 +1,21 @@
+import type { DefenderAlert } from '../resources/defender.ts';
+import type { ResourceId } from '../resources/resource-id.ts';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
+
+/** What became of an alert that came in. */
+export type SavedAlert =
+  /** It is news: nobody has told of it, or it stands differently now. */
+  | 'stored'
+  /** It was known like this. */
+  | 'known';
+
+/** Table `alerts`: what Microsoft Defender for Cloud has told, by resource. Failures are `STORAGE_UNAVAILABLE`. */
+export interface Alerts {
+  /** Newest first; goes on without a row that cannot be read. */
+  ofResource(resource: Pick<ResourceId, 'key'>, onInvalid: OnInvalidRow): Promise<readonly DefenderAlert[]>;
+  /**
+   * Takes an alert in. They come more than once and in any order: what Defender changed last counts, and of two at the same moment the one that is
+   * closed. A closed one that was never heard of is no news.
+   */
+  save(resource: ResourceId, alert: DefenderAlert): Promise<SavedAlert>;
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { DockwardenError } from '../errors.ts';
+import { DefenderAlert } from '../resources/defender.ts';
+import { parseRow, tryRow } from '../storage/parse-row.ts';
+import { hashOf } from '../storage/resource-key.ts';
+import type { PrunableTableStore } from '../storage/table-store.ts';
+import type { Alerts } from './alerts.ts';
+
+/** Writes of one row that may collide before the message is given back. */
+const MAX_COLLISIONS = 10;
+/** A closed alert is kept this long, so that its ticket learns of it, and one that nobody closes as long as it counts. */
+const CLOSED_FOR = 14 * 24 * 3_600_000;
+const KEPT_FOR = 100 * 24 * 3_600_000;
+/** Most alerts of one resource; the oldest give way. */
+const MAX_ALERTS = 200;
+
+/** Alerts in Table Storage: one partition per resource, one row per alert. */
+export function createTableAlerts(table: PrunableTableStore): Alerts {
+  /** Forgets what is over, and more than can be meant: somebody may raise alerts by the thousand. */
+  async function prune(partitionKey: string, now: number): Promise<void> {
+    const rows: { readonly rowKey: string; readonly alert: DefenderAlert | undefined }[] = [];
+    for await (const row of table.range(partitionKey))
+      rows.push({
+        rowKey: row.rowKey,
+        alert: tryRow(
+          () => parseRow(DefenderAlert, row),
+          () => undefined,
+        ),
+      });
+    const kept = rows.filter(({ alert }) => alert !== undefined && !isOver(alert, now));
+    const newest = kept.toSorted((one, other) => timeOf(other) - timeOf(one)).slice(0, MAX_ALERTS);
+    const forgotten = rows.filter((row) => row.alert !== undefined && !newest.includes(row));
+    if (forgotten.length > 0)
+      await table.removeAll(
+        partitionKey,
+        forgotten.map(({ rowKey }) => rowKey),
+      );
+  }
+
+  return {
+    async ofResource(resource, onInvalid) {
+      const alerts: DefenderAlert[] = [];
+      for await (const row of table.range(hashOf(resource))) {
+        const alert = tryRow(() => parseRow(DefenderAlert, row), onInvalid);
+        if (alert !== undefined) alerts.push(alert);
+      }
+      return alerts.toSorted((one, other) => other.raisedAt.localeCompare(one.raisedAt));
+    },
+
+    async save(resource, alert) {
+      const key = { partitionKey: hashOf(resource), rowKey: rowKeyOf(alert.id) };
+      for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
+        const row = await table.get(key);
+        if (row === undefined) {
+          if (alert.status === 'closed') return 'known';
+          if ((await table.insert(key, columnsOf(resource, alert))) === false) continue;
+          await prune(key.partitionKey, Date.parse(alert.receivedAt));
+          return 'stored';
+        }
+        // A row that somebody has damaged is replaced by what Defender says.
+        const known = tryRow(
+          () => parseRow(DefenderAlert, row),
+          () => undefined,
+        );
+        if (known !== undefined && !isNews(alert, known)) return 'known';
+        const receivedAt = known?.receivedAt ?? alert.receivedAt;
+        const written = await table.replace(key, columnsOf(resource, { ...alert, receivedAt }), row.etag);
+        if (written !== false) return 'stored';
+      }
+      throw new DockwardenError('STORAGE_UNAVAILABLE', 'the row of an alert is written by others all the time', {
+        resourceId: resource.id,
+      });
+    },
+  };
+}
+
+function isNews(alert: DefenderAlert, known: DefenderAlert): boolean {
+  if (alert.status === known.status) return false;
+  return alert.changedAt === known.changedAt ? alert.status === 'closed' : alert.changedAt > known.changedAt;
+}
+
+function isOver({ changedAt, raisedAt, status }: DefenderAlert, now: number): boolean {
+  if (status === 'closed') return now - Date.parse(changedAt) > CLOSED_FOR;
+  return now - Date.parse(raisedAt) > KEPT_FOR;
+}
+
+function timeOf({ alert }: { readonly alert: DefenderAlert | undefined }): number {
+  return alert === undefined ? 0 : Date.parse(alert.receivedAt);
+}
+
+/** Ids of alerts may hold what row keys may not. */
+function rowKeyOf(id: string): string {
+  return createHash('sha256').update(id.toLowerCase()).digest('hex').slice(0, 32);
+}
+
+/** With the resource, so that people who open the table can read it. */
+function columnsOf({ id }: { readonly id: string }, alert: DefenderAlert): Readonly<Record<string, unknown>> {
+  return { resourceId: id, ...alert };
+}

@@ -1,0 +1,30 @@
+import { credentialAlerts } from '../defender/alert-parts.ts';
+import { compliant, definePolicy, unknown, violation } from '../define-policy.ts';
+
+export const acrCredentialsNotCompromised = definePolicy({
+  id: 'acr-credentials-not-compromised',
+  title: 'No password of the registry is known to attackers',
+  severity: 'high',
+  resource: 'Microsoft.ContainerRegistry/registries',
+  needs: ['defender'],
+  rationale:
+    'When Defender says that credentials of the registry were the aim, both admin passwords count as stolen until they were renewed after the alert, or until nobody can sign in with them. Which alerts say so is in the playbook.',
+  references: [
+    'https://learn.microsoft.com/azure/container-registry/container-registry-authentication#admin-account',
+    'https://learn.microsoft.com/azure/defender-for-cloud/alerts-resource-manager',
+  ],
+  frameworks: { mcsb: ['IM-8', 'IR-4'] },
+  evaluate({ properties: { adminUserEnabled } }, { lastFixedAt, now, related: { defender } }) {
+    const [newest] = credentialAlerts(defender, now).toSorted((one, other) =>
+      other.receivedAt.localeCompare(one.receivedAt),
+    );
+    if (newest === undefined) return compliant;
+    if (adminUserEnabled === undefined || adminUserEnabled === 'unreadable') {
+      return unknown('properties.adminUserEnabled');
+    }
+    // Azure accepts no password while the admin user is off.
+    if (!adminUserEnabled) return compliant;
+    if (lastFixedAt !== undefined && lastFixedAt >= new Date(newest.receivedAt)) return compliant;
+    return violation({ alertType: newest.type, alertId: newest.id, raised: newest.raisedAt });
+  },
+});

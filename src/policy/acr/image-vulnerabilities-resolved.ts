@@ -1,0 +1,27 @@
+import { compliant, definePolicy, type Evidence, notApplicable, violation } from '../define-policy.ts';
+
+const SETTLED = new Set(['healthy', 'notapplicable']);
+
+export const acrImageVulnerabilitiesResolved = definePolicy({
+  id: 'acr-image-vulnerabilities-resolved',
+  title: 'Images in the registry have no open vulnerability findings',
+  severity: 'high',
+  resource: 'Microsoft.ContainerRegistry/registries',
+  needs: ['imageFindings'],
+  rationale:
+    'What is in an image runs wherever the image is pulled. Defender scans images on push and again every day; one ticket per registry says how many findings are open, and closes when none is.',
+  references: ['https://learn.microsoft.com/azure/defender-for-cloud/agentless-vulnerability-assessment-azure'],
+  frameworks: {
+    azurePolicy: ['090c7b07-b4ed-4561-ad20-e9075f3ccaff'],
+    mcsb: ['PV-6', 'DS-6'],
+    cisAks: ['5.1.1'],
+  },
+  evaluate(_registry, { related: { imageFindings } }) {
+    const { counts, status } = imageFindings;
+    if (status === undefined) return notApplicable('Defender has scanned no image of the registry');
+    if (SETTLED.has(status.toLowerCase())) return compliant;
+    const sorted = [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
+    const evidence: Evidence = Object.fromEntries(sorted.map(([severity, count]) => [`findings${severity}`, count]));
+    return violation({ status, ...evidence });
+  },
+});

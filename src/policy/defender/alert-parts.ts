@@ -1,0 +1,100 @@
+import type { DefenderAlert, DefenderKnowledge, KnownChange } from '../../resources/defender.ts';
+import type { ResourceType } from '../../resources/resource-map.ts';
+import { compliant, type Evidence, type Part, type Severity, type Verdict } from '../define-policy.ts';
+import { respondTo } from './playbook.ts';
+
+/** An alert that nobody closes counts for this long, in milliseconds: as long as Defender shows it. */
+const FORGOTTEN_AFTER = 90 * 24 * 3_600_000;
+/** Most alerts that get a ticket each; those above are counted. */
+const MAX_PARTS = 50;
+/** Most changes that a ticket names. */
+const MAX_CHANGES = 5;
+
+const SEVERITIES: Readonly<Record<DefenderAlert['severity'], Severity>> = {
+  High: 'high',
+  Medium: 'medium',
+  Low: 'low',
+  Informational: 'info',
+};
+
+/** Is somebody still to look into it? */
+export function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
+  return status === 'active' && now.getTime() - Date.parse(raisedAt) < FORGOTTEN_AFTER;
+}
+
+/** The active alerts that say that credentials of a registry are stolen. */
+export function credentialAlerts({ alerts }: Pick<DefenderKnowledge, 'alerts'>, now: Date): readonly DefenderAlert[] {
+  return alerts.filter(
+    (alert) =>
+      isActive(alert, now) &&
+      respondTo(alert, 'Microsoft.ContainerRegistry/registries').responses.includes('credentials-compromised'),
+  );
+}
+
+/** One part for each alert, so that each has a ticket of its own, which ends when the alert is closed where it came from. */
+export function judgeAlerts(knowledge: DefenderKnowledge, resource: ResourceType, now: Date): Verdict {
+  const { alerts } = knowledge;
+  if (alerts.length === 0) return compliant;
+  const active = alerts.filter((alert) => isActive(alert, now));
+  const parts = alerts
+    .slice(0, MAX_PARTS)
+    .map((alert): Part => (isActive(alert, now) ? toPart(alert, knowledge, resource) : closed(alert)));
+  if (active.length === 0) return { verdict: 'compliant', parts };
+  const types = [...new Set(active.map(({ type }) => type))].toSorted().slice(0, 10).join(', ');
+  return { verdict: 'violation', evidence: { activeAlerts: active.length, types }, parts };
+}
+
+function closed({ id }: DefenderAlert): Part {
+  return { name: id, verdict: 'compliant', evidence: {}, isCertain: true };
+}
+
+function toPart(alert: DefenderAlert, knowledge: DefenderKnowledge, resource: ResourceType): Part {
+  const response = respondTo(alert, resource);
+  const isAboutCredentials = response.responses.includes('credentials-compromised');
+  return {
+    name: alert.id,
+    title: `Defender alert: ${alert.title === '' ? alert.type : alert.title}`,
+    severity: SEVERITIES[alert.severity],
+    verdict: 'violation',
+    isCertain: true,
+    evidence: {
+      ...evidenceOf(alert),
+      response: `${response.responses.join(', ')}: ${response.because}`,
+      ...changesOf(knowledge.changes),
+      ...(isAboutCredentials && knowledge.tokens === 'unreadable' && { tokens: 'could not be listed' }),
+    },
+    ...(isAboutCredentials && { items: tokensOf(knowledge) }),
+  };
+}
+
+function evidenceOf({ description, id, intent, links, raisedAt, severity, steps, type }: DefenderAlert): Evidence {
+  return {
+    alertType: type,
+    alertId: id,
+    alertSeverity: severity,
+    raised: raisedAt,
+    ...(intent !== '' && { mitreIntent: intent }),
+    ...(description !== '' && { description }),
+    ...(steps !== '' && { advice: steps }),
+    ...(links !== '' && { links }),
+  };
+}
+
+/** Whoever did something lately need not be the attacker; it is where people begin to ask. */
+function changesOf(changes: readonly KnownChange[]): Evidence {
+  if (changes.length === 0) return {};
+  return { recentChanges: changes.slice(-MAX_CHANGES).toReversed().map(describe).join('\n') };
+}
+
+function describe({ actor, application, correlationId, operation, time }: KnownChange): string {
+  const who = actor === undefined ? 'by somebody unknown' : `by ${actor}`;
+  const through = application === undefined ? '' : ` through application ${application}`;
+  const where = correlationId === undefined ? '' : ` (correlation id ${correlationId})`;
+  return `${time} ${operation} ${who}${through}${where}`;
+}
+
+function tokensOf({ tokens }: DefenderKnowledge): NonNullable<Part['items']> {
+  if (tokens === 'unreadable' || tokens === 'not-asked') return [];
+  const detail = 'a token of the registry: its passwords are as old as before, renew them';
+  return tokens.map((name) => ({ name, id: name, detail }));
+}

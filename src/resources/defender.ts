@@ -1,0 +1,57 @@
+import * as z from 'zod';
+
+const text = () => z.string();
+
+/** How severe Microsoft Defender for Cloud calls an alert. */
+export const alertSeverities = ['High', 'Medium', 'Low', 'Informational'] as const;
+
+/**
+ * An alert of Microsoft Defender for Cloud about one resource, cut down to what people need: no entities, which hold addresses and names of
+ * accounts. Every text comes from outside and may have been shaped by an attacker: whoever shows it, escapes it.
+ */
+export const DefenderAlert = z.object({
+  /** `SystemAlertId`: unique, and the key by which the same alert is known again. */
+  id: text(),
+  /** `AlertType`, for example `ARM_AnomalousOperation.CredentialAccess`; new ones appear without notice. */
+  type: text(),
+  severity: z.enum(alertSeverities),
+  title: text(),
+  description: text(),
+  /** Intents of MITRE ATT&CK, for example `CredentialAccess`. */
+  intent: text(),
+  /** What Microsoft advises. */
+  steps: text(),
+  /** Addresses on https, the one of the alert in the portal first, separated by blanks. */
+  links: text(),
+  /** When Defender raised it, and when it last changed, ISO 8601. */
+  raisedAt: z.iso.datetime(),
+  changedAt: z.iso.datetime(),
+  /** When it first reached Dockwarden, ISO 8601: what Defender says of time proves nothing about what came after. */
+  receivedAt: z.iso.datetime(),
+  /** `closed`: resolved or dismissed there. */
+  status: z.enum(['active', 'closed']),
+});
+export type DefenderAlert = Readonly<z.infer<typeof DefenderAlert>>;
+
+/** Something that somebody did with the resource, as an event told it. */
+export const KnownChange = z.object({
+  time: z.iso.datetime(),
+  operation: text(),
+  /** Object id and client application of whoever did it. */
+  actor: z.exactOptional(text()),
+  application: z.exactOptional(text()),
+  correlationId: z.exactOptional(text()),
+});
+export type KnownChange = Readonly<z.infer<typeof KnownChange>>;
+
+/** What is known about attacks on one resource. */
+export interface DefenderKnowledge {
+  /** Active ones, and those that were closed a short time ago; newest first. */
+  readonly alerts: readonly DefenderAlert[];
+  /** What was done with the resource lately, newest last. */
+  readonly changes: readonly KnownChange[];
+  /** Repository-scoped tokens of a registry, asked for only while an alert says that credentials are stolen. */
+  readonly tokens: readonly string[] | 'unreadable' | 'not-asked';
+}
+
+export const NOTHING_KNOWN: DefenderKnowledge = { alerts: [], changes: [], tokens: 'not-asked' };
