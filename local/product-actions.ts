@@ -9,7 +9,7 @@ import type { AppSettings } from './app-settings.ts';
 const Role = z.object({ actions: z.array(z.string()), dataActions: z.array(z.string()) });
 const Roles = z.object({
   read: Role,
-  optional: z.object({ nodes: Role, metrics: Role, runCommand: Role }),
+  optional: z.object({ nodes: Role, metrics: Role, runCommand: Role, passwordVault: Role }),
   write: z.record(z.string(), Role),
 });
 
@@ -18,6 +18,6 @@ export async function readProductPermissions(settings: AppSettings): Promise<Per
   const file = new URL('../infra/generated/roles.json', import.meta.url);
   const roles = Roles.parse(JSON.parse(await readFile(file, 'utf8')));
   const parsed = parseSettings(settings, { policies, remediations, trackers });
-  const optional = optionalRolesFor(parsed, policies);
+  const optional = optionalRolesFor(parsed, policies, remediations);
   return effectivePermissions(roles, { modeOf: (id) => parsed.modeOf(id), optional });
 }

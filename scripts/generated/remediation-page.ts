@@ -18,11 +18,11 @@ export function renderRemediationPage(remediation: Remediation): string {
     'It can make these calls to Azure and no others; its role allows these actions and no others.',
     table(
       ['Operation', 'Effect', 'May be repeated', 'Actions'],
-      listOperations(remediation).map(({ id: operation, effect, repeatable, actions }) => [
+      listOperations(remediation).map(({ id: operation, effect, repeatable, actions, dataActions = [] }) => [
         code(operation),
         effect,
         repeatable ? 'yes' : 'no',
-        actions.map(code).join(', '),
+        [...actions, ...dataActions].map(code).join(', '),
       ]),
     ),
     '## Undo',
@@ -54,11 +54,16 @@ function describeConditions(remediation: Remediation): string[] {
   ];
 }
 
-function describeSettingsOf({ id, yieldsTo }: Remediation): string[] {
+function describeSettingsOf({ id, yieldsTo, storesIn }: Remediation): string[] {
   return [
     `${code(toSettingName('REMEDIATE', id))}: ${code('off')}, ${code('observe')} (default), ${code('approve')} or ${code('enforce')}.`,
     ...(yieldsTo === undefined
       ? []
       : [`${code(yieldsTo.grace.setting)}: ${yieldsTo.grace.description} Value: ${yieldsTo.grace.format}.`]),
+    ...(storesIn === undefined
+      ? []
+      : [
+          `${code(storesIn.setting)}: ${storesIn.description} Value: ${storesIn.format}. Its calls to the vault need the role \`Dockwarden password vault\` there.`,
+        ]),
   ];
 }

@@ -1,5 +1,6 @@
 import { nodeHealthReads } from '../../src/azure/node-health-reads.ts';
 import type { Operation, RbacAction } from '../../src/azure/operation.ts';
+import { rotateAndStorePassword } from '../../src/azure/password-rotation.ts';
 import { queryRebootMetrics } from '../../src/azure/prometheus.ts';
 import { engineReads, relatedReads } from '../../src/azure/resources.ts';
 import { runNodeCommand } from '../../src/azure/run-command.ts';
@@ -20,9 +21,9 @@ export interface Role {
 
 /**
  * `nodes`: while a policy judges by the health of nodes · `metrics` (at the workspace): while `AKS_METRICS_ENDPOINTS` names one · `runCommand`:
- * while `AKS_RUN_COMMAND` allows it.
+ * while `AKS_RUN_COMMAND` allows it · `passwordVault` (at the vault): while `ACR_ROTATED_PASSWORD_VAULT` names one.
  */
-export type OptionalRole = 'nodes' | 'metrics' | 'runCommand';
+export type OptionalRole = 'nodes' | 'metrics' | 'runCommand' | 'passwordVault';
 
 export interface Roles {
   /** Enough for every remediation in `observe`. */
@@ -68,6 +69,13 @@ export function deriveRoles(loopReads: readonly Operation[], remediations: reado
         description: 'Runs a command in private clusters. Whoever holds it may start pods there.',
         ...permissionsOf([runNodeCommand]),
       },
+      passwordVault: {
+        name: 'Dockwarden password vault',
+        description:
+          'Stores rotated registry passwords in a key vault and sees which it has stored; reads none. Assign it at the vault.',
+        actions: [],
+        dataActions: permissionsOf([rotateAndStorePassword]).dataActions,
+      },
     },
     write: Object.fromEntries(
       remediations.map((remediation) => [
@@ -75,11 +83,26 @@ export function deriveRoles(loopReads: readonly Operation[], remediations: reado
         {
           name: `Dockwarden ${remediation.id}`,
           description: `${remediation.title}: the calls that change something.`,
-          ...permissionsOf(listOperations(remediation).filter(({ effect }) => effect === 'write')),
+          ...permissionsOf(
+            listOperations(remediation)
+              .filter(({ effect }) => effect === 'write')
+              .map(withoutVault),
+          ),
         },
       ]),
     ),
   };
+}
+
+/** What stores a secret needs its vault only while there is one: that is a role of its own. */
+function withoutVault({ id, actions, dataActions = [] }: Operation): Needs {
+  return { actions, dataActions: id === rotateAndStorePassword.id ? [] : dataActions };
+}
+
+/** What of an operation its role is made of. */
+interface Needs {
+  readonly actions: readonly RbacAction[];
+  readonly dataActions?: readonly RbacAction[];
 }
 
 /** Permissions of a role, derived or read from the generated file. */
@@ -103,6 +126,15 @@ export interface RoleSettings {
 
 /** The optional roles that these settings call for. */
 export function optionalRolesFor(
+  settings: Pick<Settings, 'isPolicyOn' | 'nodes' | 'secretVaultOf'>,
+  policies: readonly Pick<Policy, 'id' | 'needs'>[],
+  remediations: readonly Pick<Remediation, 'id'>[],
+): readonly OptionalRole[] {
+  const hasVault = remediations.some(({ id }) => settings.secretVaultOf(id) !== undefined);
+  return [...nodeRolesFor(settings, policies), ...(hasVault ? (['passwordVault'] as const) : [])];
+}
+
+function nodeRolesFor(
   { isPolicyOn, nodes }: Pick<Settings, 'isPolicyOn' | 'nodes'>,
   policies: readonly Pick<Policy, 'id' | 'needs'>[],
 ): readonly OptionalRole[] {
@@ -138,7 +170,7 @@ function mayAct(mode: Mode): boolean {
   return mode === 'approve' || mode === 'enforce';
 }
 
-function permissionsOf(operations: readonly Operation[]): Pick<Role, 'actions' | 'dataActions'> {
+function permissionsOf(operations: readonly Needs[]): Pick<Role, 'actions' | 'dataActions'> {
   return {
     actions: listActions(operations.flatMap(({ actions }) => actions)),
     dataActions: listActions(operations.flatMap(({ dataActions = [] }) => dataActions)),

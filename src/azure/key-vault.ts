@@ -60,7 +60,7 @@ async function callVault(
   try {
     await call(answers.options(context.signal));
   } catch (error) {
-    throw explainRefusal(answers.explain(error), vaultUri);
+    throw explainRefusal(answers, error, vaultUri);
   }
 }
 

@@ -5,7 +5,7 @@ import { Answers } from './answers.ts';
 import { classifyAzureError } from './azure-error.ts';
 import { renewPassword } from './container-registry.ts';
 import { type CallContext, defineWrite } from './operation.ts';
-import { explainRefusal, innerCodeOf, refusalOf } from './vault-errors.ts';
+import { explainRefusal, refusalOf } from './vault-errors.ts';
 
 /** Tag of a stored password: the run that made it. */
 const RUN_TAG = 'dockwarden-run';
@@ -43,7 +43,7 @@ export const rotateAndStorePassword = defineWrite({
       const options = { contentType: 'text/plain', tags, ...answers.options(context.signal) };
       await vault.setSecret(name, password, options);
     } catch (error) {
-      throw notStored(answers.isSuccess ? undefined : answers.explain(error), vaultUri);
+      throw notStored(answers, error, vaultUri);
     }
   },
 });
@@ -59,7 +59,7 @@ async function isStored(context: CallContext, vault: SecretClient, name: string)
     }
     return false;
   } catch (thrown) {
-    const error = classifyAzureError(explainRefusal(answers.explain(thrown), vault.vaultUrl), 'read', new Date());
+    const error = classifyAzureError(explainRefusal(answers, thrown, vault.vaultUrl), 'read', new Date());
     if (error.details.serviceCode === 'SecretNotFound') return false;
     // Nothing was rotated. That the vault is not there says nothing about the registry.
     throw error.code === 'AZURE_NOT_FOUND' ? new DockwardenError('AZURE_INVALID', error.message, error.details) : error;
@@ -70,7 +70,8 @@ async function isStored(context: CallContext, vault: SecretClient, name: string)
  * The error for a new password that is not, or may not be, in the vault. A passing one makes a new run, which rotates again: nobody holds this password.
  * No cause, and none of the vault's words: the client's error holds the request, and with it the password.
  */
-function notStored(error: unknown, vaultUri: string): DockwardenError {
+function notStored(answers: Answers, thrown: unknown, vaultUri: string): DockwardenError {
+  const error = answers.isSuccess ? undefined : answers.explain(thrown);
   const { code, details } = classifyAzureError(error, 'write', new Date());
   const { status, serviceCode, retryAfterMs } = details;
   const known: ErrorDetails = {
@@ -83,9 +84,11 @@ function notStored(error: unknown, vaultUri: string): DockwardenError {
     return new DockwardenError(code, `password2 was renewed, and ${host} does not say whether it has stored it`, known);
   }
   const lost = 'password2 was renewed and not stored, so nobody has it, and it is renewed again at the next try';
-  if (code === 'AZURE_DENIED')
-    return new DockwardenError(code, `${refusalOf(error, vaultUri).message}. ${lost}`, known);
-  if (innerCodeOf(error) === DELETED_SECRET) {
+  if (code === 'AZURE_DENIED') {
+    const refusal = refusalOf(answers, vaultUri);
+    return new DockwardenError(code, `${refusal.message}. ${lost}`, refusal.details);
+  }
+  if (answers.innerCode === DELETED_SECRET) {
     const remedy = 'a deleted secret of that name has to be recovered or purged';
     return new DockwardenError('AZURE_INVALID', `${host}: ${remedy}. ${lost}`, {
       ...known,

@@ -27,7 +27,7 @@ export const LOOP_READS = [...new Set([...engineReads, ...nodeHealthReads, runNo
 /** What all declared operations need together, asked for by a policy or not. */
 const DECLARED = effectivePermissions(deriveRoles(engineReads, remediations), {
   modeOf: () => 'enforce',
-  optional: ['nodes', 'metrics', 'runCommand'],
+  optional: ['nodes', 'metrics', 'runCommand', 'passwordVault'],
 });
 
 /** Starts it; `actions` and `dataActions` = all that the product's role holds (default: what its operations declare). */
@@ -44,6 +44,7 @@ export async function startAzure(
     credential: simulator.credential('dockwarden'),
     endpoint: simulator.armEndpoint,
     scope: 'https://management.azure.com/.default',
+    vaults: { dnsSuffix: 'localhost', scope: 'https://vault.azure.net/.default' },
     ca,
   });
   const requestIds: string[] = [];

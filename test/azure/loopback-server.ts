@@ -103,6 +103,7 @@ export function createCanaryClients(
     },
     endpoint: arm.origin,
     scope: 'https://management.azure.com/.default',
+    vaults: { dnsSuffix: 'localhost', scope: 'https://vault.azure.net/.default' },
     ca: arm.ca,
   });
   const never = new AbortController().signal;

@@ -21,7 +21,8 @@ const never: readonly RegExp[] = [
   /\/registries\/listCredentials\/action$/i,
   /\/managedClusters\/listClusterAdminCredential\/action$/i,
   /\/roleAssignments\/(?:write|delete)$/i,
-  /\/vaults\/secrets\//i,
+  // Storing a secret, and seeing that it is stored, tells nobody what it says.
+  /\/vaults\/secrets\/(?!setSecret\/action$|readMetadata\/action$)/i,
 ];
 
 const loopReads = listEngineReads(policies);
@@ -30,8 +31,8 @@ const allRoles: readonly Role[] = [roles.read, ...Object.values(roles.optional),
 const effectiveActions = (modeOf: (id: string) => Mode, optional: readonly OptionalRole[] = []) =>
   effectivePermissions(roles, { modeOf, optional }).actions;
 
-function findForbidden(role: Role): string[] {
-  return role.actions.filter((action) => never.some((pattern) => pattern.test(action)) || !isActionSpelling(action));
+function findForbidden({ actions, dataActions }: Role): string[] {
+  return [...actions, ...dataActions].filter((action) => never.some((pattern) => pattern.test(action)) || !isActionSpelling(action));
 }
 
 test('no role allows what is never allowed, and none has a wildcard', () => {
@@ -44,12 +45,13 @@ test('such an action in an operation would be caught', () => {
   const planted = defineWrite({
     id: 'registries.listCredentials',
     actions: ['Microsoft.ContainerRegistry/registries/listCredentials/action', 'Microsoft.ContainerRegistry/*/write'],
+    dataActions: ['Microsoft.KeyVault/vaults/secrets/getSecret/action'],
     repeatable: true,
     run: async () => await Promise.resolve(),
   });
   const { write } = deriveRoles([], [{ ...remediation, id: 'planted', uses: { planted } }]);
 
-  expect(Object.values(write).flatMap(findForbidden)).toHaveLength(2);
+  expect(Object.values(write).flatMap(findForbidden)).toHaveLength(3);
 });
 
 test('the reader only reads, and its actions are enough for every read of every remediation', () => {
@@ -97,15 +99,17 @@ describe('the effective role', () => {
   test.each(remediations)('holds the writes of $id and of no other while only that one may act', ({ id }) => {
     const own: readonly string[] = roles.write[id]?.actions ?? [];
     for (const mode of ['approve', 'enforce'] as const) {
-      const actions = effectiveActions((other) => (other === id ? mode : 'observe'));
+      const modeOf = (other: string) => (other === id ? mode : 'observe');
+      const { actions, dataActions } = effectivePermissions(roles, { modeOf, optional: [] });
 
       expect(new Set(actions)).toEqual(new Set([...roles.read.actions, ...own]));
-      expect(isReadOnly(actions)).toBe(false);
+      expect(dataActions).toEqual(roles.write[id]?.dataActions);
+      expect(isReadOnly([...actions, ...dataActions])).toBe(false);
     }
   });
 
   test('is sorted, each action once', () => {
-    const actions = effectiveActions(() => 'enforce', ['nodes', 'metrics', 'runCommand']);
+    const actions = effectiveActions(() => 'enforce', ['nodes', 'metrics', 'runCommand', 'passwordVault']);
 
     expect(actions).toEqual([...new Set(actions)].toSorted());
     expect(new Set(actions)).toEqual(new Set(allRoles.flatMap((role) => role.actions)));
@@ -123,7 +127,7 @@ describe('the effective role', () => {
 });
 
 function optionalFor(environment: Readonly<Record<string, string>>): readonly OptionalRole[] {
-  return optionalRolesFor(parseSettings(environment, { policies, remediations }), policies);
+  return optionalRolesFor(parseSettings(environment, { policies, remediations }), policies, remediations);
 }
 
 describe('the optional roles', () => {
@@ -139,6 +143,9 @@ describe('the optional roles', () => {
     expect(optionalFor({ AKS_METRICS_ENDPOINTS: 'https://a.example' })).toEqual(['nodes', 'metrics']);
     expect(optionalFor({ AKS_RUN_COMMAND: 'private-clusters' })).toEqual(['nodes', 'runCommand']);
     expect(optionalFor({ ...off, AKS_RUN_COMMAND: 'private-clusters' })).toEqual([]);
+    const vault = { ACR_ROTATED_PASSWORD_VAULT: 'https://contoso-kv.vault.azure.net' };
+    expect(optionalFor(vault)).toEqual(['nodes', 'passwordVault']);
+    expect(optionalFor({ ...off, ...vault })).toEqual(['passwordVault']);
   });
 
   test('hold what reading nodes takes, and nothing that reads secrets or pods', () => {
@@ -153,5 +160,23 @@ describe('the optional roles', () => {
     expect(allRoles.filter(({ actions }) => actions.some((action) => action.includes('runCommand')))).toEqual([
       runCommand,
     ]);
+  });
+
+  test('alone may store passwords: the fix that makes them may not', () => {
+    const { passwordVault } = roles.optional;
+    const holders = allRoles.filter(({ dataActions }) => dataActions.some((action) => action.includes('/secrets/')));
+
+    expect(passwordVault).toMatchObject({
+      actions: [],
+      dataActions: [
+        'Microsoft.KeyVault/vaults/secrets/readMetadata/action',
+        'Microsoft.KeyVault/vaults/secrets/setSecret/action',
+      ],
+    });
+    expect(holders).toEqual([passwordVault]);
+    expect(roles.write['acr-rotate-second-password']).toMatchObject({
+      actions: ['Microsoft.ContainerRegistry/registries/regenerateCredential/action'],
+      dataActions: [],
+    });
   });
 });

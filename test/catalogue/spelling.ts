@@ -3,10 +3,13 @@ export function toCamelCase(id: string): string {
   return id.replaceAll(/-([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
 }
 
-/** `acr-admin-user-disabled` → `acr/admin-user-disabled.ts`, among the known folders; the folder is the prefix of the id. */
+/** Folders that are named in full; all others are named like the prefix of the ids in them. */
+const prefixes: Readonly<Record<string, string>> = { 'key-vault': 'kv' };
+
+/** `acr-admin-user-disabled` → `acr/admin-user-disabled.ts`, among the known folders; the folder stands for the prefix of the id. */
 export function toPath(id: string, folders: readonly string[]): string | undefined {
-  const folder = folders.find((name) => id.startsWith(`${name}-`));
-  return folder === undefined ? undefined : `${folder}/${id.slice(folder.length + 1)}.ts`;
+  const folder = folders.find((name) => id.startsWith(`${prefixes[name] ?? name}-`));
+  return folder === undefined ? undefined : `${folder}/${id.slice((prefixes[folder] ?? folder).length + 1)}.ts`;
 }
 
 /** An RBAC action as Azure spells it: provider, at least one type, verb; no wildcard. */

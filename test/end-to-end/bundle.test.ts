@@ -111,6 +111,7 @@ describe('a package that is loaded at its first use', () => {
     return built.createConnections(credential, {
       armEndpoint: 'https://localhost:1',
       tokenScope: 'https://localhost:1/.default',
+      vaults: { dnsSuffix: 'localhost', scope: 'https://localhost:1/.default' },
       storage: { table, queue, blob },
       tickets: { graceMs: 0, target: { system: 'table' } },
       events: { topic: undefined, isUnclear: false },

@@ -6,6 +6,7 @@ import { COVERAGE_REASONS } from '../../src/policy/node-health/detection.ts';
 import { type AdviceContext, askFor, shellQuote, targetOptions } from '../../src/remediations/advice.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
+import type { ResourceType } from '../../src/resources/resource-map.ts';
 import { linesOf, runCommands } from './run-commands.ts';
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
@@ -88,7 +89,14 @@ const ids = {
     '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg(Größe)_1/providers/Microsoft.ContainerRegistry/registries/contosoacr',
   cluster:
     '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-aks/providers/Microsoft.ContainerService/managedClusters/aks-prod',
+  key: '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/contoso-kv/keys/data',
 };
+
+function idFor(type: ResourceType): string {
+  if (type.startsWith('Microsoft.KeyVault/')) return ids.key;
+  return type.includes('Registry') ? ids.registry : ids.cluster;
+}
+
 const HOSTILE = `x'; touch pwned; '"$(touch pwned)\`touch pwned\`\n touch pwned #`;
 const reasons = [
   'dependants-found',
@@ -97,6 +105,10 @@ const reasons = [
   'tag-value-not-allowed',
   'tag-default-missing',
   'tag-limit-reached',
+  'not-opted-in',
+  'pinned-users-found',
+  'no-known-users',
+  'expiry-too-short',
   'war-with-writer',
   'war-with-many',
   'violation',
@@ -147,7 +159,7 @@ const advisers = [
 ];
 
 describe.each(advisers)('$entry.id', ({ entry, policy, given }) => {
-  const contexts = contextsFor(policy.resource.includes('Registry') ? ids.registry : ids.cluster);
+  const contexts = contextsFor(idFor(policy.resource));
   const advices = contexts.flatMap((context) => given.map((reason) => entry.advise({ ...context, reason })));
   const scripts = [...new Set(advices.map((advice) => linesOf(advice).join('\n')))];
 

@@ -16,7 +16,7 @@ const roles = deriveRoles(listEngineReads(policies), remediations);
 /** What a deployment with this catalogue and these settings allows the product, and nothing else. */
 export function permissionsFor({ settings, ...catalogue }: Configured): Permissions {
   const derived = deriveRoles(listEngineReads(catalogue.policies), catalogue.remediations);
-  const optional = optionalRolesFor(settings, catalogue.policies);
+  const optional = optionalRolesFor(settings, catalogue.policies, catalogue.remediations);
   return effectivePermissions(derived, { modeOf: (id) => settings.modeOf(id), optional });
 }
 
