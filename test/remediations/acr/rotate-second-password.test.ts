@@ -20,6 +20,19 @@ describe('acr-rotate-second-password', () => {
     expect(calls).toEqual([['regeneratePassword', target, 'password2']]);
   });
 
+  it('stores it where a vault takes it, and rotates nothing besides', async () => {
+    const { ops, calls } = recordOps(acrRotateSecondPassword);
+    const secretVault = 'https://contoso-kv.vault.azure.net';
+
+    await acrRotateSecondPassword.fix({ ...violation, secretVault, ops });
+
+    expect(calls).toEqual([['rotateAndStorePassword', target, secretVault]]);
+    expect(acrRotateSecondPassword.storesIn).toMatchObject({
+      setting: 'ACR_ROTATED_PASSWORD_VAULT',
+      default: undefined,
+    });
+  });
+
   it('changes no property, so there is nothing to put back, and it says why', () => {
     expect(acrRotateSecondPassword.touches(violation)).toEqual([]);
     expect(acrRotateSecondPassword.undo).toBeUndefined();
