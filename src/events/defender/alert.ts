@@ -38,11 +38,11 @@ const Alert = z.object({
   processingendtimeutc: lenient(z.string()),
   azureresourceid: lenient(z.string()),
   alerturi: lenient(z.string()),
-  remediationsteps: z.unknown(),
-  extendedlinks: z.unknown(),
-  extendedproperties: z.unknown(),
-  resourceidentifiers: z.unknown(),
-  entities: z.unknown(),
+  remediationsteps: z.unknown().optional(),
+  extendedlinks: z.unknown().optional(),
+  extendedproperties: z.unknown().optional(),
+  resourceidentifiers: z.unknown().optional(),
+  entities: z.unknown().optional(),
 });
 type Alert = z.infer<typeof Alert>;
 
