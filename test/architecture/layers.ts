@@ -40,6 +40,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   guards: { from: ['storage', 'resources', 'errors'], packages: tables },
   nodes: { from: ['storage', 'resources', 'errors'], packages: tables },
+  defender: { from: ['storage', 'resources', 'errors'], packages: [...tables, 'node:crypto'] },
   // Adapters of other systems: the platform's fetch.
   tickets: {
     from: ['outbound', 'storage', 'policy', 'resources', 'errors'],
@@ -61,6 +62,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'work',
       'guards',
       'nodes',
+      'defender',
       'tickets',
       'outbound',
       'poison',

@@ -2,8 +2,8 @@ import type { ResourceType } from '../../resources/resource-map.ts';
 import { definePolicy } from '../define-policy.ts';
 import { judgeAlerts } from './alert-parts.ts';
 
-/** Alerts about resources of one type. */
-function alertsClosed<const T extends ResourceType>(resource: T, family: string, what: string) {
+/** A policy on alerts about resources of one type; `family` begins its id. */
+export function alertsClosed<const T extends ResourceType>(resource: T, family: string, what: string) {
   return definePolicy({
     id: `${family}-alerts-closed`,
     title: `No alert of Defender about the ${what} is open`,
@@ -17,8 +17,3 @@ function alertsClosed<const T extends ResourceType>(resource: T, family: string,
     evaluate: (_resource, { now, related }) => judgeAlerts(related.defender, resource, now),
   });
 }
-
-export const acrAlertsClosed = alertsClosed('Microsoft.ContainerRegistry/registries', 'acr', 'registry');
-export const aksAlertsClosed = alertsClosed('Microsoft.ContainerService/managedClusters', 'aks', 'cluster');
-export const aciAlertsClosed = alertsClosed('Microsoft.ContainerInstance/containerGroups', 'aci', 'container group');
-export const kvAlertsClosed = alertsClosed('Microsoft.KeyVault/vaults', 'kv', 'vault');

@@ -4,7 +4,7 @@ import { defineTracker } from '../define-tracker.ts';
 
 export const acrTrackImageVulnerabilities = defineTracker({
   id: 'acr-track-image-vulnerabilities',
-  title: 'Open a ticket for each registry with vulnerable images',
+  title: 'Open tickets for registries with vulnerable images',
   tracks: acrImageVulnerabilitiesResolved,
   advise: ({ target }) => ({
     summary: 'Build the images that are in use anew on patched bases, and delete those that are not.',

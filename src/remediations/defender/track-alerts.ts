@@ -1,16 +1,10 @@
-import {
-  aciAlertsClosed,
-  acrAlertsClosed,
-  aksAlertsClosed,
-  kvAlertsClosed,
-} from '../../policy/defender/alerts-closed.ts';
 import type { Policy } from '../../policy/define-policy.ts';
 import type { ResourceType } from '../../resources/resource-map.ts';
 import { type Advice, type AdviceContext, type AdviceStep, shellQuote, showName } from '../advice.ts';
 import { defineTracker } from '../define-tracker.ts';
 
-/** Tickets for alerts about resources of one type. */
-function trackAlerts<const T extends ResourceType>(tracks: Policy<T, 'defender'>, family: string, what: string) {
+/** Tickets for alerts about resources of one type; `family` begins the id. */
+export function trackAlerts<const T extends ResourceType>(tracks: Policy<T, 'defender'>, family: string, what: string) {
   return defineTracker({
     id: `${family}-track-alerts`,
     title: `Open tickets for alerts of Defender about a ${what}`,
@@ -18,11 +12,6 @@ function trackAlerts<const T extends ResourceType>(tracks: Policy<T, 'defender'>
     advise: adviseOnAlert,
   });
 }
-
-export const acrTrackAlerts = trackAlerts(acrAlertsClosed, 'acr', 'registry');
-export const aksTrackAlerts = trackAlerts(aksAlertsClosed, 'aks', 'cluster');
-export const aciTrackAlerts = trackAlerts(aciAlertsClosed, 'aci', 'container group');
-export const kvTrackAlerts = trackAlerts(kvAlertsClosed, 'kv', 'vault');
 
 function adviseOnAlert({ items, target }: AdviceContext): Advice {
   return {

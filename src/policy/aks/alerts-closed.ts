@@ -1,0 +1,3 @@
+import { alertsClosed } from '../defender/alerts-closed.ts';
+
+export const aksAlertsClosed = alertsClosed('Microsoft.ContainerService/managedClusters', 'aks', 'cluster');

@@ -1,0 +1,3 @@
+import { alertsClosed } from '../defender/alerts-closed.ts';
+
+export const kvAlertsClosed = alertsClosed('Microsoft.KeyVault/vaults', 'kv', 'vault');
