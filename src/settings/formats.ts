@@ -110,11 +110,13 @@ export function parseTokenScope(text: string): string | undefined {
   return parseHttps(text) !== undefined && text.endsWith('/.default') ? text : undefined;
 }
 
+const LABEL = '(?:[a-z0-9-]*[a-z0-9])?';
+/** The last label begins with a letter: no address of a number lies below it. */
+const DNS_NAME = new RegExp(String.raw`^(?:[a-z0-9]${LABEL}\.)*[a-z]${LABEL}$`);
+
 /** Name of a DNS zone below which hosts lie, in lower case; one label (`localhost`) is enough. */
 export function parseDnsSuffix(text: string): string | undefined {
-  const isName =
-    text.length <= 253 && /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/.test(text);
-  return isName ? text : undefined;
+  return text.length <= 253 && DNS_NAME.test(text) ? text : undefined;
 }
 
 /** Text that is a plain URL as written; `URL` alone would forgive blanks, backslashes and missing slashes. */

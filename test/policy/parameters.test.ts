@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { days, duration } from '../../src/policy/parameters.ts';
+import { days, duration, vaultAddress } from '../../src/policy/parameters.ts';
 
 const hour = 3_600_000;
 
@@ -46,5 +46,28 @@ describe('duration', () => {
   test('its default is written as its values are; one that cannot be read does not wait', () => {
     expect(grace.default).toBe(24 * hour);
     expect(duration('X', '999d', 'X.').default).toBe(0);
+  });
+});
+
+describe('the address of a vault', () => {
+  const vault = vaultAddress('ACR_ROTATED_PASSWORD_VAULT', 'Vault.');
+
+  test.each([
+    ['https://contoso-kv.vault.azure.net', 'https://contoso-kv.vault.azure.net'],
+    ['https://Contoso-kv.vault.azure.net/', 'https://contoso-kv.vault.azure.net'],
+    ['https://localhost:8443', 'https://localhost:8443'],
+  ])('%s is %s', (text, value) => {
+    expect(vault.parse(text)).toBe(value);
+  });
+
+  test.each([
+    '',
+    'contoso-kv',
+    'http://contoso-kv.vault.azure.net',
+    'https://contoso-kv.vault.azure.net/x',
+    'https://a:99999',
+    'https://a b',
+  ])('"%s" is none', (text) => {
+    expect(vault.parse(text)).toBeUndefined();
   });
 });

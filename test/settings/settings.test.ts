@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { days, duration } from '../../src/policy/parameters.ts';
+import { days, duration, vaultAddress } from '../../src/policy/parameters.ts';
 import type { SettingsCatalogue } from '../../src/settings/catalogue.ts';
 import { describeSettings } from '../../src/settings/catalogue.ts';
 import { safetySettings } from '../../src/settings/safety-settings.ts';
@@ -26,6 +26,7 @@ const catalogue: SettingsCatalogue = {
       title: 'Close the doors',
       fixes: { id: 'acr-doors-closed' },
       yieldsTo: { grace: duration('ACR_DOOR_GRACE', '24h', 'Wait.') },
+      storesIn: vaultAddress('ACR_DOOR_VAULT', 'Where the new keys go.'),
     },
     { id: 'aks-switch-lights', title: 'Switch the lights off', fixes: { id: 'aks-lights-off' } },
     { id: 'aks-switch-lights-later', title: 'Switch the lights off later', fixes: { id: 'aks-lights-off' } },
@@ -69,6 +70,8 @@ describe('what is not set', () => {
     expect(settings.parametersOf('aks-lights-off')).toEqual({});
     expect(settings.graceOf('acr-close-doors')).toBe(86_400_000);
     expect(settings.graceOf('aks-switch-lights')).toBe(0);
+    expect(settings.secretVaultOf('acr-close-doors')).toBeUndefined();
+    expect(settings.secretVaultOf('aks-switch-lights')).toBeUndefined();
     expect(settings.findings).toEqual([]);
     expect(settings).toMatchObject({
       scopes: [SUBSCRIPTION],
@@ -77,6 +80,7 @@ describe('what is not set', () => {
       ownPrincipalId: 'aaaaaaaa-0000-4000-8000-000000000003',
       armEndpoint: 'https://management.azure.com',
       tokenScope: 'https://management.azure.com/.default',
+      vaults: { dnsSuffix: 'vault.azure.net', scope: 'https://vault.azure.net/.default' },
       storage: {
         queue: 'https://dockwardenstore.queue.core.windows.net',
         table: 'https://dockwardenstore.table.core.windows.net',
@@ -188,6 +192,42 @@ const malformedKinds: readonly MalformedKind[] = [
     texts: [...urlLookalikes('https://management.azure.com/.default'), 'https://management.azure.com'],
     expected: allDrop,
     valid: 'https://host/.default',
+  },
+  {
+    setting: 'DOCKWARDEN_VAULT_DNS_SUFFIX',
+    texts: [
+      ...lookalikes('vault.azure.net').filter((text) => !/^[a-z](?:[a-z.]*[a-z])?$/.test(text)),
+      '.vault.azure.net',
+      '*.vault.azure.net',
+      'vault..net',
+      '-vault.net',
+      'vault-.net',
+      'Vault.azure.net',
+      'https://vault.azure.net',
+      'vault.azure.net:443',
+      'vault.azure.net/',
+      'a'.repeat(254),
+    ],
+    expected: allDrop,
+    valid: 'a DNS name',
+    isValid: (text) => /^x+$/.test(text),
+  },
+  {
+    setting: 'DOCKWARDEN_VAULT_SCOPE',
+    texts: [...urlLookalikes('https://vault.azure.net/.default'), 'https://vault.azure.net'],
+    expected: allDrop,
+    valid: 'https://host/.default',
+  },
+  {
+    setting: 'ACR_DOOR_VAULT',
+    texts: [
+      ...urlLookalikes('https://contoso-kv.vault.azure.net').filter((text) => !/^https:\/\/[a-z.-]+\/?$/i.test(text)),
+      'contoso-kv',
+      'https://contoso-kv.vault.azure.net/secrets/x',
+      'https://user@contoso-kv.vault.azure.net',
+    ],
+    expected: onlyCloseDrops,
+    valid: 'https://<name>.vault.azure.net',
   },
   {
     setting: 'DOCKWARDEN_PRINCIPAL_ID',
@@ -389,7 +429,7 @@ describe('a tracker', () => {
       ids: [`/subscriptions/${SUBSCRIPTION}`],
       tags: [{ name: 'env', value: 'prod' }],
     });
-    for (const ask of ['windowOf', 'noticeOf', 'graceOf'] as const) {
+    for (const ask of ['windowOf', 'noticeOf', 'graceOf', 'secretVaultOf'] as const) {
       expect(() => settings[ask]('acr-track-doors')).toThrow('acr-track-doors');
     }
     expect(settings.hash).not.toBe(parse({ ...tracked, [TRACK]: 'approve' }).hash);
@@ -462,11 +502,13 @@ test('valid parameters are parsed', () => {
     ...enforced,
     ACR_DOOR_MAX_AGE_DAYS: '30',
     ACR_DOOR_GRACE: '2d',
+    ACR_DOOR_VAULT: 'https://contoso-kv.vault.azure.net/',
     POLICY_AKS_LIGHTS_OFF: 'off',
   });
 
   expect(settings.parametersOf('acr-doors-closed')).toEqual({ maxAge: 30 });
   expect(settings.graceOf('acr-close-doors')).toBe(172_800_000);
+  expect(settings.secretVaultOf('acr-close-doors')).toBe('https://contoso-kv.vault.azure.net');
   expect(settings.isPolicyOn('aks-lights-off')).toBe(false);
   expect(modes(settings)).toEqual(['enforce', 'enforce', 'observe']);
 });
@@ -868,6 +910,26 @@ test('the identity is our own setting first, and the host storage setting otherw
     identityClientId: OTHER_SUBSCRIPTION,
     ownClientId: OTHER_SUBSCRIPTION,
   });
+});
+
+test('vaults may lie in another cloud, or on this machine', () => {
+  const clouds = {
+    DOCKWARDEN_VAULT_DNS_SUFFIX: 'vault.usgovcloudapi.net',
+    DOCKWARDEN_VAULT_SCOPE: 'https://vault.usgovcloudapi.net/.default',
+  };
+
+  expect(parse({ ...deployed, ...clouds })).toMatchObject({
+    vaults: { dnsSuffix: 'vault.usgovcloudapi.net', scope: 'https://vault.usgovcloudapi.net/.default' },
+    findings: [],
+  });
+  expect(parse({ ...deployed, DOCKWARDEN_VAULT_DNS_SUFFIX: 'localhost' }).vaults.dnsSuffix).toBe('localhost');
+});
+
+test('a misspelt name of the vault for secrets changes nothing: the secrets would be lost', () => {
+  const settings = parse({ ...enforced, ACR_DOOR_VAULTS: 'https://contoso-kv.vault.azure.net' });
+
+  expect(problems(settings)).toEqual(['ACR_DOOR_VAULTS unknown-setting']);
+  expect(modes(settings)).toEqual(['observe', 'observe', 'observe']);
 });
 
 test('a port of the endpoint is kept, a slash at its end is not', () => {
