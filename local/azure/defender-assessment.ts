@@ -43,8 +43,17 @@ export interface SubAssessmentDefinition {
   readonly remediation?: string;
 }
 
+export interface SubAssessment extends SubAssessmentDefinition {
+  readonly tenantId: string;
+  readonly generatedAt: Date;
+}
+
 export function assessmentId({ key, resourceId }: Pick<AssessmentDefinition, 'key' | 'resourceId'>): string {
   return `${resourceId}/providers/Microsoft.Security/assessments/${key}`;
+}
+
+export function subAssessmentId(finding: Pick<SubAssessmentDefinition, 'key' | 'name' | 'resourceId'>): string {
+  return `${assessmentId(finding)}/subassessments/${finding.name}`;
 }
 
 /** The message of continuous export: camelCase. */
@@ -106,8 +115,8 @@ export function toAssessmentProperties(assessment: Assessment): JsonObject {
 }
 
 /** The message of continuous export: PascalCase, with .NET's `$type`. */
-export function toExportedSubAssessment(finding: SubAssessmentDefinition, tenantId: string, now: Date): JsonObject {
-  const { code, displayName, name, resourceId, severity = 'Medium' } = finding;
+export function toExportedSubAssessment(finding: SubAssessment): JsonObject {
+  const { code, displayName, generatedAt, name, resourceId, severity = 'Medium', tenantId } = finding;
   const enrichment = {
     $type: 'subAssessmentEventDataEnrichment',
     Action: finding.action ?? 'Write',
@@ -120,7 +129,7 @@ export function toExportedSubAssessment(finding: SubAssessmentDefinition, tenant
     SecurityEventDataEnrichment: enrichment,
     TenantId: tenantId,
     Type: 'Microsoft.Security/assessments/subAssessments',
-    Id: `${assessmentId(finding)}/subassessments/${name}`,
+    Id: subAssessmentId(finding),
     Name: name,
     Properties: {
       $type: 'response/subAssessmentProperties',
@@ -131,9 +140,35 @@ export function toExportedSubAssessment(finding: SubAssessmentDefinition, tenant
       Impact: '',
       Category: 'N/A',
       Description: finding.description ?? displayName,
-      TimeGenerated: formatTime(now),
+      TimeGenerated: formatTime(generatedAt),
       ResourceDetails: { $type: 'resourceDetails/azure', Source: 'Azure', Id: resourceId },
       AdditionalData: { $type: 'additionalData/general', AssessedResourceType: 'GeneralVulnerability', Data: {} },
     },
+  };
+}
+
+/** `properties` in Resource Graph: those of the REST API, camelCase. */
+export function toSubAssessmentProperties(finding: SubAssessment): JsonObject {
+  const {
+    code,
+    description,
+    displayName,
+    generatedAt,
+    name,
+    remediation = '',
+    resourceId,
+    severity = 'Medium',
+  } = finding;
+  return {
+    id: name,
+    displayName,
+    status: { code, severity },
+    remediation,
+    impact: '',
+    category: 'N/A',
+    description: description ?? displayName,
+    timeGenerated: formatTime(generatedAt),
+    resourceDetails: { source: 'Azure', id: resourceId },
+    additionalData: { assessedResourceType: 'GeneralVulnerability' },
   };
 }

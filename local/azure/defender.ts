@@ -12,10 +12,13 @@ import {
   type Assessment,
   type AssessmentDefinition,
   assessmentId,
+  type SubAssessment,
   type SubAssessmentDefinition,
+  subAssessmentId,
   toAssessmentProperties,
   toExportedAssessment,
   toExportedSubAssessment,
+  toSubAssessmentProperties,
 } from './defender-assessment.ts';
 import type { JsonObject } from './json.ts';
 import type { Clock } from './provider.ts';
@@ -39,6 +42,7 @@ export class Defender {
   /** By id in lower case. */
   #alerts = new Map<string, Alert>();
   #assessments = new Map<string, Assessment>();
+  #subAssessments = new Map<string, SubAssessment>();
   #isMuted = false;
 
   constructor(clock: Clock, tenantId: string, onExport: Exporter) {
@@ -78,9 +82,13 @@ export class Defender {
     this.#export(toExportedAssessment(assessment, action));
   }
 
-  /** Exports a finding below a recommendation; nothing of it is kept. */
+  /** Keeps and exports a finding below a recommendation. `Delete` forgets it; a snapshot only tells what is given. */
   raiseSubAssessment(definition: SubAssessmentDefinition): void {
-    this.#export(toExportedSubAssessment(definition, this.#tenantId, this.#clock.now()));
+    const key = subAssessmentId(definition).toLowerCase();
+    const finding = { ...definition, tenantId: this.#tenantId, generatedAt: this.#clock.now() };
+    if (definition.action === 'Delete') this.#subAssessments.delete(key);
+    else if (definition.isSnapshot !== true) this.#subAssessments.set(key, finding);
+    this.#export(toExportedSubAssessment(finding));
   }
 
   /** In the order in which they were raised. */
@@ -102,15 +110,21 @@ export class Defender {
       type: 'microsoft.security/assessments',
       properties: toAssessmentProperties(assessment),
     }));
-    return [...alerts, ...assessments];
+    const findings = [...this.#subAssessments.values()].map((finding) => ({
+      id: subAssessmentId(finding),
+      name: finding.name,
+      type: 'microsoft.security/assessments/subassessments',
+      properties: toSubAssessmentProperties(finding),
+    }));
+    return [...alerts, ...assessments, ...findings];
   }
 
   /** From here on nothing is exported; calling the result forgets what has changed since, and exports again. */
   checkpoint(): () => void {
-    const saved = [new Map(this.#alerts), new Map(this.#assessments)] as const;
+    const saved = [new Map(this.#alerts), new Map(this.#assessments), new Map(this.#subAssessments)] as const;
     this.#isMuted = true;
     return () => {
-      [this.#alerts, this.#assessments] = saved;
+      [this.#alerts, this.#assessments, this.#subAssessments] = saved;
       this.#isMuted = false;
     };
   }

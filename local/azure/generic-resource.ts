@@ -261,7 +261,7 @@ function foldLocation(location: string): string {
 
 /** The operation a poll URL names, or 404. */
 export function requireOperation({ target, world }: Call): Operation {
-  const id = (target.names.at(-1) ?? '').replace(/^registries-/i, '');
+  const id = (target.names.at(-1) ?? '').replace(/^(?:registries|tokens)-/i, '');
   const operation = world.operations.poll(id);
   if (!operation) throw new ArmError(404, 'OperationNotFound', `The operation '${id}' was not found.`);
   return operation;

@@ -41,13 +41,16 @@ export class ResourceStore {
     return stored;
   }
 
+  /** Removes a resource and what lies below it; false when there is none. */
   remove(id: string): boolean {
     const key = id.toLowerCase();
-    const before = this.#resources.get(key);
-    if (!before) return false;
-    this.#previous.set(key, before);
-    this.#resources.delete(key);
-    this.#secrets.delete(key);
+    if (!this.#resources.has(key)) return false;
+    for (const [other, resource] of this.#resources) {
+      if (other !== key && !other.startsWith(`${key}/`)) continue;
+      this.#previous.set(other, resource);
+      this.#resources.delete(other);
+      this.#secrets.delete(other);
+    }
     return true;
   }
 

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { queryAlerts } from '../../src/azure/defender.ts';
+import { queryImageFindings } from '../../src/azure/image-findings.ts';
 import { readClusterNodes } from '../../src/azure/kubernetes.ts';
 import { queryRebootMetrics } from '../../src/azure/prometheus.ts';
 import { queryResources } from '../../src/azure/resources.ts';
@@ -8,8 +10,16 @@ import { remediations } from '../../src/remediations/catalogue.ts';
 import { LOOP_READS } from './azure-harness.ts';
 import { samples } from './operation-samples.ts';
 
-/** Those that do not fit the form of the samples: `paging.test.ts` and `node-health-reads.test.ts` call them. */
-const others = [queryResources, queryUpgradeFailures, readClusterNodes, queryRebootMetrics, runNodeCommand];
+/** Those that do not fit the form of the samples: the tests beside this one that are named after them call them. */
+const others = [
+  queryResources,
+  queryUpgradeFailures,
+  readClusterNodes,
+  queryRebootMetrics,
+  runNodeCommand,
+  queryAlerts,
+  queryImageFindings,
+];
 
 it('every operation that the product declares is called here', () => {
   const declared = [...LOOP_READS, ...remediations.flatMap(({ uses }) => Object.values(uses))];

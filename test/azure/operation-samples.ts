@@ -1,7 +1,7 @@
 import type { SampleName } from '../../local/azure/sample-ids.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
 import { apiVersions } from '../../src/azure/api-versions.ts';
-import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
+import { findPasswordUsers, listTokens, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
 import { readClusterCredentials } from '../../src/azure/kubeconfig.ts';
 import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
@@ -114,6 +114,13 @@ export const samples: readonly Sample[] = [
       ['GET', `${SUBSCRIPTION}/providers/Microsoft.App/containerApps`],
     ],
     versions: [apiVersions['Microsoft.ContainerInstance/containerGroups'], apiVersions['Microsoft.App/containerApps']],
+  },
+  {
+    name: 'registries.listTokens',
+    operation: listTokens,
+    call: (context) => listTokens.run(context, target('contosoacr')),
+    sends: [['GET', `${sampleId('contosoacr')}/tokens`]],
+    versions: [apiVersions['Microsoft.ContainerRegistry/registries']],
   },
   {
     name: 'registries.regenerateCredential',

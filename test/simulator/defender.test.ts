@@ -368,6 +368,48 @@ describe('Resource Graph', () => {
     ]);
   });
 
+  test('findings below a recommendation are rows until they are deleted; snapshots and trials leave none', async () => {
+    const { defender } = harness.simulator;
+    const about = {
+      resourceId: sampleId('contosoacr'),
+      key: 'key',
+      code: 'Unhealthy',
+      displayName: 'CVE-2026-1',
+      severity: 'High',
+    } as const;
+    const query = "securityresources | where type =~ 'Microsoft.Security/assessments/subAssessments'";
+    const rows = async (as?: string) => (await harness.graph(as).resources({ subscriptions, query })).data;
+
+    defender.raiseSubAssessment({ ...about, name: 'first', remediation: 'Update it.' });
+    defender.raiseSubAssessment({ ...about, name: 'second', isSnapshot: true });
+    const forget = defender.checkpoint();
+    defender.raiseSubAssessment({ ...about, name: 'third' });
+    forget();
+    const kept = await rows();
+    harness.simulator.identity('dockwarden').roleAssignments =
+      reader(['Microsoft.Security/assessments/read'])[0]?.roleAssignments ?? [];
+    const unseen = await rows('dockwarden');
+    defender.raiseSubAssessment({ ...about, name: 'first', action: 'Delete' });
+
+    expect(kept).toEqual([
+      expect.objectContaining({
+        id: `${about.resourceId}/providers/Microsoft.Security/assessments/key/subassessments/first`,
+        name: 'first',
+        type: 'microsoft.security/assessments/subassessments',
+        properties: expect.objectContaining({
+          displayName: 'CVE-2026-1',
+          status: { code: 'Unhealthy', severity: 'High' },
+          remediation: 'Update it.',
+          resourceDetails: { source: 'Azure', id: about.resourceId },
+          timeGenerated: '2026-11-23T10:00:00.0000000Z',
+        }),
+      }),
+    ]);
+    expect(unseen).toEqual([]);
+    expect(await rows()).toEqual([]);
+    expect(exported).toHaveLength(3);
+  });
+
   test('only who may read alerts in the subscription sees them', async () => {
     harness.simulator.defender.raiseAlert({ resourceId: cluster, alertType: 'K8S_ExposedService' });
     const count = async (action: string, ids = subscriptions) => {

@@ -120,8 +120,27 @@ test('count and the container table', async () => {
   expect(groups).toEqual(['rg-platform-dev', 'rg-platform-prod']);
 });
 
+test('rows are counted by columns', async () => {
+  const query =
+    'resources | extend group = resourceGroup | summarize number = count() by type, group | order by number desc, group asc';
+
+  const { data, resultTruncated } = await harness.graph().resources({ subscriptions, query });
+
+  expect(resultTruncated).toBe('false');
+  expect(data).toEqual([
+    { type: 'microsoft.containerregistry/registries', group: 'rg-platform-dev', number: 3 },
+    { type: 'microsoft.containerregistry/registries', group: 'rg-platform-prod', number: 3 },
+    { type: 'microsoft.containerservice/managedclusters', group: 'rg-platform-prod', number: 2 },
+    { type: 'microsoft.containerinstance/containergroups', group: 'rg-platform-dev', number: 1 },
+    { type: 'microsoft.containerservice/managedclusters', group: 'rg-platform-dev', number: 1 },
+    { type: 'microsoft.containerinstance/containergroups', group: 'rg-platform-prod', number: 1 },
+  ]);
+});
+
 test.for([
   'resources | summarize count() by type',
+  'resources | summarize n = sum() by type',
+  'resources | summarize n = count()',
   'resources | join (x) on id',
   'policyresources',
   'resources | where',

@@ -18,6 +18,7 @@ import { isJsonObject, type Json, type JsonObject, mergePatch, omit, readString 
 import type { Call, Handler, Provider, Reply } from '../provider.ts';
 import type { RawResource } from '../resource-store.ts';
 import { checkResourceBusy } from './busy.ts';
+import { registryTokenTypes } from './registry-tokens.ts';
 
 /** Start of every password, so that a test can prove that none reaches a log, table, ticket or page. */
 export const PASSWORD_CANARY = 'CANARY-';
@@ -267,5 +268,6 @@ export const containerRegistry: Provider = {
       actions: { listCredentials, regenerateCredential },
     },
     { type: `${TYPE}/operationStatuses`, apiVersions: API_VERSIONS, get: getOperationStatus },
+    ...registryTokenTypes(API_VERSIONS),
   ],
 };

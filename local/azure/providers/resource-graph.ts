@@ -2,7 +2,8 @@ import { findGrant } from '../access.ts';
 import { ArmError, tooManyRequests } from '../errors.ts';
 import { requireBody } from '../generic-resource.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json.ts';
-import { KustoError, type Row, runQuery } from '../kusto.ts';
+import { runQuery } from '../kusto.ts';
+import { KustoError, type Row } from '../kusto-stage.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import type { RawResource } from '../resource-store.ts';
 import { GROUP_TYPE, SUBSCRIPTION_TYPE } from './resources.ts';
@@ -10,11 +11,16 @@ import { GROUP_TYPE, SUBSCRIPTION_TYPE } from './resources.ts';
 /** https://learn.microsoft.com/azure/governance/resource-graph/concepts/work-with-data#paging-results */
 const MAX_PAGE = 1_000;
 
-/** What lies below a cluster is not in the index. */
-const CHILD_OF_CLUSTER = /^microsoft\.containerservice\/managedclusters\//i;
+/** What lies below a cluster or a registry is not in the index. */
+const CHILD = /^microsoft\.(?:containerservice\/managedclusters|containerregistry\/registries)\//i;
 /** Reading the cluster is enough; Azure documents no action of their own for its events. */
 const CLUSTER_READ = 'Microsoft.ContainerService/managedClusters/read';
-const ALERT_READ = 'Microsoft.Security/alerts/read';
+/** What reading a row of `securityresources` needs, by its type. */
+const FINDING_READ: Readonly<Record<string, string>> = {
+  'microsoft.security/locations/alerts': 'Microsoft.Security/alerts/read',
+  'microsoft.security/assessments': 'Microsoft.Security/assessments/read',
+  'microsoft.security/assessments/subassessments': 'Microsoft.Security/assessments/subAssessments/read',
+};
 
 /** Length of the quota window. */
 const WINDOW = '00:00:05';
@@ -50,7 +56,7 @@ function readable(call: Call, subscriptions: readonly string[] | undefined, isCo
   const seen = request.stale ? all.flatMap(({ id }) => world.store.findStale(id) ?? []) : all;
   return seen.filter((resource) => {
     const { id, type } = resource;
-    if (CHILD_OF_CLUSTER.test(type)) return false;
+    if (CHILD.test(type)) return false;
     if ((type === GROUP_TYPE || type === SUBSCRIPTION_TYPE) !== isContainer) return false;
     if (wanted && !wanted.includes(id.split('/')[2]?.toLowerCase() ?? '')) return false;
     const action = type === GROUP_TYPE ? 'Microsoft.Resources/subscriptions/resourceGroups/read' : `${type}/read`;
@@ -67,7 +73,7 @@ function readableEvents({ caller, world }: Call, subscriptions: readonly string[
   });
 }
 
-/** Alerts and recommendations in the subscriptions where the caller may read them. */
+/** Alerts, recommendations and what lies below them, in the subscriptions where the caller may read them. */
 function readableFindings(
   { caller, world }: Call,
   subscriptions: readonly string[] | undefined,
@@ -76,8 +82,8 @@ function readableFindings(
   return world.defender.resources().filter(({ id, type }) => {
     const subscriptionId = id.split('/')[2] ?? '';
     if (wanted && !wanted.includes(subscriptionId.toLowerCase())) return false;
-    const action = type.endsWith('/assessments') ? 'Microsoft.Security/assessments/read' : ALERT_READ;
-    return findGrant(caller.identity, action, `/subscriptions/${subscriptionId}`) !== undefined;
+    const action = FINDING_READ[type];
+    return action !== undefined && findGrant(caller.identity, action, `/subscriptions/${subscriptionId}`) !== undefined;
   });
 }
 
