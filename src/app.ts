@@ -49,10 +49,11 @@ type Connections = Pick<
   | 'nodes'
   | 'tickets'
   | 'ticketQueue'
+  | 'eventQueue'
   | 'ticketRates'
   | 'ticketSystem'
 > &
-  Pick<PublishingContext, 'eventQueue' | 'publish'>;
+  Pick<PublishingContext, 'publish'>;
 
 const systemClock: Clock = { now: () => new Date() };
 
@@ -124,6 +125,9 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     },
     get ticketQueue() {
       return connect(settings).ticketQueue;
+    },
+    get eventQueue() {
+      return connect(settings).eventQueue;
     },
     get ticketRates() {
       return connect(settings).ticketRates;

@@ -128,6 +128,16 @@ export function auditKey(start: Date, id: string, stage: AuditStage): AuditKey {
   return { partitionKey: start.toISOString().slice(0, 10), rowKey: `${inverted}_${id}_${stage}` };
 }
 
+const ROW_KEY = /^(\d{19})_[\w-]{1,300}_[a-z]{1,20}$/;
+
+/** The whole key of a row by its row key, which tells the day; undefined for text that is none. */
+export function findAuditKey(rowKey: string): AuditKey | undefined {
+  const [, inverted] = ROW_KEY.exec(rowKey) ?? [];
+  if (inverted === undefined) return undefined;
+  const start = new Date(Number((MAX_TICKS - BigInt(inverted) - TICKS_AT_EPOCH) / 10_000n));
+  return { partitionKey: start.toISOString().slice(0, 10), rowKey };
+}
+
 /** When a run began: its id holds the time that its keys are made of. Throws for text that is no ULID. */
 export function runStart(runId: string): Date {
   return new Date(decodeTime(runId));

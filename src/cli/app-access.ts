@@ -21,13 +21,27 @@ const Refused = z.object({ code: z.string(), message: z.string() });
 /** Longest wait for an answer, in milliseconds. */
 const ANSWER_TIMEOUT = 60_000;
 
-/** Asks the app. Throws when it refuses, with its reason; never repeats a request by itself. */
+type Options = Pick<AppOptions, 'appUrl' | 'entraScope'>;
+type Body = Readonly<Record<string, unknown>>;
+
+/** Asks the app for something that it does later. Throws when it refuses, with its reason; never repeats a request by itself. */
 export async function askApp(
-  options: Pick<AppOptions, 'appUrl' | 'entraScope'>,
+  options: Options,
   run: RunFile | undefined,
   action: ReviewAction,
-  body: Readonly<Record<string, unknown>>,
+  body: Body,
 ): Promise<Accepted> {
+  return await postToApp(options, run, action, body, new Map([[202, Accepted]]));
+}
+
+/** The same for an action that has answers of its own, by status. */
+export async function postToApp<T>(
+  options: Options,
+  run: RunFile | undefined,
+  action: ReviewAction,
+  body: Body,
+  answers: ReadonlyMap<number, z.ZodType<T>>,
+): Promise<T> {
   const { origin, key } = locateApp(options.appUrl, run);
   const token = options.entraScope === undefined ? undefined : await requestToken(options.entraScope);
   const response = await send(new URL(`/api/review/${action}`, origin), {
@@ -40,8 +54,8 @@ export async function askApp(
     body: JSON.stringify(body),
   });
   const answer = parseJson(await response.text());
-  const accepted = Accepted.safeParse(answer);
-  if (response.status === 202 && accepted.success) return accepted.data;
+  const expected = answers.get(response.status)?.safeParse(answer);
+  if (expected?.success === true) return expected.data;
   const refused = Refused.safeParse(answer);
   throw new DockwardenError(
     'INPUT_INVALID_MESSAGE',

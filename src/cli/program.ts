@@ -3,8 +3,10 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addHolds } from './commands/holds.ts';
+import { addMessages } from './commands/messages.ts';
 import { addPolicies } from './commands/policies.ts';
 import { addRecords } from './commands/records.ts';
+import { addReplay } from './commands/replay.ts';
 import { addReview } from './commands/review.ts';
 import { addTickets } from './commands/tickets.ts';
 import { type ExitCode, note, type Shell, type Terminal, type Time } from './terminal.ts';
@@ -61,5 +63,7 @@ function createProgram(shell: Shell): Command {
   addReview(program, shell);
   addHolds(program, shell);
   addTickets(program, shell);
+  addReplay(program, shell);
+  addMessages(program, shell);
   return program;
 }

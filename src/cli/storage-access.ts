@@ -9,7 +9,8 @@ import { readAppEnvironment } from './own-environment.ts';
 import { type RunFile, readRun } from './run-file.ts';
 
 /** The tables of the app that is asked about. */
-export interface OpenStorage extends Pick<EngineContext, 'audit' | 'findings' | 'breakers' | 'tickets'> {
+export interface OpenStorage
+  extends Pick<EngineContext, 'audit' | 'findings' | 'breakers' | 'tickets' | 'work' | 'poison'> {
   /** The local run that they belong to; undefined = a storage account in Azure. */
   readonly run: RunFile | undefined;
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { isDockwardenError } from '../errors.ts';
+import { formatOutboundMessage, parseOutboundMessage } from '../events/outbound-message.ts';
 import type { ReviewBody } from '../events/review-body.ts';
 import { formatTicketMessage, parseTicketMessage } from '../events/ticket-message.ts';
 import { formatWorkMessage, parseWorkMessage } from '../events/work-message.ts';
 import { type MessagePlace, parseMessageId } from '../poison/message-id.ts';
 import { parseJson } from '../resources/lenient.ts';
-import { acceptEvents, readMessage } from './accept.ts';
+import { acceptEvents, type Intake, readMessage } from './accept.ts';
 import type { EngineContext } from './ports.ts';
 import { type Refused, type ReviewAnswer, type ReviewRequest, record, refused } from './review-request.ts';
 
@@ -26,9 +27,11 @@ type Reader = (context: EngineContext, body: string) => Understood | NotUndersto
 
 /** Who reads the messages of each queue. */
 const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  ['resource-events', readEvents],
+  ['resource-events', (context, body) => readEvents(context, body, 'resource-events')],
+  ['defender-alerts', (context, body) => readEvents(context, body, 'defender-alerts')],
   ['work', readWork],
   ['tickets', readTicket],
+  ['events', readOutbound],
 ]);
 
 /** Handles a message again that nobody could handle, and removes it when all of it is taken in. Doing so twice is harmless: causes are known by their ids. */
@@ -40,7 +43,7 @@ export async function replayMessage(
   if ('result' in kept) return kept;
   const reader = readerOf(kept.place);
   if (reader === undefined)
-    return refused(409, 'unknown-queue', `nothing here reads messages of ${kept.place.name.split('/')[0] ?? ''}`);
+    return refused(409, 'unknown-queue', `nothing here reads messages of ${queueOf(kept.place)}`);
   const understood = reader(request.context, kept.body.toString());
   if ('because' in understood)
     return refused(
@@ -113,11 +116,15 @@ async function removeIfPossible({ context }: ReviewRequest, place: MessagePlace)
 }
 
 /** Dead letters are events, whatever their place is called. */
-function readerOf({ kind, name }: MessagePlace): Reader | undefined {
-  return kind === 'dead-letter' ? readEvents : readers.get(name.split('/')[0] ?? '');
+function readerOf(place: MessagePlace): Reader | undefined {
+  return readers.get(place.kind === 'dead-letter' ? 'resource-events' : queueOf(place));
 }
 
-function readEvents(context: EngineContext, body: string): Understood | NotUnderstood {
+function queueOf({ name }: MessagePlace): string {
+  return name.replace(/\/.*$/, '');
+}
+
+function readEvents(context: EngineContext, body: string, intake: Intake): Understood | NotUnderstood {
   const value = parseJson(body) ?? body;
   const elements: readonly unknown[] = Array.isArray(value) ? value : [value];
   const parts = elements.map((element) => ({ element, events: readMessage(context, element) }));
@@ -129,7 +136,7 @@ function readEvents(context: EngineContext, body: string): Understood | NotUnder
     async take() {
       const counts = { marked: 0, ignored: 0 };
       for (const { element } of readable) {
-        const { marked, ignored } = await acceptEvents(context, element);
+        const { marked, ignored } = await acceptEvents(context, element, intake);
         counts.marked += marked;
         counts.ignored += ignored;
       }
@@ -138,8 +145,9 @@ function readEvents(context: EngineContext, body: string): Understood | NotUnder
   };
 }
 
-function readWork({ queue }: EngineContext, body: string): Understood | NotUnderstood {
+function readWork(context: EngineContext, body: string): Understood | NotUnderstood {
   return read(() => {
+    const { queue } = context;
     const message = parseWorkMessage(body);
     return async () => {
       await queue.send(formatWorkMessage(message), 0);
@@ -148,12 +156,24 @@ function readWork({ queue }: EngineContext, body: string): Understood | NotUnder
   });
 }
 
-function readTicket({ ticketQueue }: EngineContext, body: string): Understood | NotUnderstood {
+function readTicket(context: EngineContext, body: string): Understood | NotUnderstood {
   return read(() => {
+    const { ticketQueue } = context;
     const message = parseTicketMessage(body);
     return async () => {
       await ticketQueue.send(formatTicketMessage(message), 0);
       return `ticket ${message.key} is delivered again`;
+    };
+  });
+}
+
+function readOutbound(context: EngineContext, body: string): Understood | NotUnderstood {
+  return read(() => {
+    const { eventQueue } = context;
+    const message = parseOutboundMessage(body);
+    return async () => {
+      await eventQueue.send(formatOutboundMessage(message), 0);
+      return `row ${message.rowKey} is published again`;
     };
   });
 }
@@ -163,7 +183,7 @@ function read(parse: () => Understood['take']): Understood | NotUnderstood {
   try {
     return { take: parse(), invalid: 0 };
   } catch (error) {
-    if (!isDockwardenError(error)) throw error;
+    if (!isDockwardenError(error) || !error.code.startsWith('INPUT_')) throw error;
     return { because: error.message };
   }
 }

@@ -1,11 +1,12 @@
-import type { Cause } from '../events/cause.ts';
+import type { FoundCause } from '../events/parsed.ts';
 import type { Policy } from '../policy/define-policy.ts';
-import { ManagedCluster } from '../resources/managed-cluster.ts';
+import type { DefenderAlert } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { RecordedOperation } from '../work/work-items.ts';
+import { newWorkItem, type RecordedOperation } from '../work/work-items.ts';
 import { planFix, planFor } from './dry-run.ts';
 import { evidenceOf } from './finding-state.ts';
-import { NodeInspection, needsNodes } from './node-inspection.ts';
+import { collectLate, isLate } from './late-policies.ts';
+import { NodeInspection } from './node-inspection.ts';
 import type { EngineContext } from './ports.ts';
 import { ResourcePass } from './resource-pass.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -32,16 +33,33 @@ export interface ObservedPolicy {
 export async function observeResource(
   context: EngineContext,
   target: ResourceId,
-  cause: Cause,
+  { alert, cause }: Pick<FoundCause, 'alert' | 'cause'>,
 ): Promise<readonly ObservedPolicy[]> {
-  const quiet = withoutTraces(context);
-  const pending = { ...cause, queuedAt: context.clock.now().toISOString() };
-  const lease = WorkLease.none(quiet.work, quiet.clock, target, pending);
+  const now = context.clock.now().toISOString();
+  const quiet = withoutTraces(alert === undefined ? context : withAlert(context, { ...alert, receivedAt: now }));
+  const item = (await context.work.get(target))?.item ?? newWorkItem(target.id);
+  const known = alert === undefined ? item : { ...item, hasAlerts: true as const };
+  const lease = WorkLease.none(quiet.work, quiet.clock, target, { ...known, pending: [{ ...cause, queuedAt: now }] });
   const pass = await ResourcePass.begin(quiet, target, lease);
   const snapshot = await readAll(pass);
   const observed: ObservedPolicy[] = [];
   for (const policy of pass.policies) observed.push(await observePolicy(pass, policy, snapshot));
   return observed;
+}
+
+/** The same world, as if it had just been told of this alert. */
+function withAlert(context: EngineContext, alert: DefenderAlert): EngineContext {
+  const { alerts } = context;
+  return {
+    ...context,
+    alerts: {
+      ...alerts,
+      async ofResource(resource, onInvalid) {
+        const known = await alerts.ofResource(resource, onInvalid);
+        return [alert, ...known.filter(({ id }) => id !== alert.id)];
+      },
+    },
+  };
 }
 
 /**
@@ -64,16 +82,15 @@ function withoutTraces(context: EngineContext): EngineContext {
   };
 }
 
-/** The resource, and its nodes where a policy asks for them. */
+/** The resource, and what the policies need that are judged last. */
 async function readAll(pass: ResourcePass): Promise<Snapshot> {
   const snapshot = await pass.read();
-  const cluster = ManagedCluster.safeParse(snapshot.raw);
-  if (!cluster.success || !pass.policies.some(needsNodes)) return snapshot;
+  const late = pass.policies.filter(isLate);
+  if (late.length === 0) return snapshot;
   const inspection = await NodeInspection.begin(pass.context, pass.target, pass.causes, async () => {
     await Promise.resolve();
   });
-  const nodeHealth = await inspection?.collect(pass.calls, cluster.data);
-  return { ...snapshot, related: { ...snapshot.related, ...(nodeHealth !== undefined && { nodeHealth }) } };
+  return { ...snapshot, related: { ...snapshot.related, ...(await collectLate(pass, inspection, late, snapshot)) } };
 }
 
 async function observePolicy(pass: ResourcePass, policy: Policy, snapshot: Snapshot): Promise<ObservedPolicy> {

@@ -75,6 +75,8 @@ export interface EngineContext {
   readonly tickets: Tickets;
   /** Queue `tickets`; one message = one ticket to bring to the configured system. */
   readonly ticketQueue: WorkQueue;
+  /** Queue `events`; one message = one row of the audit to publish. */
+  readonly eventQueue: WorkQueue;
   readonly ticketRates: TicketRates;
   /** The system that tickets go to besides the table; undefined = none. */
   readonly ticketSystem: TicketSystem | undefined;

@@ -4,13 +4,11 @@ import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatOutboundMessage, type OutboundMessage } from '../events/outbound-message.ts';
 import { toOwnEvent } from '../outbound/own-event.ts';
 import { type SendEvent, TopicError } from '../outbound/topic.ts';
-import type { WorkQueue } from '../work/work-queue.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 
 /** What publishing needs. */
-export interface PublishingContext extends Pick<EngineContext, 'clock' | 'log' | 'audit' | 'settings' | 'version'> {
-  /** Queue `events`; one message = one row of the audit to publish. */
-  readonly eventQueue: WorkQueue;
+export interface PublishingContext
+  extends Pick<EngineContext, 'clock' | 'log' | 'audit' | 'eventQueue' | 'settings' | 'version'> {
   /** To the configured topic; undefined = there is none. */
   readonly publish: SendEvent | undefined;
 }

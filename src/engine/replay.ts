@@ -10,6 +10,7 @@ import {
 import { isDockwardenError } from '../errors.ts';
 import { type Cause, RUN_ID } from '../events/cause.ts';
 import type { ParsedInput } from '../events/parse-message.ts';
+import type { FoundCause } from '../events/parsed.ts';
 import type { ReviewBody } from '../events/review-body.ts';
 import { findResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { acceptEvents, markDirty, readMessage } from './accept.ts';
@@ -78,9 +79,9 @@ async function replayRow(request: ReviewRequest, id: string, wish: Wish): Promis
     ...(correlationId !== undefined && { correlationId }),
   };
   await recordWish(request, wish, `row ${row.rowKey}, cause ${causeId}`, columns);
-  if (wish.observe) return await observe(request, target, operatorCause(request));
+  if (wish.observe) return await answerObserved(request, target, { cause: operatorCause(request) });
+  const details = { resourceId: target.id, causeId: request.requestId, present: await listPresent(request, target) };
   await markDirty(context, target, operatorCause(request));
-  const details = { resourceId: target.id, causeId: request.requestId };
   return { result: 'accepted', requestId: request.requestId, message: `${target.name} is looked at again`, details };
 }
 
@@ -97,10 +98,10 @@ async function replayElement(request: ReviewRequest, message: unknown, wish: Wis
     return { result: 'shown', message: describeEvent(event), details: { requestId, event } };
   }
   const { cause, resourceId: target } = event;
-  if (wish.observe) return await observe(request, target, cause);
+  if (wish.observe) return await answerObserved(request, target, event);
   const isKnown = await isDone(context, target, cause);
+  const details = { resourceId: target.id, causeId: cause.id, isKnown, present: await listPresent(request, target) };
   await acceptEvents(context, message);
-  const details = { resourceId: target.id, causeId: cause.id, isKnown };
   const news = isKnown ? 'was taken in before, and marks nothing' : 'is taken in';
   return { result: 'accepted', requestId, message: `event ${cause.id} about ${target.name} ${news}`, details };
 }
@@ -130,12 +131,29 @@ async function recordWish(
   });
 }
 
-async function observe(request: ReviewRequest, target: ResourceId, cause: Cause): Promise<ReviewAnswer> {
+/** What is on record about the resource before anything comes of the request. */
+async function listPresent({ context }: ReviewRequest, target: ResourceId) {
+  const findings = await context.findings.ofResource(target);
+  return findings.map(({ policyId, verdict, evidence, decision, reason }) => ({
+    policyId,
+    verdict,
+    ...(evidence !== undefined && { evidence }),
+    ...(decision !== undefined && { decision }),
+    ...(reason !== undefined && { reason }),
+  }));
+}
+
+async function answerObserved(
+  request: ReviewRequest,
+  target: ResourceId,
+  found: Pick<FoundCause, 'alert' | 'cause'>,
+): Promise<ReviewAnswer> {
   const { context, requestId } = request;
   try {
-    const policies = await observeResource(context, target, cause);
+    const present = await listPresent(request, target);
+    const policies = await observeResource(context, target, found);
     const message = `${target.name} is judged, and nothing is changed`;
-    return { result: 'shown', message, details: { requestId, resourceId: target.id, policies } };
+    return { result: 'shown', message, details: { requestId, resourceId: target.id, policies, present } };
   } catch (error) {
     if (!isDockwardenError(error) || !error.code.startsWith('AZURE_')) throw error;
     const code = error.code === 'AZURE_NOT_FOUND' ? 'resource-not-found' : 'resource-unreadable';

@@ -90,9 +90,8 @@ export class WorkLease {
     });
   }
 
-  /** No lease at all, for a look that leaves no trace: it has this one cause, and no row that it could write. */
-  static none(work: WorkItems, clock: Clock, resource: ResourceId, cause: PendingCause): WorkLease {
-    const item = { ...newWorkItem(resource.id), pending: [cause] };
+  /** No lease at all, for a look that leaves no trace: it knows this row, and has none that it could write. */
+  static none(work: WorkItems, clock: Clock, resource: ResourceId, item: WorkItem): WorkLease {
     return new WorkLease(work, clock, resource, 'nobody', { item, etag: 'none' });
   }
 

@@ -34,7 +34,7 @@ export const reviewBodies = {
     z
       .strictObject({
         auditKey: z.string().max(1024).optional(),
-        message: z.record(z.string(), z.unknown()).optional(),
+        message: z.unknown().optional(),
         observe: z.boolean(),
         reason: Remark.optional(),
       })

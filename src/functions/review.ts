@@ -8,6 +8,8 @@ import { readOperator } from './operator.ts';
 
 /** Longest body, in bytes; the largest request that makes sense is far smaller. */
 const MAX_BODY = 65_536;
+/** An event has up to 1 MB. */
+const MAX_REPLAY = 1_114_112;
 const RETRY_AFTER_SECONDS = 30;
 
 /** Takes what operators ask for. What they may ask, and whether it is done, is the engine's business. */
@@ -47,7 +49,7 @@ async function answerRequest(request: HttpRequest, context: EngineContext): Prom
   if (action === undefined) {
     return answer(404, { code: 'unknown-action', message: `The actions are ${reviewActions.join(', ')}.` });
   }
-  const body = await readBody(request);
+  const body = await readBody(request, action === 'replay' ? MAX_REPLAY : MAX_BODY);
   return 'status' in body ? body : await ask(context, identity.operator, action, body.value);
 }
 
@@ -60,7 +62,9 @@ async function ask(
   const given = await review(context, operator, action, body);
   switch (given.result) {
     case 'accepted':
-      return answer(202, { requestId: given.requestId, message: given.message });
+      return answer(202, { requestId: given.requestId, message: given.message, ...given.details });
+    case 'shown':
+      return answer(200, { message: given.message, ...given.details });
     case 'refused':
       return answer(given.status, { code: given.code, message: given.message });
   }
@@ -69,15 +73,16 @@ async function ask(
 /** The JSON object in the body, or the answer that refuses it. */
 async function readBody(
   request: HttpRequest,
+  maxBytes: number,
 ): Promise<{ readonly value: object } | (HttpResponseInit & { readonly status: number })> {
   // A page of another site can make a browser send a form or plain text, but no JSON without being allowed to.
   if (!isJsonType(request.headers.get('content-type') ?? '')) {
     return answer(415, { code: 'not-json', message: 'Send the content type application/json.' });
   }
-  const tooLarge = answer(413, { code: 'body-too-large', message: `The body may have at most ${MAX_BODY} bytes.` });
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY) return tooLarge;
+  const tooLarge = answer(413, { code: 'body-too-large', message: `The body may have at most ${maxBytes} bytes.` });
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return tooLarge;
   const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY) return tooLarge;
+  if (bytes.byteLength > maxBytes) return tooLarge;
   const value = parseJson(bytes);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value };
   return answer(400, { code: 'not-json', message: 'The body is not a JSON object in UTF-8.' });
@@ -95,6 +100,6 @@ function parseJson(bytes: ArrayBuffer): unknown {
   }
 }
 
-function answer(status: number, jsonBody: Readonly<Record<string, string>>) {
+function answer(status: number, jsonBody: Readonly<Record<string, unknown>>) {
   return { status, headers: { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, jsonBody };
 }

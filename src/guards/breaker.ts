@@ -157,6 +157,8 @@ export interface BreakerStatus {
 export interface Breakers {
   /** `announce`: trips of these guards that nobody has been told of; they come with every answer until `announced`. */
   admit(request: BreakerRequest): Promise<Admission & { readonly announce: readonly Trip[] }>;
+  /** What `admit` would answer at this moment; nothing is counted, booked or tripped by asking. */
+  peek(request: BreakerRequest): Promise<Admission>;
   /** The trips that nobody has been told of. */
   noteFailure(request: BreakerRequest): Promise<readonly Trip[]>;
   announced(trip: Trip): Promise<void>;

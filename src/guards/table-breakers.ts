@@ -3,6 +3,7 @@ import { DockwardenError, isDockwardenError } from '../errors.ts';
 import { JsonCell, parseRow, parseRows } from '../storage/parse-row.ts';
 import type { StoredRow, TableStore } from '../storage/table-store.ts';
 import {
+  type Admission,
   admit,
   type BreakerRequest,
   type BreakerState,
@@ -134,6 +135,13 @@ export function createTableBreakers(table: TableStore, pause: (ms: number) => Pr
         return { states, answer: admission };
       });
       return { ...answer, announce };
+    },
+    async peek(request) {
+      const { answer } = await changeGuards<Admission>(request, { result: 'admitted' }, (guards) => ({
+        states: guards.map(({ state }) => state),
+        answer: admit(guards, request.key, request.now).admission,
+      }));
+      return answer;
     },
     async noteFailure(request) {
       const { announce } = await changeGuards(request, undefined, (guards) => ({

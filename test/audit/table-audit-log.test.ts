@@ -1,6 +1,6 @@
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
-import { type AuditRecord, auditKey } from '../../src/audit/audit-log.ts';
+import { type AuditRecord, auditKey, findAuditKey } from '../../src/audit/audit-log.ts';
 import { createTableAuditLog } from '../../src/audit/table-audit-log.ts';
 import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
 import { MemoryTableStore } from '../support/memory-table-store.ts';
@@ -34,6 +34,15 @@ const noInvalid = (error: Error): never => {
 };
 
 describe('the key of an audit row', () => {
+  it('is told by the row key', () => {
+    for (const id of ['01KB0000000000000000000000', '01KB0000000000000000000000-asked', 'breaker-cap-remediation-x']) {
+      const key = auditKey(new Date('2026-11-23T23:59:59.999Z'), id, 'operator');
+      expect(findAuditKey(key.rowKey)).toEqual(key);
+    }
+    for (const text of ['', 'nonsense', '01KB0000000000000000000000', '2516000000000000000__x', 'x'.repeat(500)])
+      expect(findAuditKey(text)).toBeUndefined();
+  });
+
   it('is the day and the inverted ticks of the start, so that the newest row comes first', () => {
     const key = auditKey(START, 'run-1', 'outcome');
 

@@ -77,6 +77,12 @@ describe('a request that is no request', () => {
       'body-too-large',
     ],
     [
+      'an event that is larger than any',
+      request('replay', { observe: true, message: 'x'.repeat(1_114_112) }),
+      413,
+      'body-too-large',
+    ],
+    [
       'a body that says that it is too large',
       request('approve', approval, { 'content-length': '65537' }),
       413,
@@ -108,7 +114,7 @@ describe('a request that is no request', () => {
 
   it('names the actions that there are', async () => {
     expect((await app.request(request('delete', approval))).body['message']).toBe(
-      'The actions are approve, reject, undo, release, reset.',
+      'The actions are approve, reject, undo, release, reset, replay, message-replay, message-drop.',
     );
   });
 
@@ -119,6 +125,15 @@ describe('a request that is no request', () => {
     expect(await app.rows('audit')).toEqual([]);
   });
 });
+
+/** An event about a resource, as it arrived. */
+const EVENT = {
+  id: '0d3a1f2e-0000-4000-8000-000000000001',
+  topic: '/subscriptions/x',
+  eventType: 'Microsoft.Resources.ResourceWriteSuccess',
+  eventTime: '2026-11-23T10:00:00Z',
+  data: { operationName: 'Microsoft.ContainerRegistry/registries/write' },
+};
 
 /** The headers of the platform's authentication. */
 function signedIn(objectId: string): Readonly<Record<string, string>> {
@@ -178,6 +193,26 @@ describe('a request', () => {
     expect(await rowsOf(body['requestId'])).toMatchObject([
       { actor: `key:${FINGERPRINT}`, actorType: 'Key', error: 'no' },
     ]);
+  });
+
+  it('that only asks for an answer gets it', async () => {
+    await app.reset();
+    const finding = await app.violate('contosobuild');
+
+    const { status, body, headers } = await app.request(
+      request('replay', {
+        observe: true,
+        message: { ...EVENT, subject: finding.resourceId },
+        reason: 'x'.repeat(100_000),
+      }),
+    );
+
+    expect({ status, body }).toMatchObject({ status: 200, body: { resourceId: finding.resourceId } });
+    expect(body['policies']).toContainEqual(
+      expect.objectContaining({ policyId: finding.policyId, decision: 'await-approval' }),
+    );
+    expect(headers).toMatchObject({ 'cache-control': 'no-store' });
+    expect(await app.work()).toBe(0);
   });
 
   it('that the engine refuses is answered with its reason, and is on record', async () => {

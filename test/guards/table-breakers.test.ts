@@ -113,6 +113,21 @@ describe.each(Object.entries(stores))('breakers %s', (_name, create) => {
     ]);
   });
 
+  it('tell what they would answer, and are the same afterwards', async () => {
+    expect(await breakers.peek(request(keyOf(0)))).toEqual({ result: 'admitted' });
+    expect(await breakers.peek(request(keyOf(0), { cap: 1 }))).toEqual({ result: 'admitted' });
+    await breakers.admit(request(keyOf(0), { cap: 1 }));
+    const before = await Array.fromAsync(breakers.list(NOW, noInvalid));
+
+    expect(await breakers.peek(request(keyOf(1), { cap: 1 }))).toEqual({ result: 'later', at: minutes(10) });
+
+    expect(await Array.fromAsync(breakers.list(NOW, noInvalid))).toEqual(before);
+    expect(before.map(({ admitted, booked, trip }) => ({ admitted, booked, trip }))).toEqual([
+      { admitted: 1, booked: 0, trip: undefined },
+      { admitted: 1, booked: 0, trip: undefined },
+    ]);
+  });
+
   it('give back what was booked at both guards at once, and never what was admitted', async () => {
     await breakers.admit(request(keyOf(0), { cap: 1 }));
     await breakers.admit(request(keyOf(1), { cap: 1 }));

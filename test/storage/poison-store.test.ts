@@ -1,9 +1,115 @@
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
+import { formatMessageId, parseMessageId } from '../../src/poison/message-id.ts';
 import { createPoisonStore } from '../../src/poison/poison-store.ts';
 import { claimStorageAccount } from '../support/storage.ts';
 
 const { blob: endpoint, credential } = claimStorageAccount();
+
+/** A store whose containers no other test uses. */
+function openStore(prefix: string, address = endpoint) {
+  const service = new BlobServiceClient(address, credential, { retryOptions: { maxTries: 1 } });
+  const containerOf = (kind: string) => service.getContainerClient(`${prefix}-${kind}`);
+  return { containerOf, store: createPoisonStore(async (kind) => await Promise.resolve(containerOf(kind))) };
+}
+
+describe('messages that were kept', () => {
+  it('are listed and read where they lie, and removed one by one', async () => {
+    const { containerOf, store } = openStore('kept');
+    await store.save('work', 'abc', '{"ü":1}');
+    await store.save('work', 'def', '');
+    await containerOf('dead-letter').create();
+    await containerOf('dead-letter').getBlockBlobClient('T/S/2026/1.json').upload('[]', 2);
+
+    const poison = await Array.fromAsync(store.list('poison'));
+    const letters = await Array.fromAsync(store.list('dead-letter'));
+
+    expect(poison).toEqual([
+      {
+        kind: 'poison',
+        name: 'work/abc',
+        id: 'poison/work/abc',
+        size: 8,
+        keptAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      },
+      { kind: 'poison', name: 'work/def', id: 'poison/work/def', size: 0, keptAt: expect.any(String) },
+    ]);
+    expect(letters.map(({ id }) => id)).toEqual(['dead-letter/T/S/2026/1.json']);
+    for (const message of [...poison, ...letters]) {
+      const body = await store.read(message);
+      expect(body?.byteLength).toBe(message.size);
+      expect(await store.remove(message)).toBe(true);
+      expect(await store.remove(message)).toBe(false);
+      expect(await store.read(message)).toBeUndefined();
+    }
+    expect(await Array.fromAsync(store.list('poison'))).toEqual([]);
+  });
+
+  it('are none while there is no container', async () => {
+    const { store } = openStore('none');
+    const place = { kind: 'poison', name: 'work/abc' } as const;
+
+    expect(await Array.fromAsync(store.list('dead-letter'))).toEqual([]);
+    expect(await store.read(place)).toBeUndefined();
+    expect(await store.remove(place)).toBe(false);
+  });
+
+  it('are not read when they are larger than any message', async () => {
+    const { containerOf, store } = openStore('large');
+    await containerOf('dead-letter').create();
+    const size = 16 * 1024 * 1024 + 1;
+    await containerOf('dead-letter').getBlockBlobClient('x.json').upload(Buffer.alloc(size), size);
+
+    await expect(store.read({ kind: 'dead-letter', name: 'x.json' })).rejects.toMatchObject({
+      code: 'INPUT_INVALID_MESSAGE',
+    });
+  });
+
+  it('are an error while the storage does not answer', async () => {
+    const { store } = openStore('away', 'https://localhost:1/account');
+    const place = { kind: 'poison', name: 'work/abc' } as const;
+
+    for (const call of [
+      async () => await store.read(place),
+      async () => await store.remove(place),
+      async () => await Array.fromAsync(store.list('poison')),
+    ])
+      await expect(call()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+});
+
+describe('the id of a message', () => {
+  test.each(['poison/work/0123', 'dead-letter/TOPIC/SUB/2026/11/23/10/a-b.json', 'dead-letter/with space/1.json'])(
+    'is %s',
+    (id) => {
+      const place = parseMessageId(id);
+
+      expect(place && formatMessageId(place)).toBe(id);
+    },
+  );
+
+  test.each([
+    '',
+    'poison',
+    'poison/',
+    'poison//x',
+    '/poison/x',
+    'poison/x/',
+    'audit/x',
+    'Poison/x',
+    'poison/../dead-letter/x',
+    'poison/./x',
+    'poison/%2e%2e/x',
+    'poison/a?b',
+    'poison/a#b',
+    'poison/a\\b',
+    'poison/a\u0000b',
+    'poison/a\u202eb',
+    `poison/${'x'.repeat(1025)}`,
+  ])('is not %j', (id) => {
+    expect(parseMessageId(id)).toBeUndefined();
+  });
+});
 
 describe('poison', () => {
   it('is kept whole, in a container that is created with the first of it', async () => {

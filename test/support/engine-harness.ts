@@ -108,6 +108,8 @@ export interface EngineHarness {
   >;
   /** Messages in the queue `tickets`, soonest first. */
   readonly ticketQueue: QueuedMessage[];
+  /** Messages in the queue `events`, soonest first. */
+  readonly eventQueue: QueuedMessage[];
   /** Changes settings from the next invocation on. */
   setEnvironment(change: Environment): void;
   context(): EngineContext;
@@ -155,6 +157,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
   const wrapTable = options.wrapTable ?? ((table: TableStore) => table);
   const queue: QueuedMessage[] = [];
   const ticketQueue: QueuedMessage[] = [];
+  const eventQueue: QueuedMessage[] = [];
   const poison: { name: string; body: string }[] = [];
   const deadLetters: { name: string; body: string }[] = [];
   const clients = createAzureClients({
@@ -188,6 +191,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       nodes: createTableNodeHistory(tables.nodes),
       tickets: createTableTickets(tables.tickets),
       ticketQueue: queueInto(ticketQueue),
+      eventQueue: queueInto(eventQueue),
       ticketRates: createTableTicketRates(guards),
       ticketSystem: options.ticketSystem,
       poison: {
@@ -274,6 +278,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     clock,
     queue,
     ticketQueue,
+    eventQueue,
     deliverTickets,
     poison,
     deadLetters,

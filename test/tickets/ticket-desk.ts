@@ -164,6 +164,7 @@ export function openDesk(options: DeskOptions): TicketDesk {
           await Promise.resolve();
         },
       },
+      eventQueue: silent,
       ticketRates: createTableTicketRates(tables.guards),
       ticketSystem: desk.system,
       poison: createPoisonStore(async () => await Promise.reject(new Error('no message is unreadable here'))),

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { readSettings } from '../../app.ts';
-import { DockwardenError } from '../../errors.ts';
 import { evaluateResources, parseElements, reportInput } from '../evaluate.ts';
+import { readInput } from '../input-file.ts';
 import { type FormatOptions, formatOption } from '../options.ts';
 import { readAppEnvironment } from '../own-environment.ts';
 import { note, type Shell, show } from '../terminal.ts';
@@ -14,7 +13,7 @@ export function addEvaluate(program: Command, { terminal, setExitCode }: Shell):
     .argument('<file>', 'a file, or - for standard input; an element may carry "related": [ARM resources]')
     .addOption(formatOption())
     .action(async (file: string, { format }: FormatOptions) => {
-      const elements = parseElements(file === '-' ? await terminal.readInput() : readText(file));
+      const elements = parseElements(await readInput(terminal, file));
       const settings = readSettings(readAppEnvironment());
       // What is missing decides about acting only, and nothing is done here.
       for (const { message, problem } of settings.findings) if (problem !== 'missing') note(terminal, message);
@@ -25,14 +24,4 @@ export function addEvaluate(program: Command, { terminal, setExitCode }: Shell):
       show(terminal, format, { records, headings: ['RESOURCE', 'POLICY', 'VERDICT', 'EVIDENCE'], rows });
       if (isUseless || records.some(({ verdict }) => verdict === 'violation')) setExitCode(1);
     });
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new DockwardenError('INPUT_INVALID_MESSAGE', `no such file: ${file}`, { cause: error });
-    throw error;
-  }
 }

@@ -3,6 +3,7 @@ import type { AuditLog, AuditRecord } from '../../audit/audit-log.ts';
 import { DockwardenError } from '../../errors.ts';
 import { evidenceHash, findingId } from '../../findings/finding-id.ts';
 import type { Finding } from '../../findings/findings.ts';
+import { describeCalls } from '../describe-calls.ts';
 import { findFinding } from '../find-finding.ts';
 import { formatTable } from '../format-table.ts';
 import { type AppOptions, addAppOptions, parseFindingId, parseRunId } from '../options.ts';
@@ -120,28 +121,6 @@ function isDecisionAbout({ stage, resourceId, policyId }: AuditRecord, finding: 
     policyId === finding.policyId &&
     resourceId?.toLowerCase() === finding.resourceId.toLowerCase()
   );
-}
-
-function describeCalls(operations: string): readonly string[] {
-  try {
-    const calls: unknown = JSON.parse(operations);
-    if (!Array.isArray(calls)) return [operations];
-    return calls
-      .filter((call: unknown) => fieldOf(call, 'effect') !== 'read')
-      .map((call: unknown) => {
-        const args = fieldOf(call, 'args');
-        return [
-          String(fieldOf(call, 'operation')),
-          ...(Array.isArray(args) ? args.map((arg) => JSON.stringify(arg)) : []),
-        ].join(' ');
-      });
-  } catch {
-    return [operations];
-  }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 function isFixedOrPlanned({ stage, decision, outcome, reason }: AuditRecord): boolean {
