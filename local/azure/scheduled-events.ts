@@ -23,13 +23,13 @@ export class ScheduledEvents {
     this.#clock = clock;
   }
 
-  /** Adds an event as Resource Graph tells it, and returns its id. */
-  add(event: ScheduledEvent): string {
+  /** Adds an event, and returns it as Resource Graph tells it. */
+  add(event: ScheduledEvent): RawResource {
     const { clusterId, eventSource = 'AutoUpgrader', eventStatus, lastUpdateTime = this.#clock.now() } = event;
     const name = guidFrom('scheduled-event', clusterId.toLowerCase(), String(this.#rows.length));
     // Resource Graph tells the ids of these rows in lower case.
     const id = `${clusterId.toLowerCase()}/scheduledevents/${name}`;
-    this.#rows.push({
+    const row = {
       id,
       name,
       type: 'microsoft.containerservice/managedclusters/scheduledevents',
@@ -41,8 +41,9 @@ export class ScheduledEvents {
         lastUpdateTime: lastUpdateTime.toISOString().replace(/\.\d+Z$/, 'Z'),
         resources: [clusterId.replace('/resourceGroups/', '/resourcegroups/')],
       },
-    });
-    return id;
+    };
+    this.#rows.push(row);
+    return row;
   }
 
   list(): readonly RawResource[] {

@@ -14,6 +14,7 @@ import { type Authority, createAuthority } from './kubernetes/authority.ts';
 import type { KubernetesCluster } from './kubernetes/kubernetes-cluster.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import type { KubernetesSeed } from './kubernetes/kubernetes-seed.ts';
+import { type NodeUpgrade, upgradeNodes } from './kubernetes/node-upgrade.ts';
 import { Limits } from './limits.ts';
 import { Operations } from './operations.ts';
 import { handleRequest, type Outcome } from './pipeline.ts';
@@ -106,6 +107,10 @@ export interface AzureSimulator {
   readonly prometheus: Prometheus;
   /** A maintenance event of a cluster that Resource Graph tells from now on; returns its id. */
   addScheduledEvent(event: ScheduledEvent): string;
+  /** Replaces the nodes of a pool by ones with the newest image, or fails to, and raises the events of AKS about it. */
+  upgradeNodes(upgrade: NodeUpgrade): void;
+  /** Raises an event that no request to Azure Resource Manager leads to; `service-events.ts` makes some. */
+  publish(event: ResourceEvent): void;
   /** Raises alerts and recommendations. */
   readonly defender: Defender;
   setClock(clock: Clock): void;
@@ -220,7 +225,9 @@ export async function startAzureSimulator(options: AzureSimulatorOptions): Promi
     },
     serveKubernetes: async (seed) => await world.kubernetes.serve(seed),
     prometheus,
-    addScheduledEvent: (event) => world.scheduledEvents.add(event),
+    addScheduledEvent: (event) => world.scheduledEvents.add(event).id,
+    upgradeNodes: (upgrade) => upgradeNodes(world, publish, upgrade),
+    publish,
     defender: world.defender,
     setClock(next) {
       clock = next;

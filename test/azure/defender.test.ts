@@ -22,9 +22,17 @@ const broken = [
   ['with throttling', { status: 429 }, 'AZURE_TRANSIENT'],
 ] as const;
 
-describe('alerts', () => {
-  const ask = async (skipToken?: string) => await queryAlerts.run(azure.context(), [SAMPLE_SUBSCRIPTION_ID], skipToken);
+const about = (resourceId: string, key: string | undefined = PRESENT) =>
+  ({ resourceId, key: key ?? '', displayName: 'Images should have vulnerability findings resolved' }) as const;
+const askAlerts = async (skipToken?: string) =>
+  await queryAlerts.run(azure.context(), [SAMPLE_SUBSCRIPTION_ID], skipToken);
+const askImages = async () => await queryImageFindings.run(azure.context(), parseResourceId(registry));
 
+function find(name: string, severity: 'Low' | 'Medium' | 'High', more: object = {}): void {
+  azure.simulator.defender.raiseSubAssessment({ ...about(registry), code: 'Unhealthy', name, severity, ...more });
+}
+
+describe('alerts', () => {
   it('are read page by page, open and closed', async () => {
     azure.simulator.limits.enabled = false;
     const { defender } = azure.simulator;
@@ -33,8 +41,8 @@ describe('alerts', () => {
     );
     defender.setAlertStatus(ids[0] ?? '', 'Resolved');
 
-    const first = await ask();
-    const second = await ask(first.skipToken);
+    const first = await askAlerts();
+    const second = await askAlerts(first.skipToken);
 
     const read = [...first.resources, ...second.resources];
     expect([first.resources.length, second.resources.length, second.skipToken]).toEqual([1000, 1, undefined]);
@@ -48,19 +56,11 @@ describe('alerts', () => {
   it.each(broken)('answered %s are an error, never none', async (_how, answer, code) => {
     azure.simulator.faults.add({ effect: { kind: 'answer', ...answer } });
 
-    expect((await failureOf(queryAlerts, ask()))?.code).toBe(code);
+    expect((await failureOf(queryAlerts, askAlerts()))?.code).toBe(code);
   });
 });
 
 describe('findings in the images of a registry', () => {
-  const about = (resourceId: string, key: string | undefined = PRESENT) =>
-    ({ resourceId, key: key ?? '', displayName: 'Images should have vulnerability findings resolved' }) as const;
-  const ask = async () => await queryImageFindings.run(azure.context(), parseResourceId(registry));
-
-  function find(name: string, severity: 'Low' | 'Medium' | 'High', more: object = {}): void {
-    azure.simulator.defender.raiseSubAssessment({ ...about(registry), code: 'Unhealthy', name, severity, ...more });
-  }
-
   it('are counted by severity, those of this registry that are open', async () => {
     const { defender } = azure.simulator;
     defender.raiseAssessment({ ...about(registry), code: 'Unhealthy' });
@@ -72,7 +72,7 @@ describe('findings in the images of a registry', () => {
     find('elsewhere', 'High', { resourceId: sampleId('contosobuild') });
     find('other', 'High', { key: '56a83a6e-c417-42ec-b567-1e6fcb3d09a9' });
 
-    expect(await ask()).toEqual({
+    expect(await askImages()).toEqual({
       status: 'Unhealthy',
       counts: new Map([
         ['High', 2],
@@ -90,7 +90,7 @@ describe('findings in the images of a registry', () => {
     for (const [index, code] of codes.entries())
       azure.simulator.defender.raiseAssessment({ ...about(registry, [FORMER, PRESENT][index]), code });
 
-    expect(await ask()).toEqual({ status, counts: new Map() });
+    expect(await askImages()).toEqual({ status, counts: new Map() });
   });
 
   it('need both permissions: without them nothing was scanned, as far as anybody can see', async () => {
@@ -100,7 +100,7 @@ describe('findings in the images of a registry', () => {
     if (assignment === undefined) throw new Error('the identity has no role');
     const see = async (...actions: readonly string[]) => {
       azure.simulator.identity('dockwarden').roleAssignments = [{ ...assignment, actions }];
-      return await ask();
+      return await askImages();
     };
 
     expect(queryImageFindings.actions).toHaveLength(2);
@@ -111,6 +111,6 @@ describe('findings in the images of a registry', () => {
   it.each(broken)('answered %s are an error, never none', async (_how, answer, code) => {
     azure.simulator.faults.add({ effect: { kind: 'answer', ...answer } });
 
-    expect((await failureOf(queryImageFindings, ask()))?.code).toBe(code);
+    expect((await failureOf(queryImageFindings, askImages()))?.code).toBe(code);
   });
 });
