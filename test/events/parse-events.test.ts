@@ -10,6 +10,8 @@ const REGISTRY_KEY =
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/rg-shop/providers/microsoft.containerregistry/registries/shopregistry';
 const CLUSTER_KEY =
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/rg-shop/providers/microsoft.containerservice/managedclusters/shop-cluster';
+const VAULT_KEY =
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/rg-shop/providers/microsoft.keyvault/vaults/shop-vault';
 const OWN = 'aaaaaaaa-0000-4000-8000-000000000003';
 const OWN_CLIENT = 'bbbbbbbb-0000-4000-8000-000000000003';
 const OBJECT_ID = 'http://schemas.microsoft.com/identity/claims/objectidentifier';
@@ -131,10 +133,12 @@ describe('events of Azure Resource Manager', () => {
   });
 
   test.each([
-    ['Microsoft.ContainerRegistry/registries/listCredentials/action', 'ignored operation-not-relevant'],
+    ['Microsoft.ContainerRegistry/registries/listCredentials/action', 'cause shopregistry'],
+    ['Microsoft.ContainerRegistry/registries/LISTCREDENTIALS/ACTION', 'cause shopregistry'],
     ['Microsoft.ContainerRegistry/registries/LISTUSAGES/ACTION', 'ignored operation-not-relevant'],
     ['Microsoft.ContainerRegistry/registries/webhooks/getCallbackConfig/action', 'ignored operation-not-relevant'],
-    ['Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action', 'ignored operation-not-relevant'],
+    ['Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action', 'cause shopregistry'],
+    ['Microsoft.ContainerService/managedClusters/listClusterUserCredential/action', 'ignored operation-not-relevant'],
     [
       'Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action',
       'ignored operation-not-relevant',
@@ -162,36 +166,209 @@ describe('events of Azure Resource Manager', () => {
   });
 });
 
-test.each([
-  ['arm-storage-write.eventgrid.json', 'ignored resource-type-not-covered'],
-  ['arm-storage-list-keys.eventgrid.json', 'ignored resource-type-not-covered'],
-  ['arm-registry-write-failure.eventgrid.json', 'ignored operation-not-effective'],
-  ['arm-registry-list-credentials.eventgrid.json', 'ignored operation-not-relevant'],
-  ['arm-registry-regenerate-by-own-identity.eventgrid.json', 'ignored own-write'],
-  ['arm-agent-pool-write-by-managed-identity.cloudevents.json', 'ignored own-write'],
-  ['blob-created.eventgrid.json', 'ignored event-type-not-covered'],
-  ['image-pushed.cloudevents.json', 'ignored event-type-not-covered'],
-  ['cluster-support-ending.eventgrid.json', 'ignored event-type-not-covered'],
-  ['resource-notification-registry.eventgrid.json', 'ignored event-type-not-covered'],
-  ['resource-notification-storage.cloudevents.json', 'ignored resource-type-not-covered'],
-  ['policy-state-changed-storage.cloudevents.json', 'ignored resource-type-not-covered'],
-  ['kubernetes-version-available-malformed.cloudevents.json', 'invalid invalid-resource-id'],
-  ['defender-alert.json', 'invalid unknown-envelope'],
-  ['defender-assessment.json', 'invalid unknown-envelope'],
-])('%s is: %s', (name, expected) => {
-  expect(reasonOf(parseOne(readFixture(name)))).toBe(expected);
-});
-
 test('what is ignored or invalid names its event, where it has an id', () => {
   expect(parseOne(readFixture('arm-storage-write.eventgrid.json'))).toHaveProperty('eventId');
   expect(parseOne(readFixture('kubernetes-version-available-malformed.cloudevents.json'))).toHaveProperty('eventId');
-  expect(parseOne(readFixture('defender-alert.json'))).not.toHaveProperty('eventId');
+  expect(parseOne(readFixture('activity-log-diagnostic.json'))).not.toHaveProperty('eventId');
 });
 
-test('an event of a known kind that names no resource is of a type that is not covered', () => {
-  const { subject: _subject, ...rest } = event('resource-notification-registry.eventgrid.json');
+describe('whoever reads a credential', () => {
+  test.each([
+    ['arm-registry-list-credentials.eventgrid.json', REGISTRY_KEY],
+    ['arm-cluster-list-admin-credential.eventgrid.json', CLUSTER_KEY],
+  ])('has changed nothing, and is remembered: %s', (name, key) => {
+    const { cause, resourceId } = causeOf(parseOne(readFixture(name)));
 
-  expect(reasonOf(parseOne(rest))).toBe('ignored event-type-not-covered');
+    expect(resourceId.key).toBe(key);
+    expect(cause).toMatchObject({ kind: 'notification', actor: { id: expect.stringMatching(/^aaaaaaaa-/) as string } });
+    expect(cause.correlationId).toMatch(/^cccccccc-/);
+  });
+
+  test('is dropped like any other when it was us', () => {
+    expect(
+      reasonOf(
+        parseOne(event('arm-cluster-list-admin-credential.eventgrid.json'), {
+          ownPrincipalId: 'aaaaaaaa-0000-4000-8000-000000000002',
+        }),
+      ),
+    ).toBe('ignored own-write');
+  });
+});
+
+describe('a notification', () => {
+  const KEY_NAME = 'key-near-expiry.eventgrid.json';
+
+  test.each([
+    ['resource-notification-cluster.cloudevents.json', CLUSTER_KEY],
+    ['scheduled-event-upgrade.eventgrid.json', CLUSTER_KEY],
+    ['cluster-support-ending.eventgrid.json', CLUSTER_KEY],
+    ['node-pool-rolling-failed.cloudevents.json', CLUSTER_KEY],
+    ['policy-state-changed-registry.eventgrid.json', REGISTRY_KEY],
+    [KEY_NAME, `${VAULT_KEY}/keys/shop-key`],
+    ['image-pushed.cloudevents.json', REGISTRY_KEY],
+  ])('%s is a cause that names nobody and is no deletion', (name, key) => {
+    const { cause, resourceId } = causeOf(parseOne(readFixture(name), { isImageWatched: true }));
+
+    expect(resourceId.key).toBe(key);
+    expect(Object.keys(cause).toSorted()).toEqual(['id', 'kind', 'operation', 'time']);
+    expect(cause.kind).toBe('notification');
+  });
+
+  test('of a deletion marks the resource itself as deleted, and nothing below it', () => {
+    const deleted = event('resource-notification-cluster-deleted.eventgrid.json');
+    const resourceInfo = { id: `${CLUSTER_KEY}/agentPools/system` };
+
+    expect(causeOf(parseOne(deleted)).cause.deleted).toBe(true);
+    expect(causeOf(parseOne({ ...deleted, data: { resourceInfo } })).cause).not.toHaveProperty('deleted');
+  });
+
+  test('names its resource in the subject, where the data does not', () => {
+    const { cause, resourceId } = causeOf(
+      parseOne({ ...event('resource-notification-cluster-deleted.eventgrid.json'), data: 'none' }),
+    );
+
+    expect(resourceId.key).toBe(CLUSTER_KEY);
+    expect(cause.deleted).toBe(true);
+  });
+
+  test.each([
+    ['2021-03-27T18:37:42.4496956Z', '2021-03-27T18:37:42.449Z'],
+    ['yesterday', '2026-11-02T18:38:04.611Z'],
+    [undefined, '2026-11-02T18:38:04.611Z'],
+    [7, '2026-11-02T18:38:04.611Z'],
+  ])('of a policy state with the timestamp %s is of %s', (timestamp, expected) => {
+    const changed = event('policy-state-changed-registry.eventgrid.json');
+
+    expect(causeOf(parseOne({ ...changed, data: { ...changed.data, timestamp } })).cause.time).toBe(expected);
+  });
+
+  test('of a policy state is known with the blank at its end that is published, too', () => {
+    const eventType = 'Microsoft.PolicyInsights.PolicyStateChanged ';
+    const { cause } = causeOf(parseOne({ ...event('policy-state-changed-registry.eventgrid.json'), eventType }));
+
+    expect(cause.operation).toBe('Microsoft.PolicyInsights.PolicyStateChanged');
+  });
+
+  test.each([
+    'Microsoft.PolicyInsights.PolicyStateDeleted',
+    'Microsoft.KeyVault.SecretNearExpiry',
+    'Microsoft.KeyVault.SecretExpired',
+    'Microsoft.KeyVault.CertificateExpired',
+    'Microsoft.KeyVault.VaultAccessPolicyChanged',
+    'Microsoft.ResourceNotifications.HealthResources.AvailabilityStatusChanged',
+    'Microsoft.ResourceNotifications.AKSResources.FleetGateUpdated',
+    'Microsoft.ContainerService.NodePoolRollingPaused',
+    'XMicrosoft.KeyVault.KeyNearExpiry',
+    'Microsoft.KeyVault.KeyNearExpiry2',
+  ])('of the type %s is of no interest', (eventType) => {
+    expect(reasonOf(parseOne({ ...event(KEY_NAME), eventType }))).toBe('ignored event-type-not-covered');
+  });
+
+  test.each([
+    [{ ObjectName: 'a-key' }, 'cause shop-vault/a-key'],
+    [{ 'ObjectName ': ' a-key ' }, 'cause shop-vault/a-key'],
+    [{ ' oBJECTnAME': 'a-key' }, 'cause shop-vault/a-key'],
+    [{ ObjectName: 'a/../b' }, 'invalid invalid-resource-id'],
+    [{ ObjectName: '../secrets' }, 'invalid invalid-resource-id'],
+    [{ ObjectName: 'a key' }, 'invalid invalid-resource-id'],
+    [{ ObjectName: 'clé' }, 'invalid invalid-resource-id'],
+    [{ ObjectName: 'a%2Fb' }, 'invalid invalid-resource-id'],
+    [{ ObjectName: 'a?b#c' }, 'invalid invalid-resource-id'],
+    [{ ObjectName: 'x'.repeat(128) }, 'invalid invalid-resource-id'],
+    [{ ObjectName: '  ' }, 'invalid missing-field:ObjectName'],
+    [{ ObjectName: 7 }, 'invalid missing-field:ObjectName'],
+    [{}, 'invalid missing-field:ObjectName'],
+    [[], 'invalid missing-field:ObjectName'],
+    [null, 'invalid missing-field:ObjectName'],
+  ])('of a key with the data %j is: %s', (data, expected) => {
+    expect(reasonOf(parseOne({ ...event(KEY_NAME), data }))).toBe(expected);
+  });
+
+  test('of a key of something that is no vault is of no interest', () => {
+    expect(reasonOf(parseOne({ ...event(KEY_NAME), topic: REGISTRY_KEY.replace('registries', 'other') }))).toBe(
+      'ignored resource-type-not-covered',
+    );
+  });
+
+  test.each([
+    ['ImagePushed', REGISTRY_KEY, true, 'cause shopregistry'],
+    ['ImageDeleted', REGISTRY_KEY, true, 'cause shopregistry'],
+    ['chartpushed', REGISTRY_KEY, true, 'cause shopregistry'],
+    ['Microsoft.ContainerRegistry.ChartDeleted', REGISTRY_KEY, true, 'cause shopregistry'],
+    ['Microsoft.ContainerRegistry.ImagePushed', REGISTRY_KEY, false, 'ignored event-type-not-covered'],
+    ['Microsoft.ContainerRegistry.ImagePushed', REGISTRY_KEY, undefined, 'ignored event-type-not-covered'],
+    ['Microsoft.ContainerRegistry.ImageQuarantined', REGISTRY_KEY, true, 'ignored event-type-not-covered'],
+    ['ImagePushed', CLUSTER_KEY, true, 'ignored event-type-not-covered'],
+    ['ImagePushed', '/subscriptions/x', true, 'ignored event-type-not-covered'],
+    ['ImagePushed', 'a topic of somebody', true, 'ignored event-type-not-covered'],
+    ['ImagePushed', `${REGISTRY_KEY}/tokens/t`, true, 'ignored event-type-not-covered'],
+    [
+      'ImagePushed',
+      '/subscriptions/x/providers/Microsoft.ContainerRegistry/registries/r',
+      true,
+      'invalid invalid-resource-id',
+    ],
+  ])('of an image: %s from %s, watched %s, is: %s', (eventType, topic, isImageWatched, expected) => {
+    const image = { ...event('image-pushed-bare.eventgrid.json'), eventType, topic };
+
+    expect(reasonOf(parseOne(image, isImageWatched === undefined ? {} : { isImageWatched }))).toBe(expected);
+  });
+
+  test.each([
+    ['resource-notification-storage.cloudevents.json', 'ignored resource-type-not-covered'],
+    ['policy-state-changed-storage.cloudevents.json', 'ignored resource-type-not-covered'],
+  ])('about something foreign is ignored: %s', (name, expected) => {
+    expect(reasonOf(parseOne(readFixture(name)))).toBe(expected);
+  });
+
+  test.each([
+    ['without a resource', { subject: undefined, data: {} }, 'resourceUri'],
+    ['without an id', { id: undefined }, 'id'],
+    ['without a time', { eventTime: 'soon' }, 'eventTime'],
+  ])('%s says so', (_what, change, field) => {
+    const message = { ...event('resource-notification-registry.eventgrid.json'), ...change };
+
+    expect(reasonOf(parseOne(message))).toBe(`invalid missing-field:${field}`);
+  });
+});
+
+describe('a message that is nested', () => {
+  const DEEP = 100_000;
+
+  function nest(depth: number): unknown {
+    let value: unknown = 1;
+    for (let level = 0; level < depth; level += 1) value = level % 2 === 0 ? { a: value } : [value];
+    return value;
+  }
+
+  test('64 levels deep is judged like any other; one more is not', () => {
+    expect(reasonOf(parseOne({ value: 1, a: nest(62) }))).toBe('invalid unknown-envelope');
+    expect(reasonOf(parseOne({ value: 1, a: nest(63) }))).toBe('invalid too-deep');
+  });
+
+  test('without end is too deep, as text, as bytes, in base64, and as an object', () => {
+    const text = `{"a":${'['.repeat(DEEP)}${']'.repeat(DEEP)}}`;
+
+    for (const message of [text, Buffer.from(text), Buffer.from(text).toString('base64'), nest(DEEP)])
+      for (const result of parseMessage(message, options)) expect(reasonOf(result)).toBe('invalid too-deep');
+  });
+
+  test('takes none of its neighbours along', () => {
+    const good = event('arm-registry-write-by-user.eventgrid.json');
+
+    expect(parseMessage([good, nest(DEEP), good], options).map((result) => reasonOf(result))).toEqual([
+      'cause shopregistry',
+      'invalid too-deep',
+      'cause shopregistry',
+    ]);
+  });
+
+  test('in circles is too deep', () => {
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+
+    expect(reasonOf(parseOne(circle))).toBe('invalid too-deep');
+  });
 });
 
 describe('the writer', () => {
