@@ -82,7 +82,7 @@ describe('a replay that only observes', () => {
 
       expect(answer).toMatchObject({ result: 'shown', details: { resourceId: scene.resourceId } });
       expect(shown(answer)).toEqual(said === undefined ? undefined : violating(said));
-    expect(traces()).toEqual(before);
+      expect(traces()).toEqual(before);
       expect(engine.mutations()).toEqual([]);
       expect(engine.audit()).toMatchObject([
         {
@@ -214,9 +214,7 @@ describe('a replay that only observes', () => {
 
     for (const answer of [unknown, known]) {
       const policies = answer.result === 'shown' ? answer.details['policies'] : [];
-      expect(policies).toContainEqual(
-        expect.objectContaining({ policyId: 'acr-alerts-closed', verdict: 'violation' }),
-      );
+      expect(policies).toContainEqual(expect.objectContaining({ policyId: 'acr-alerts-closed', verdict: 'violation' }));
     }
   });
 
