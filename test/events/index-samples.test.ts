@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import type { Actor } from '../../src/events/cause.ts';
 import { parseMessage } from '../../src/events/parse-message.ts';
 import { describeInput } from './read-samples.ts';
 
@@ -230,6 +231,11 @@ function parse(text: string) {
   return parseMessage(message, { actorNames: false, isImageWatched: true });
 }
 
+function actorOf(name: string): Actor | undefined {
+  const [input] = parse(aboutRegistry(read(name)).replaceAll('{ID}', 'an-id'));
+  return input?.result === 'cause' ? input.cause.actor : undefined;
+}
+
 describe.skipIf(!existsSync(folder))('the shared samples of events (../shared is absent: skipped)', () => {
   test('are all accounted for', () => {
     const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
@@ -254,11 +260,6 @@ describe.skipIf(!existsSync(folder))('the shared samples of events (../shared is
   });
 
   test('whoever wrote is read from them', () => {
-    const actorOf = (name: string) => {
-      const [input] = parse(aboutRegistry(read(name)).replaceAll('{ID}', 'an-id'));
-      return input?.result === 'cause' ? input.cause.actor : undefined;
-    };
-
     expect(actorOf('eg_arm_ResourceWriteSuccess.eventgrid')).toMatchObject({ type: 'User' });
     expect(actorOf('eg_arm_ResourceWriteSuccess.cloudevents')).toEqual(
       actorOf('eg_arm_ResourceWriteSuccess.eventgrid'),

@@ -62,6 +62,12 @@ function replaceAt(root: SampleEvent, at: number, junk: unknown): unknown {
   return root;
 }
 
+function nest(depth: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level += 1) value = level % 2 === 0 ? { a: value } : [value];
+  return value;
+}
+
 describe('events of Azure Resource Manager', () => {
   test('a write becomes a cause for the registry, with its time cut to milliseconds', () => {
     const result = causeOf(parseOne(readFixture('arm-registry-write-by-user.eventgrid.json')));
@@ -180,7 +186,7 @@ describe('whoever reads a credential', () => {
     const { cause, resourceId } = causeOf(parseOne(readFixture(name)));
 
     expect(resourceId.key).toBe(key);
-    expect(cause).toMatchObject({ kind: 'notification', actor: { id: expect.stringMatching(/^aaaaaaaa-/) as string } });
+    expect(cause).toMatchObject({ kind: 'notification', actor: { type: 'ServicePrincipal' } });
     expect(cause.correlationId).toMatch(/^cccccccc-/);
   });
 
@@ -334,12 +340,6 @@ describe('a notification', () => {
 
 describe('a message that is nested', () => {
   const DEEP = 100_000;
-
-  function nest(depth: number): unknown {
-    let value: unknown = 1;
-    for (let level = 0; level < depth; level += 1) value = level % 2 === 0 ? { a: value } : [value];
-    return value;
-  }
 
   test('64 levels deep is judged like any other; one more is not', () => {
     expect(reasonOf(parseOne({ value: 1, a: nest(62) }))).toBe('invalid unknown-envelope');

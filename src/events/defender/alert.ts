@@ -117,10 +117,13 @@ function severityOf(text: string | undefined): DefenderAlert['severity'] {
   return alertSeverities.find((known) => known.toLowerCase() === text?.trim().toLowerCase()) ?? 'High';
 }
 
+/** As many as fit: one that was cut would lead to somewhere else. */
 function linksOf({ alerturi, extendedlinks }: Alert): string {
   const others = arrayOf(extendedlinks).map((link) => lowerNames(link)['href']);
   const links = [alerturi, ...others].filter((link) => typeof link === 'string').map(secureLink);
-  return clean(links.filter((link) => link !== undefined).join(' '), MAX.links);
+  const kept: string[] = [];
+  for (const link of links) if (link !== undefined && [...kept, link].join(' ').length <= MAX.links) kept.push(link);
+  return kept.join(' ');
 }
 
 /** Nobody is sent to anything but https. */
