@@ -101,20 +101,29 @@ export const findKeyUsers: Read<[ResourceId, string], readonly KeyUser[]> = defi
     const users: KeyUser[] = [];
     let skipToken: string | undefined;
     do {
-      const answer = await context.clients.resourceGraph.resources(
-        {
-          subscriptions: [target.subscriptionId],
-          query: usersQuery(wanted),
-          options: { resultFormat: 'objectArray', ...(skipToken !== undefined && { skipToken }) },
-        },
-        new Answers(context).options(context.signal),
-      );
-      users.push(...readUsers(answer.data, wanted));
-      skipToken = answer.skipToken === '' ? undefined : answer.skipToken;
+      const page = await queryUsers(context, target, wanted, skipToken);
+      users.push(...readUsers(page.data, wanted));
+      skipToken = page.skipToken === '' ? undefined : page.skipToken;
     } while (skipToken !== undefined);
     return users;
   },
 });
+
+async function queryUsers(
+  context: CallContext,
+  { subscriptionId }: ResourceId,
+  keyUri: string,
+  skipToken: string | undefined,
+) {
+  const answers = new Answers(context);
+  const options = { resultFormat: 'objectArray' as const, ...(skipToken !== undefined && { skipToken }) };
+  const query = { subscriptions: [subscriptionId], query: usersQuery(keyUri), options };
+  try {
+    return await context.clients.resourceGraph.resources(query, answers.options(context.signal));
+  } catch (error) {
+    throw answers.explain(error);
+  }
+}
 
 /** Where each type names its key. */
 const KEY_PROPERTIES = {

@@ -171,22 +171,22 @@ describe('a rotation policy', () => {
   });
 });
 
-describe('who gets a token for vaults', () => {
-  const clientsFor = (dnsSuffix: string, ask: (scope: string | string[], options: unknown) => void) =>
-    createAzureClients({
-      credential: {
-        async getToken(scope, options) {
-          ask(scope, options);
-          const { token } = azure.simulator.issueToken('dockwarden', 'https://vault.azure.net');
-          return await Promise.resolve({ token, expiresOnTimestamp: Date.now() + 3_600_000 });
-        },
+const clientsFor = (dnsSuffix: string, ask: (scope: string | string[], options: unknown) => void) =>
+  createAzureClients({
+    credential: {
+      async getToken(scope, options) {
+        ask(scope, options);
+        const { token } = azure.simulator.issueToken('dockwarden', 'https://vault.azure.net');
+        return await Promise.resolve({ token, expiresOnTimestamp: Date.now() + 3_600_000 });
       },
-      endpoint: azure.simulator.armEndpoint,
-      scope: 'https://management.azure.com/.default',
-      vaults: { dnsSuffix, scope: 'https://configured.example/.default' },
-      ca: azure.ca,
-    });
+    },
+    endpoint: azure.simulator.armEndpoint,
+    scope: 'https://management.azure.com/.default',
+    vaults: { dnsSuffix, scope: 'https://configured.example/.default' },
+    ca: azure.ca,
+  });
 
+describe('who gets a token for vaults', () => {
   it('gets the configured one, whatever resource and tenant its challenge names', async () => {
     const { url } = await start();
     const asked: unknown[] = [];
@@ -286,29 +286,42 @@ describe('the keys of a vault', () => {
   });
 });
 
+function put(type: string, name: string, properties: RawResource['properties']): string {
+  const id = `${SCOPE}/${type}/${name}`;
+  azure.simulator.state.put({ id, name, type, location: 'westeurope', properties: properties ?? {} });
+  return id;
+}
+
+const URI = 'https://kv-test.vault.azure.net/keys/data';
+const VERSION = '0123456789abcdef0123456789abcdef';
+
+const pageOf = (id: string, skipToken: string) => ({
+  kind: 'answer' as const,
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: {
+    totalRecords: 2,
+    count: 1,
+    resultTruncated: 'false',
+    data: [{ id, keyUri0: URI, keyUri1: '', keyUri2: '', isFollowing: null }],
+    $skipToken: skipToken,
+  },
+});
+
+const registry = (name: string, keyIdentifier: string) =>
+  put('Microsoft.ContainerRegistry/registries', name, { encryption: { keyVaultProperties: { keyIdentifier } } });
+const encryptionSet = (name: string, keyUrl: string, isFollowing?: boolean) =>
+  put('Microsoft.Compute/diskEncryptionSets', name, {
+    activeKey: { keyUrl },
+    ...(isFollowing !== undefined && { rotationToLatestKeyVersionEnabled: isFollowing }),
+  });
+const cluster = (name: string, keyId: string) =>
+  put('Microsoft.ContainerService/managedClusters', name, {
+    securityProfile: { azureKeyVaultKms: { enabled: true, keyId } },
+  });
+const find = async (uri = URI) => await findKeyUsers.run(azure.context(), key, uri);
+
 describe('users of a key', () => {
-  const URI = 'https://kv-test.vault.azure.net/keys/data';
-  const VERSION = '0123456789abcdef0123456789abcdef';
-
-  function put(type: string, name: string, properties: RawResource['properties']): string {
-    const id = `${SCOPE}/${type}/${name}`;
-    azure.simulator.state.put({ id, name, type, location: 'westeurope', properties: properties ?? {} });
-    return id;
-  }
-
-  const registry = (name: string, keyIdentifier: string) =>
-    put('Microsoft.ContainerRegistry/registries', name, { encryption: { keyVaultProperties: { keyIdentifier } } });
-  const encryptionSet = (name: string, keyUrl: string, isFollowing?: boolean) =>
-    put('Microsoft.Compute/diskEncryptionSets', name, {
-      activeKey: { keyUrl },
-      ...(isFollowing !== undefined && { rotationToLatestKeyVersionEnabled: isFollowing }),
-    });
-  const cluster = (name: string, keyId: string) =>
-    put('Microsoft.ContainerService/managedClusters', name, {
-      securityProfile: { azureKeyVaultKms: { enabled: true, keyId } },
-    });
-  const find = async (uri = URI) => await findKeyUsers.run(azure.context(), key, uri);
-
   it('are registries, disk encryption sets and clusters; who names a version and does not follow is pinned', async () => {
     await start();
     const ids = {
@@ -351,20 +364,8 @@ describe('users of a key', () => {
 
   it('come from every page', async () => {
     await start();
-    const answer = (id: string, skipToken: string) => ({
-      kind: 'answer' as const,
-      status: 200,
-      headers: { 'content-type': 'application/json' },
-      body: {
-        totalRecords: 2,
-        count: 1,
-        resultTruncated: 'false',
-        data: [{ id, keyUri0: URI, keyUri1: '', keyUri2: '', isFollowing: null }],
-        $skipToken: skipToken,
-      },
-    });
-    azure.simulator.faults.add({ effect: answer('/one', 'more') });
-    azure.simulator.faults.add({ effect: answer('/two', '') });
+    azure.simulator.faults.add({ effect: pageOf('/one', 'more') });
+    azure.simulator.faults.add({ effect: pageOf('/two', '') });
 
     expect((await find()).map(({ id }) => id)).toEqual(['/one', '/two']);
     expect(azure.simulator.requests[1]?.body).toMatchObject({ options: { $skipToken: 'more' } });

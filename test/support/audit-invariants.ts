@@ -28,7 +28,7 @@ export function expectRecordedMutations(engine: EngineHarness): void {
     const intent = byCorrelation.get(correlationId);
     expect(intent, `${request} has no intent of its run on record`).toBeDefined();
     const { resourceId = 'no resource', remediationRunId, time: recorded = '' } = intent ?? {};
-    expect(path.toLowerCase().startsWith(resourceId.toLowerCase()), `${request} is about ${resourceId}`).toBe(true);
+    expect(isAbout(path, resourceId), `${request} is about ${resourceId}`).toBe(true);
     expect(Date.parse(recorded), `${request} is older than its intent`).toBeLessThanOrEqual(time.getTime());
     const end = outcomes.get(remediationRunId)?.time;
     if (end !== undefined)
@@ -39,6 +39,15 @@ export function expectRecordedMutations(engine: EngineHarness): void {
   expect(new Set(intentIds).size, 'one intent for each run').toBe(intentIds.length);
   expect(new Set(outcomeIds).size, 'one outcome for each run').toBe(outcomeIds.length);
   for (const id of outcomeIds) expect(intentIds, 'an outcome belongs to an intent').toContain(id);
+}
+
+/** Is the request about the resource? What goes to a vault names the key, or the registry whose password is stored. */
+function isAbout(path: string, resourceId: string): boolean {
+  const [, , vault, collection, name = ''] = path.toLowerCase().split('/');
+  const id = resourceId.toLowerCase();
+  if (!path.startsWith('/keyvault/')) return path.toLowerCase().startsWith(id);
+  if (collection === 'keys') return id.endsWith(`/vaults/${vault}/keys/${name}`);
+  return id.endsWith(`/registries/${name.replace(/-password2$/, '')}`);
 }
 
 /**

@@ -25,9 +25,9 @@ describe('the length of a duration', () => {
   });
 });
 
-describe('a rotation policy that rotates', () => {
-  const from = (raw: unknown) => addRotation(RotationPolicy.parse(raw));
+const from = (raw: unknown) => addRotation(RotationPolicy.parse(raw));
 
+describe('a rotation policy that rotates', () => {
   it('renews after 18 months, tells 30 days before the end, and lets versions live two years', () => {
     const policy = {
       expiresIn: 'P2Y',

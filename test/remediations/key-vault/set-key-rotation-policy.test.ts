@@ -126,11 +126,12 @@ describe('kv-set-key-rotation-policy', () => {
   });
 });
 
+const callsFor = (reason: string) => runCommands(linesOf(kvSetKeyRotationPolicy.advise({ ...context, reason }))).calls;
+
+const startsFor = (reason: string) => callsFor(reason).map((words) => words.slice(1, 4).join(' '));
+
 describe('what a person is told', () => {
   const options = ['--subscription', target.subscriptionId, '--vault-name', 'contoso-kv', '--name', 'data'];
-  const callsFor = (reason: string) =>
-    runCommands(linesOf(kvSetKeyRotationPolicy.advise({ ...context, reason }))).calls;
-  const startsFor = (reason: string) => callsFor(reason).map((words) => words.slice(1, 4).join(' '));
 
   it('ends with the policy, set by hand', () => {
     for (const reason of ['not-opted-in', 'pinned-users-found', 'no-known-users', 'dependants-unreadable', 'x']) {
