@@ -5,6 +5,7 @@ import type { Policy } from '../policy/define-policy.ts';
 import { ManagedCluster } from '../resources/managed-cluster.ts';
 import type { RelatedMap } from '../resources/resource-map.ts';
 import type { PendingCause } from '../work/work-items.ts';
+import { isUnfinished } from './finding-state.ts';
 import { type NodeInspection, needsNodes } from './node-inspection.ts';
 import type { ResourcePass } from './resource-pass.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -31,8 +32,9 @@ export function isResting(
 ): boolean {
   if (needsNodes(policy)) return inspection?.isResting === true;
   if (!needsImages(policy) || causes.some(tellsOfImages)) return false;
-  // Once it is known that something is wrong, whoever asks and every sweep looks whether it still is.
-  return finding?.status !== 'open' || causes.every(({ kind }) => kind !== 'sweep' && kind !== 'operator');
+  // While something is known to be wrong, or a ticket says so, whoever asks and every sweep looks whether it still is.
+  const isKnown = finding !== undefined && isUnfinished(finding);
+  return !isKnown || causes.every(({ kind }) => kind !== 'sweep' && kind !== 'operator');
 }
 
 /** Defender has said something about the registry, or an image came or went. */

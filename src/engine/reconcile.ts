@@ -11,7 +11,7 @@ import { type EngineContext, LIMITS } from './ports.ts';
 import { refuseUndos, releaseQuarantines, undoFixes } from './requests.ts';
 import { ResourcePass } from './resource-pass.ts';
 import { endUnreadable, takeUpRun } from './resume.ts';
-import { type Snapshot, unreadable } from './snapshot.ts';
+import { judgesAlerts, type Snapshot, unreadable } from './snapshot.ts';
 import { delayUntil, retryDelay } from './waiting.ts';
 import type { Wait } from './waits.ts';
 import { WorkLease } from './work-lease.ts';
@@ -185,7 +185,10 @@ async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promi
   const because = `cannot be judged: ${error.message}`;
   await refuseUndos(pass, 'unreadable', error.message);
   for (const policy of pass.policies) {
-    if (await pass.noteAlerts(policy)) continue;
+    if (judgesAlerts(policy)) {
+      await pass.noteAlerts(policy);
+      continue;
+    }
     const verdict = unreadable(error);
     const decision = { decision: 'observe', reason: 'verdict-unknown', because } as const;
     await pass.note({ policy, verdict, decided: { decision, memory: pass.memoryOf(policy) } });

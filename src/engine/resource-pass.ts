@@ -212,13 +212,10 @@ export class ResourcePass {
     await this.#notes.note(judged, snapshot);
   }
 
-  /** Alerts have their tickets even if the resource cannot be read: that may be the attacker's doing. False = the policy is not about alerts. */
-  async noteAlerts(policy: Policy): Promise<boolean> {
-    if (this.remediationOf(policy) !== undefined || policy.needs?.includes('defender') !== true) return false;
-    if (this.#defender.alerts.length === 0) return false;
+  /** Alerts have their tickets even if the resource cannot be read: that may be the attacker's doing. */
+  async noteAlerts(policy: Policy): Promise<void> {
     const snapshot = unreadSnapshot(this.target, this.#defender, this.context.clock.now());
     await this.note(await this.#judge(policy, snapshot), snapshot);
-    return true;
   }
 
   /** Stores what this pass has found. */

@@ -2,7 +2,7 @@ import { relatedReads, resourceReads } from '../azure/resources.ts';
 import { DockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
-import { unknown } from '../policy/define-policy.ts';
+import { compliant, unknown } from '../policy/define-policy.ts';
 import { type DefenderKnowledge, NOTHING_KNOWN } from '../resources/defender.ts';
 import { hasProperties } from '../resources/lenient.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -66,8 +66,15 @@ export interface EvaluationFacts {
   readonly lastFixedAt?: Date;
 }
 
+/** Does the policy judge by what Defender has told? */
+export function judgesAlerts({ needs }: Pick<Policy, 'needs'>): boolean {
+  return needs?.includes('defender') === true;
+}
+
 /** One policy on one snapshot. */
 export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: EvaluationFacts): Verdict {
+  // Where Defender has never said anything, it does not matter how the resource reads.
+  if (judgesAlerts(policy) && snapshot.related.defender?.alerts.length === 0) return compliant;
   if (!hasProperties(snapshot.raw)) return unknown('properties');
   if (snapshot.resource === undefined) return unknown('id and name');
   const malformed = facts.settings.malformedParameterOf(policy.id);

@@ -12,9 +12,10 @@ import { isChildType } from '../resources/resource-map.ts';
 import { AzureCalls } from './azure-calls.ts';
 import { readExemption } from './exemptions.ts';
 import { isUnfinished } from './finding-state.ts';
+import { needsImages } from './late-policies.ts';
 import { pollAlerts } from './poll-alerts.ts';
 import type { EngineContext } from './ports.ts';
-import { evaluatePolicy, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
+import { evaluatePolicy, judgesAlerts, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
 import { KeyLists } from './sweep-keys.ts';
 import { sweepTickets } from './tickets/sweep-tickets.ts';
 import { treatmentOf } from './treatments.ts';
@@ -182,8 +183,8 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
 }
 
 /** Does it judge only by what others tell? */
-function isTold({ needs }: Policy): boolean {
-  return needs?.some((name) => name === 'defender' || name === 'imageFindings') === true;
+function isTold(policy: Policy): boolean {
+  return judgesAlerts(policy) || needsImages(policy);
 }
 
 /** Is the tag gone that exempts it? Nobody may have told: tags are changed without an event of the resource. */

@@ -319,7 +319,7 @@ const ignoredEvents: Readonly<Record<string, (run: EngineHarness) => Promise<voi
   'operation-not-relevant': async (run) => {
     await acceptChanged(
       run,
-      withData({ operationName: 'Microsoft.ContainerRegistry/registries/listCredentials/action' }),
+      withData({ operationName: 'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action' }),
     );
   },
   'resource-type-not-covered': async (run) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ulid } from 'ulid';
 import { inject } from 'vitest';
 import type { ResourceEvent } from '../../local/azure/events.ts';
+import type { JsonObject } from '../../local/azure/json.ts';
 import {
   assignProductRole,
   createSampleIdentities,
@@ -76,6 +77,8 @@ export const ENFORCING: Environment = {
   POLICY_AKS_NODE_REBOOT_COVERAGE_COMPLETE: 'off',
   SCOPES: SAMPLE_SUBSCRIPTION_ID,
   SWEEP_SCHEDULE: '0 0 * * * *',
+  // One more call for each sweep: asked for where alerts matter.
+  DEFENDER_ALERTS_POLLING: 'off',
   AzureWebJobsStorage__accountName: 'testaccount',
 };
 
@@ -101,6 +104,8 @@ export interface EngineHarness {
   readonly poison: { readonly name: string; readonly body: string }[];
   /** Blobs of container `dead-letter`, which Event Grid writes. */
   readonly deadLetters: { readonly name: string; readonly body: string }[];
+  /** What the simulated Defender exported and nobody took in yet. */
+  readonly exported: JsonObject[];
   /** Events that the simulated Azure raised and nobody took in yet. */
   readonly events: ResourceEvent[];
   readonly tables: Readonly<
@@ -113,7 +118,7 @@ export interface EngineHarness {
   /** Changes settings from the next invocation on. */
   setEnvironment(change: Environment): void;
   context(): EngineContext;
-  /** Takes in all events that were raised. */
+  /** Takes in all events that were raised, and all that Defender exported. */
   deliverEvents(): Promise<void>;
   /** Handles every message that is due, and whatever comes due by it, without moving the clock. */
   drain(owner?: string): Promise<void>;
@@ -136,6 +141,7 @@ export interface EngineHarness {
 export async function startEngine(options: EngineHarnessOptions = {}): Promise<EngineHarness> {
   const clock = new ManualClock();
   const events: ResourceEvent[] = [];
+  const exported: JsonObject[] = [];
   const [ca, cert, key] = readCertificates();
   const simulator = await startAzureSimulator({
     certificates: { ca, cert, key },
@@ -143,6 +149,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     seed: options.seed ?? createSampleSubscription(),
     identities: createSampleIdentities(options.actions ?? []),
     onEvent: (event) => events.push(event),
+    onExport: (message) => exported.push(message),
   });
   simulator.limits.enabled = false;
   const tables = {
@@ -255,6 +262,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
 
   async function deliverEvents(): Promise<void> {
     for (const event of events.splice(0)) await acceptEvents(context(), event);
+    for (const message of exported.splice(0)) await acceptEvents(context(), message, 'defender-alerts');
   }
 
   async function drain(owner?: string): Promise<void> {
@@ -283,6 +291,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     poison,
     deadLetters,
     events,
+    exported,
     tables,
     context,
     deliverEvents,

@@ -1,6 +1,5 @@
 import { findPasswordUsers, regeneratePassword, updateRegistry } from '../../azure/container-registry.ts';
 import { acrAdminUserDisabled } from '../../policy/acr/admin-user-disabled.ts';
-import { acrCredentialsNotCompromised } from '../../policy/acr/credentials-not-compromised.ts';
 import { acrSecondPasswordFresh } from '../../policy/acr/second-password-fresh.ts';
 import type { ResourceId } from '../../resources/resource-id.ts';
 import { type Advice, type AdviceStep, askFor, shellQuote, targetOptions } from '../advice.ts';
@@ -14,7 +13,7 @@ export const acrDisableAdminUser = defineRemediation({
   impact:
     'Anything that signs in with an admin password stops pulling and pushing at once. Tokens that were issued before stay valid for up to 3 hours.',
   uses: { findPasswordUsers, regeneratePassword, updateRegistry },
-  renews: [acrCredentialsNotCompromised, acrSecondPasswordFresh],
+  renews: [acrSecondPasswordFresh],
   touches: () => ['/properties/adminUserEnabled'],
   async preflight({ target, resource, ops }) {
     const { loginServer } = resource.properties;
