@@ -96,8 +96,10 @@ function parseNotification(envelope: Envelope, { isImageWatched }: ParseEventsOp
   const notification = readNotification(envelope, isImageWatched === true);
   if (notification === undefined) return ignored('event-type-not-covered', eventId);
   const { resourceId, isDeletion } = notification;
-  if (resourceId === undefined)
-    return missing(type.toLowerCase().startsWith('microsoft.keyvault.') ? 'ObjectName' : 'resourceUri', eventId);
+  if (resourceId === undefined) {
+    const isOfVault = type.toLowerCase().startsWith('microsoft.keyvault.');
+    return isOfVault ? missing('ObjectName', eventId) : missing('resourceUri', eventId);
+  }
   const target = findTarget(resourceId, eventId);
   if ('result' in target) return target;
   if (eventId === undefined) return missing('id', eventId);

@@ -4,6 +4,7 @@ import type { EngineContext } from '../engine/ports.ts';
 import { type ReviewAction, review, reviewActions } from '../engine/review.ts';
 import { isDockwardenError } from '../errors.ts';
 import { functionLog } from './function-log.ts';
+import { answer, readJson } from './http-json.ts';
 import { readOperator } from './operator.ts';
 
 /** Longest body, in bytes; the largest request that makes sense is far smaller. */
@@ -75,31 +76,9 @@ async function readBody(
   request: HttpRequest,
   maxBytes: number,
 ): Promise<{ readonly value: object } | (HttpResponseInit & { readonly status: number })> {
-  // A page of another site can make a browser send a form or plain text, but no JSON without being allowed to.
-  if (!isJsonType(request.headers.get('content-type') ?? '')) {
-    return answer(415, { code: 'not-json', message: 'Send the content type application/json.' });
-  }
-  const tooLarge = answer(413, { code: 'body-too-large', message: `The body may have at most ${maxBytes} bytes.` });
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return tooLarge;
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > maxBytes) return tooLarge;
-  const value = parseJson(bytes);
+  const body = await readJson(request, maxBytes);
+  if ('status' in body) return body;
+  const { value } = body;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { value };
   return answer(400, { code: 'not-json', message: 'The body is not a JSON object in UTF-8.' });
-}
-
-function isJsonType(contentType: string): boolean {
-  return /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType.trim());
-}
-
-function parseJson(bytes: ArrayBuffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
-}
-
-function answer(status: number, jsonBody: Readonly<Record<string, unknown>>) {
-  return { status, headers: { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, jsonBody };
 }

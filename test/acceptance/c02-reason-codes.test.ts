@@ -8,6 +8,7 @@ import { exemptionSources } from '../../src/settings/safety-settings.ts';
 import { expectRecordedMutations } from '../support/audit-invariants.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
+import { defenderInputs, ignoredAlerts, invalidAlerts } from './defender-reasons.ts';
 import { refuse, type Scenario, set, violateAndRun } from './reason-scenarios.ts';
 import {
   addRequiredTags,
@@ -248,6 +249,7 @@ const outcomes: Readonly<Record<string, Scenario>> = {
 };
 
 const inputs: Readonly<Record<string, Scenario>> = {
+  ...defenderInputs,
   'sweep-incomplete': {
     scene: disableAdminUser,
     async act(run) {
@@ -362,7 +364,13 @@ describe('R10: every reason code', () => {
     notice: { ...notices, ...nodeNotices },
     operator: requests,
   };
-  const all = { ...Object.assign({}, ...Object.values(stages)), ...invalidEvents, ...ignoredEvents };
+  const all = {
+    ...Object.assign({}, ...Object.values(stages)),
+    ...invalidEvents,
+    ...invalidAlerts,
+    ...ignoredEvents,
+    ...ignoredAlerts,
+  };
 
   it('that the source knows has a scenario here, and the other way round', async () => {
     engine = await startScene(disableAdminUser);
@@ -402,16 +410,28 @@ describe('R10: every reason code', () => {
     },
   );
 
-  it.each(Object.entries(ignoredEvents))('of an event that calls for nothing is logged: %s', async (code, act) => {
-    const logged: unknown[] = [];
-    const wrapContext = (context: EngineContext): EngineContext => ({
-      ...context,
-      log: { ...context.log, debug: (_, details) => logged.push(details?.['reason']) },
-    });
-    engine = await startScene(disableAdminUser, { wrapContext });
+  it.each(Object.entries(invalidAlerts))('of what cannot be understood is on record: %s', async (code, act) => {
+    engine = await startScene(disableAdminUser);
 
     await act(engine);
 
-    expect(new Set(logged)).toEqual(new Set([code]));
+    expect(engine.audit()).toMatchObject([{ stage: 'input', reason: code }]);
+    expect(engine.queue).toEqual([]);
   });
+
+  it.each(Object.entries({ ...ignoredEvents, ...ignoredAlerts }))(
+    'of an event that calls for nothing is logged: %s',
+    async (code, act) => {
+      const logged: unknown[] = [];
+      const wrapContext = (context: EngineContext): EngineContext => ({
+        ...context,
+        log: { ...context.log, debug: (_, details) => logged.push(details?.['reason']) },
+      });
+      engine = await startScene(disableAdminUser, { wrapContext });
+
+      await act(engine);
+
+      expect(new Set(logged)).toEqual(new Set([code]));
+    },
+  );
 });

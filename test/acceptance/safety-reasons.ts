@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
+import { publishRecord } from '../../src/engine/publish.ts';
 import { DockwardenError } from '../../src/errors.ts';
+import { TopicError } from '../../src/outbound/topic.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
 import { ALICE, ask, asSeen, DAY, HOUR, runsWith } from './operator-requests.ts';
@@ -192,6 +194,20 @@ export const undoOutcomes: Readonly<Record<string, Scenario>> = {
 };
 
 export const notices: Readonly<Record<string, Scenario>> = {
+  'event-not-published': {
+    scene: disableAdminUser,
+    async act(run) {
+      const context = run.context();
+      const publish = async () => await Promise.reject(new TopicError('invalid', 'the topic takes no CloudEvents'));
+      await violateAndRun(run, disableAdminUser);
+      const row = run.tables.audit.rows.find(({ columns }) => columns['stage'] === 'outcome');
+      const since = context.clock.now().toISOString();
+      await publishRecord(
+        { ...context, publish },
+        { partitionKey: row?.partitionKey ?? '', rowKey: row?.rowKey ?? '', since, attempt: 0 },
+      );
+    },
+  },
   'breaker-cap': after({ BREAKER_REMEDIATION_CAP: '1' }),
   'breaker-open': after({ BREAKER_FAILURE_MINIMUM: '1' }, (run) => {
     refuse(run, 'PATCH', REGISTRY, 403);
@@ -211,6 +227,35 @@ export const requests: Readonly<Record<string, Scenario>> = {
     scene: addRequiredTags,
     async act(run) {
       await fixAndUndo(run, addRequiredTags);
+    },
+  },
+  'replay-asked': {
+    scene: disableAdminUser,
+    async act(run) {
+      disableAdminUser.violate(run);
+      await ask(run, 'replay', { message: run.events.splice(0)[0], observe: false });
+    },
+  },
+  'replay-observed': {
+    scene: disableAdminUser,
+    async act(run) {
+      disableAdminUser.violate(run);
+      await ask(run, 'replay', { message: run.events.splice(0)[0], observe: true });
+    },
+  },
+  'message-replayed': {
+    scene: disableAdminUser,
+    async act(run) {
+      disableAdminUser.violate(run);
+      run.deadLetters.push({ name: 'one.json', body: JSON.stringify(run.events.splice(0)) });
+      await ask(run, 'message-replay', { id: 'dead-letter/one.json', reason: 'storage is back' });
+    },
+  },
+  'message-dropped': {
+    scene: disableAdminUser,
+    async act(run) {
+      run.deadLetters.push({ name: 'one.json', body: '[]' });
+      await ask(run, 'message-drop', { id: 'dead-letter/one.json', reason: 'nobody needs it' });
     },
   },
   'release-asked': { scene: disableAdminUser, act: release },

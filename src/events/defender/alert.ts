@@ -85,7 +85,9 @@ export function readAlert(
 /** An alert that is closed is no attack any more. */
 function causeOf({ changedAt, id, raisedAt, status, type }: NonNullable<FoundCause['alert']>): Cause {
   if (status === 'active') return { kind: 'alert', id, time: raisedAt, operation: type };
-  return { kind: 'notification', id: `${id} closed`, time: changedAt, operation: 'Microsoft.Security/alerts/closed' };
+  const operation = 'Microsoft.Security/alerts/closed';
+  // It may be opened again, and closed once more.
+  return { kind: 'notification', id: `${id} closed ${changedAt}`, time: changedAt, operation };
 }
 
 /** Everywhere an alert may name its resource, the most telling place first. */
