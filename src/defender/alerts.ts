@@ -4,10 +4,14 @@ import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 /** What became of an alert that came in. */
 export type SavedAlert =
-  /** It is news: nobody has told of it, or it stands differently now. */
+  /** It is news: nobody has told of it, or it is closed now. */
   | 'stored'
-  /** It was known like this. */
-  | 'known';
+  /** It had been closed, and is active again. */
+  | 'reopened'
+  /** It was known to stand like this, or has changed since. */
+  | 'known'
+  /** It is closed, and nobody has told of it before. */
+  | 'unheard';
 
 /** Table `alerts`: what Microsoft Defender for Cloud has told, by resource. Failures are `STORAGE_UNAVAILABLE`. */
 export interface Alerts {

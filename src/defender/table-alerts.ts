@@ -4,7 +4,7 @@ import { DefenderAlert } from '../resources/defender.ts';
 import { parseRow, tryRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { PrunableTableStore } from '../storage/table-store.ts';
-import type { Alerts } from './alerts.ts';
+import type { Alerts, SavedAlert } from './alerts.ts';
 
 /** Writes of one row that may collide before the message is given back. */
 const MAX_COLLISIONS = 10;
@@ -18,18 +18,19 @@ const MAX_ALERTS = 200;
 export function createTableAlerts(table: PrunableTableStore): Alerts {
   /** Forgets what is over, and more than can be meant: somebody may raise alerts by the thousand. */
   async function prune(partitionKey: string, now: number): Promise<void> {
-    const rows: { readonly rowKey: string; readonly alert: DefenderAlert | undefined }[] = [];
-    for await (const row of table.range(partitionKey))
-      rows.push({
-        rowKey: row.rowKey,
-        alert: tryRow(
-          () => parseRow(DefenderAlert, row),
-          () => undefined,
-        ),
-      });
-    const kept = rows.filter(({ alert }) => alert !== undefined && !isOver(alert, now));
-    const newest = kept.toSorted((one, other) => timeOf(other) - timeOf(one)).slice(0, MAX_ALERTS);
-    const forgotten = rows.filter((row) => row.alert !== undefined && !newest.includes(row));
+    const rows: { readonly rowKey: string; readonly alert: DefenderAlert }[] = [];
+    for await (const row of table.range(partitionKey)) {
+      const alert = tryRow(
+        () => parseRow(DefenderAlert, row),
+        () => undefined,
+      );
+      if (alert !== undefined) rows.push({ rowKey: row.rowKey, alert });
+    }
+    const kept = rows
+      .filter(({ alert }) => !isOver(alert, now))
+      .toSorted((one, other) => Date.parse(other.alert.receivedAt) - Date.parse(one.alert.receivedAt))
+      .slice(0, MAX_ALERTS);
+    const forgotten = rows.filter((row) => !kept.includes(row));
     if (forgotten.length > 0)
       await table.removeAll(
         partitionKey,
@@ -52,7 +53,7 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
       for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
         const row = await table.get(key);
         if (row === undefined) {
-          if (alert.status === 'closed') return 'known';
+          if (alert.status === 'closed') return 'unheard';
           if ((await table.insert(key, columnsOf(resource, alert))) === false) continue;
           await prune(key.partitionKey, Date.parse(alert.receivedAt));
           return 'stored';
@@ -62,10 +63,10 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
           () => parseRow(DefenderAlert, row),
           () => undefined,
         );
-        if (known !== undefined && !isNews(alert, known)) return 'known';
+        if (known !== undefined && !isLater(alert, known)) return 'known';
         const receivedAt = known?.receivedAt ?? alert.receivedAt;
         const written = await table.replace(key, columnsOf(resource, { ...alert, receivedAt }), row.etag);
-        if (written !== false) return 'stored';
+        if (written !== false) return newsOf(alert, known);
       }
       throw new DockwardenError('STORAGE_UNAVAILABLE', 'the row of an alert is written by others all the time', {
         resourceId: resource.id,
@@ -74,18 +75,21 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
   };
 }
 
-function isNews(alert: DefenderAlert, known: DefenderAlert): boolean {
-  if (alert.status === known.status) return false;
-  return alert.changedAt === known.changedAt ? alert.status === 'closed' : alert.changedAt > known.changedAt;
+/** Of two from the same moment the closed one counts. */
+function isLater(alert: DefenderAlert, known: DefenderAlert): boolean {
+  if (alert.changedAt !== known.changedAt) return alert.changedAt > known.changedAt;
+  return alert.status === 'closed' && known.status === 'active';
+}
+
+function newsOf(alert: DefenderAlert, known: DefenderAlert | undefined): SavedAlert {
+  if (known === undefined) return 'stored';
+  if (alert.status === known.status) return 'known';
+  return alert.status === 'active' ? 'reopened' : 'stored';
 }
 
 function isOver({ changedAt, raisedAt, status }: DefenderAlert, now: number): boolean {
   if (status === 'closed') return now - Date.parse(changedAt) > CLOSED_FOR;
   return now - Date.parse(raisedAt) > KEPT_FOR;
-}
-
-function timeOf({ alert }: { readonly alert: DefenderAlert | undefined }): number {
-  return alert === undefined ? 0 : Date.parse(alert.receivedAt);
 }
 
 /** Ids of alerts may hold what row keys may not. */

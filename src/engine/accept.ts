@@ -88,15 +88,18 @@ export async function acceptCause(
   context: EngineContext,
   { alert, cause, resourceId }: FoundCause,
 ): Promise<'marked' | 'ignored'> {
-  if (alert !== undefined) {
-    const receivedAt = context.clock.now().toISOString();
-    const saved = await context.alerts.save(resourceId, { ...alert, receivedAt });
-    if (alert.status === 'closed') {
-      if (saved === 'known') return 'ignored';
-      await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId: alert.id, resourceId });
-    }
+  if (alert === undefined) {
+    await markDirty(context, resourceId, cause);
+    return 'marked';
   }
-  await markDirty(context, resourceId, cause);
+  const receivedAt = context.clock.now().toISOString();
+  const saved = await context.alerts.save(resourceId, { ...alert, receivedAt });
+  if (saved === 'unheard') return 'ignored';
+  if (saved === 'stored' && alert.status === 'closed')
+    await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId: alert.id, resourceId });
+  // What is known already is marked all the same: the worker before may have died between the two steps.
+  const again = saved === 'reopened' ? { ...cause, id: `${cause.id} opened again ${alert.changedAt}` } : cause;
+  await markDirty(context, resourceId, again);
   return 'marked';
 }
 

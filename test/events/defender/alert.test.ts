@@ -197,7 +197,7 @@ describe('the state of an alert', () => {
     expect(alert?.status).toBe('closed');
     expect(cause).toEqual({
       kind: 'notification',
-      id: 'alert-1 closed',
+      id: 'alert-1 closed 2026-11-03T08:00:00.000Z',
       time: '2026-11-03T08:00:00.000Z',
       operation: 'Microsoft.Security/alerts/closed',
     });
