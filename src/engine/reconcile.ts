@@ -7,6 +7,7 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import type { OpenRun } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import { isUnfinished } from './finding-state.ts';
+import { recheckKeyUsers } from './key-users.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { refuseUndos, releaseQuarantines, undoFixes } from './requests.ts';
 import { ResourcePass } from './resource-pass.ts';
@@ -132,6 +133,7 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
     if (done.wait !== undefined) return done.wait;
     const wait = await pass.treat(done.snapshot);
     await pass.judgeLate();
+    await recheckKeyUsers(pass);
     return wait;
   } catch (error) {
     // The resource is read once more where the first read is too old to act upon.

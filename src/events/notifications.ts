@@ -22,7 +22,7 @@ interface Kind {
 const NotifiedResource = lenientObject({ resourceInfo: lenientObject({ id: lenient(z.string().min(1)) }) });
 const PolicyState = lenientObject({ timestamp: lenient(z.string()) });
 
-/** What is listened to besides the events of Azure Resource Manager (`docs/events.md`). */
+/** What is listened to besides the events of Azure Resource Manager (`docs/triggers.md`). */
 const KINDS: readonly Kind[] = [
   {
     // The body is at an api-version of the sender's choosing, with booleans as 1 and 0: it is never judged, only the id is taken.

@@ -18,7 +18,7 @@ const SEVERITIES: Readonly<Record<DefenderAlert['severity'], Severity>> = {
 };
 
 /** Is somebody still to look into it? */
-export function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
+function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
   return status === 'active' && now.getTime() - Date.parse(raisedAt) < FORGOTTEN_AFTER;
 }
 
