@@ -22,7 +22,8 @@ export interface KeyScene {
   readonly remediationId: string;
   readonly policyId: string;
   readonly resourceId: string;
-  /** Its calls in order, first read to read-back; without the vault's demand for a token, which comes before it knows who calls. */
+  /** Its calls in order, first read to read-back; without the vault's demand for a token, which comes before it
+   * knows who calls. Every new version is told of by an event, after which its users are looked up once more. */
   readonly calls: readonly string[];
   readonly write: RegExp;
   /** The data action of its write. */
@@ -40,7 +41,7 @@ export const setRotationPolicy: KeyScene = {
   remediationId: 'kv-set-key-rotation-policy',
   policyId: 'kv-key-rotation-enabled',
   resourceId: KEY_ID,
-  calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `PUT ${DATA}/rotationpolicy`, `GET ${KEY_ID}`],
+  calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `PUT ${DATA}/rotationpolicy`, `GET ${KEY_ID}`, GRAPH],
   write: /\/rotationpolicy\?/,
   dataAction: 'Microsoft.KeyVault/vaults/keys/rotationpolicy/write',
   key: () => ({ tags: OPTED_IN }),
@@ -51,8 +52,7 @@ export const rotateNearExpiry: KeyScene = {
   remediationId: 'kv-rotate-key',
   policyId: 'kv-key-not-near-expiry',
   resourceId: KEY_ID,
-  // The new version is told of by an event: one more look.
-  calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `POST ${DATA}/rotate`, `GET ${KEY_ID}`, `GET ${KEY_ID}`],
+  calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `POST ${DATA}/rotate`, `GET ${KEY_ID}`, GRAPH, `GET ${KEY_ID}`, GRAPH],
   write: /\/rotate\?/,
   dataAction: 'Microsoft.KeyVault/vaults/keys/rotate/action',
   key: (now) => ({ tags: OPTED_IN, exp: new Date(now.getTime() + 10 * DAY), rotationPolicy: ROTATING }),
