@@ -39,6 +39,15 @@ const secureWhenAbsent: readonly {
   ),
 ];
 
+/** Policies that look at nothing of the resource itself: all that they judge is what Defender says of it. */
+const judgedByOthers = new Set([
+  'aci-alerts-closed',
+  'acr-alerts-closed',
+  'acr-image-vulnerabilities-resolved',
+  'aks-alerts-closed',
+  'kv-alerts-closed',
+]);
+
 const files = await loadPolicyCases();
 const verdictKinds = ['compliant', 'violation', 'not-applicable', 'unknown'];
 
@@ -74,12 +83,12 @@ describe.each(files)('$content.policy.id', ({ content: { policy, cases } }) => {
     const { looked, wrong } = findFalseCompliance(policy, examples);
 
     expect(wrong).toEqual([]);
-    expect(looked).toBeGreaterThan(0);
+    expect(looked > 0).toBe(!judgedByOthers.has(policy.id));
   });
 });
 
 test('a policy that takes absence for compliance is caught', () => {
-  const [file] = files;
+  const file = files.find(({ content }) => content.policy.id === 'acr-admin-user-disabled');
   if (file === undefined) throw new Error('there are no cases');
   const { policy, cases } = file.content;
   const careless: Policy = {
@@ -96,6 +105,7 @@ test('every exception names a policy that exists and is needed', () => {
   const ids = files.map(({ content }) => content.policy.id);
 
   expect(secureWhenAbsent.filter(({ policy }) => !ids.includes(policy))).toEqual([]);
+  expect([...judgedByOthers].filter((id) => !ids.includes(id))).toEqual([]);
 });
 
 function evaluateTwice(policy: Policy, body: unknown, example: Partial<PolicyCase>): Verdict[] {

@@ -14,11 +14,12 @@ export const acrCredentialsNotCompromised = definePolicy({
     'https://learn.microsoft.com/azure/defender-for-cloud/alerts-resource-manager',
   ],
   frameworks: { mcsb: ['IM-8', 'IR-4'] },
-  evaluate({ properties: { adminUserEnabled } }, { lastFixedAt, now, related: { defender } }) {
+  evaluate({ properties }, { lastFixedAt, now, related: { defender } }) {
     const [newest] = credentialAlerts(defender, now).toSorted((one, other) =>
       other.receivedAt.localeCompare(one.receivedAt),
     );
     if (newest === undefined) return compliant;
+    const { adminUserEnabled } = properties;
     if (adminUserEnabled === undefined || adminUserEnabled === 'unreadable') {
       return unknown('properties.adminUserEnabled');
     }

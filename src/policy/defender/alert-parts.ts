@@ -1,4 +1,9 @@
-import type { DefenderAlert, DefenderKnowledge, KnownChange } from '../../resources/defender.ts';
+import {
+  alertSeverities,
+  type DefenderAlert,
+  type DefenderKnowledge,
+  type KnownChange,
+} from '../../resources/defender.ts';
 import type { ResourceType } from '../../resources/resource-map.ts';
 import { compliant, type Evidence, type Part, type Severity, type Verdict } from '../define-policy.ts';
 import { respondTo } from './playbook.ts';
@@ -35,13 +40,25 @@ export function credentialAlerts({ alerts }: Pick<DefenderKnowledge, 'alerts'>, 
 export function judgeAlerts(knowledge: DefenderKnowledge, resource: ResourceType, now: Date): Verdict {
   const { alerts } = knowledge;
   if (alerts.length === 0) return compliant;
-  const active = alerts.filter((alert) => isActive(alert, now));
-  const parts = alerts
-    .slice(0, MAX_PARTS)
-    .map((alert): Part => (isActive(alert, now) ? toPart(alert, knowledge, resource) : closed(alert)));
+  const active = alerts.filter((alert) => isActive(alert, now)).toSorted(bySeverity);
+  const parts: readonly Part[] = [
+    ...active.slice(0, MAX_PARTS).map((alert) => toPart(alert, knowledge, resource)),
+    ...active.slice(MAX_PARTS).map(uncounted),
+    ...alerts.filter((alert) => !isActive(alert, now)).map(closed),
+  ];
   if (active.length === 0) return { verdict: 'compliant', parts };
   const types = [...new Set(active.map(({ type }) => type))].toSorted().slice(0, 10).join(', ');
   return { verdict: 'violation', evidence: { activeAlerts: active.length, types }, parts };
+}
+
+/** The worst first; of the same severity they stay in their order. */
+function bySeverity(one: DefenderAlert, other: DefenderAlert): number {
+  return alertSeverities.indexOf(one.severity) - alertSeverities.indexOf(other.severity);
+}
+
+/** Too many: a ticket that it has from before stays as it is. */
+function uncounted({ id }: DefenderAlert): Part {
+  return { name: id, verdict: 'unknown', evidence: {} };
 }
 
 function closed({ id }: DefenderAlert): Part {

@@ -1,0 +1,58 @@
+import { alert, known } from '../defender/alert-example.ts';
+import { compliant, unknown, violation } from '../define-policy.ts';
+import { policyCases } from '../policy-cases.ts';
+import { acrCredentialsNotCompromised } from './credentials-not-compromised.ts';
+import { registry } from './registry-example.ts';
+
+const stolen = alert({ id: 'alert-1', type: 'ARM_AnomalousOperation.CredentialAccess' });
+const defender = known([stolen]);
+const compromised = violation({ alertType: stolen.type, alertId: 'alert-1', raised: '2026-11-01T12:00:00.000Z' });
+const on = registry({ adminUserEnabled: true });
+
+export default policyCases(acrCredentialsNotCompromised, {
+  'no alert was ever raised': { resource: on, verdict: compliant },
+  'an alert says that the passwords are stolen': { resource: on, related: { defender }, verdict: compromised },
+  'the admin user is off, so that nobody can sign in with them': {
+    resource: registry(),
+    related: { defender },
+    verdict: compliant,
+  },
+  'the passwords were renewed after the alert had come': {
+    resource: on,
+    related: { defender },
+    lastFixedAt: new Date('2026-11-01T12:01:00Z'),
+    verdict: compliant,
+  },
+  'the passwords were renewed before the alert came': {
+    resource: on,
+    related: { defender },
+    lastFixedAt: new Date('2026-11-01T12:00:59Z'),
+    verdict: compromised,
+  },
+  'of two alerts the one that came last counts': {
+    resource: on,
+    related: { defender: known([alert({ ...stolen, id: 'alert-2', receivedAt: '2026-11-02T09:00:00.000Z' }), stolen]) },
+    lastFixedAt: new Date('2026-11-01T13:00:00Z'),
+    verdict: violation({ alertType: stolen.type, alertId: 'alert-2', raised: '2026-11-01T12:00:00.000Z' }),
+  },
+  'the alert was closed in Defender': {
+    resource: on,
+    related: { defender: known([{ ...stolen, status: 'closed' }]) },
+    verdict: compliant,
+  },
+  'the alert is about something else': {
+    resource: on,
+    related: { defender: known([alert({ type: 'ARM_AnomalousOperation.Impact' })]) },
+    verdict: compliant,
+  },
+  'the flag of the admin user is missing': {
+    resource: registry({ adminUserEnabled: undefined }),
+    related: { defender },
+    verdict: unknown('properties.adminUserEnabled'),
+  },
+  'the flag of the admin user cannot be read': {
+    resource: registry({ adminUserEnabled: 'maybe' }),
+    related: { defender },
+    verdict: unknown('properties.adminUserEnabled'),
+  },
+});
