@@ -34,6 +34,10 @@ describe('the deploy folder', async () => {
       'THIRD-PARTY-LICENSES.txt',
       'azure-eventgrid.cjs',
       'azure-eventgrid.cjs.map',
+      'azure-keyvault-keys.cjs',
+      'azure-keyvault-keys.cjs.map',
+      'azure-keyvault-secrets.cjs',
+      'azure-keyvault-secrets.cjs.map',
       'azure-storage-blob.cjs',
       'azure-storage-blob.cjs.map',
       'host.json',
@@ -79,6 +83,8 @@ describe('the deploy folder', async () => {
   test('is within its budget, and names no path of the machine that built it', async () => {
     expect(files.map(({ name }) => name).toSorted()).toEqual([
       'azure-eventgrid.cjs',
+      'azure-keyvault-keys.cjs',
+      'azure-keyvault-secrets.cjs',
       'azure-storage-blob.cjs',
       'main.cjs',
     ]);
