@@ -12,7 +12,8 @@ import { expectRecordedMutations } from '../support/audit-invariants.ts';
 import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
 import { ALL_ACTIONS } from '../support/product-role.ts';
 import { expectGuarantees, outcomesOf } from './c10-guarantees.ts';
-import { type Scene, scenes, startScene } from './remediation-scenes.ts';
+import { setRotationPolicy, startKeys, violate as violateKey } from './key-scenes.ts';
+import { listTested, type Scene, scenes, startScene } from './remediation-scenes.ts';
 
 const { read, write } = deriveRoles(listEngineReads(policies), remediations);
 
@@ -67,7 +68,7 @@ describe('with exactly its effective role (R50)', () => {
   }
 
   it('every remediation has a scene', () => {
-    expect(scenes.map(({ remediationId }) => remediationId)).toEqual(remediations.map(({ id }) => id));
+    expect(listTested()).toEqual(remediations.map(({ id }) => id).toSorted());
   });
 
   it('a mode that changes takes the write role along', async () => {
@@ -146,12 +147,43 @@ function seedOf({ resourceId }: Scene): Seed {
   return { ...seed, resources: seed.resources.filter(({ id }) => id === resourceId) };
 }
 
-describe('each action of the role is needed', () => {
-  it.each(ALL_ACTIONS)('%s: without it the audit names it as refused', async (action) => {
-    const ways = await findWays(ALL_ACTIONS, action);
+/** What only keys need, and where it shows: no scene above asks for it. */
+const FOR_KEYS: Readonly<Record<string, (run: EngineHarness) => unknown>> = {
+  'Microsoft.KeyVault/vaults/keys/read': (run) => run.audit('input').map(({ reason }) => reason),
+  // Resource Graph refuses nothing: it shows less.
+  'Microsoft.KeyVault/vaults/read': (run) => run.calls().filter((call) => call.endsWith('/keys')),
+  'Microsoft.Compute/diskEncryptionSets/read': (run) => run.findings().map(({ reason }) => reason),
+};
 
-    expect(ways).toContain(EXPECTED[action] ?? ways[0]);
+describe('each action of the role is needed', () => {
+  it.each([
+    ['Microsoft.KeyVault/vaults/keys/read', ['keys-not-listed']],
+    ['Microsoft.KeyVault/vaults/read', []],
+    ['Microsoft.Compute/diskEncryptionSets/read', ['no-known-users']],
+  ])('%s: without it the sweep of keys comes to less', async (action, shows) => {
+    const outcomes: unknown[] = [];
+    for (const actions of [ALL_ACTIONS, ALL_ACTIONS.filter((other) => other !== action)]) {
+      const run = await startKeys({}, { actions });
+      violateKey(run, setRotationPolicy);
+      run.events.length = 0;
+      await sweepResources(run.context());
+      await run.settle();
+      outcomes.push(FOR_KEYS[action]?.(run));
+      await run.stop();
+    }
+
+    expect(outcomes[1]).toEqual(shows);
+    expect(outcomes[0]).not.toEqual(shows);
   });
+
+  it.each(ALL_ACTIONS.filter((action) => FOR_KEYS[action] === undefined))(
+    '%s: without it the audit names it as refused',
+    async (action) => {
+      const ways = await findWays(ALL_ACTIONS, action);
+
+      expect(ways).toContain(EXPECTED[action] ?? ways[0]);
+    },
+  );
 
   it.each([
     'Microsoft.ContainerRegistry/registries/delete',

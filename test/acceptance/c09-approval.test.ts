@@ -15,7 +15,14 @@ import { Boundary, type Mishap, mishaps } from '../support/boundary.ts';
 import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
 import { ALICE, ask, asSeen, BOB, DAY, findingOf, HOUR, KEY, lastOutcome, seedOf, sweep } from './operator-requests.ts';
-import { addRequiredTags, disableAdminUser, rotateSecondPassword, type Scene, scenes } from './remediation-scenes.ts';
+import {
+  addRequiredTags,
+  disableAdminUser,
+  listTested,
+  rotateSecondPassword,
+  type Scene,
+  scenes,
+} from './remediation-scenes.ts';
 
 const MINUTE = 60_000;
 const CAROL = { id: '00000000-0000-4000-8000-00000000ca01', type: 'User' } as const;
@@ -1136,7 +1143,7 @@ describe.each(approvals)('$remediationId: an approved fix survives', ({ scene, c
 });
 
 it('every remediation is approved in these tests', () => {
-  expect(scenes.map(({ remediationId }) => remediationId)).toEqual(remediations.map(({ id }) => id));
+  expect(listTested()).toEqual(remediations.map(({ id }) => id).toSorted());
 });
 
 describe.each(scenes)('$remediationId, approved while Azure has asked for a day of patience', (scene) => {

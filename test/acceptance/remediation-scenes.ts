@@ -1,5 +1,6 @@
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
+import { keyScenes } from './key-scenes.ts';
 
 /** A remediation at work on one resource of the sample, with the calls that it makes. */
 export interface Scene {
@@ -108,3 +109,16 @@ export const addRequiredTags: Scene = {
 };
 
 export const scenes: readonly Scene[] = [disableAdminUser, rotateSecondPassword, addRequiredTags];
+
+/** Remediations whose resources no write of ARM brings into violation: suites of their own put them to the same tests. */
+export const scenesElsewhere: readonly Pick<Scene, 'remediationId' | 'policyId'>[] = [
+  // `defender-alerts.test.ts`: an alert brings it about.
+  { remediationId: 'acr-rotate-compromised-passwords', policyId: 'acr-credentials-not-compromised' },
+  // `keys.test.ts`: keys are made in their vault.
+  ...keyScenes,
+];
+
+/** Every remediation that is put to the test, here or elsewhere, by id. */
+export function listTested(): readonly string[] {
+  return [...scenes, ...scenesElsewhere].map(({ remediationId }) => remediationId).toSorted();
+}
