@@ -23,6 +23,9 @@ export const functionNames = [
 ] as const;
 export type FunctionName = (typeof functionNames)[number];
 
+/** Functions that an app need not have: without an Event Hub there is nothing for them to read. */
+const OPTIONAL = new Set<FunctionName>(['defenderAlerts']);
+
 /** Answers 200 or 503 with short codes and no detail, because anybody may ask. */
 export function registerHealth(name: string, registered: ReadonlySet<string>): void {
   app.http(name, {
@@ -50,7 +53,8 @@ function findFunctionProblems(registered: ReadonlySet<string>): readonly string[
   return functionNames.flatMap((name) => {
     if (!registered.has(name)) return [`function-missing:${name}`];
     const switched = environment[`AzureWebJobs.${name}.Disabled`]?.toLowerCase();
-    return switched === 'true' || switched === '1' ? [`function-disabled:${name}`] : [];
+    const isOff = switched === 'true' || switched === '1';
+    return isOff && !OPTIONAL.has(name) ? [`function-disabled:${name}`] : [];
   });
 }
 

@@ -106,14 +106,16 @@ afterEach(() => {
 describe('the functions', () => {
   it('are all registered, with the triggers that the infrastructure expects', () => {
     const table = [...registry.functions.values()].map((registered) => {
-      const { type, queueName, connection, schedule, route, authLevel } = findTrigger(registered).binding;
-      return [registered.name, type, queueName ?? schedule ?? route, connection ?? authLevel];
+      const { type, queueName, eventHubName, connection, schedule, route, authLevel } = findTrigger(registered).binding;
+      return [registered.name, type, queueName ?? eventHubName ?? schedule ?? route, connection ?? authLevel];
     });
 
     expect(table).toEqual([
       ['resourceEvents', 'queueTrigger', 'resource-events', 'AzureWebJobsStorage'],
       ['resourceEventsWebhook', 'eventGridTrigger', undefined, undefined],
       ['resourceEventsPoison', 'queueTrigger', 'resource-events-poison', 'AzureWebJobsStorage'],
+      ['defenderAlerts', 'eventHubTrigger', '%DEFENDER_EVENT_HUB%', 'DefenderEventHub'],
+      ['defenderAlertsHttp', 'httpTrigger', 'defender/alerts', 'function'],
       ['reconcile', 'queueTrigger', 'work', 'AzureWebJobsStorage'],
       ['reconcilePoison', 'queueTrigger', 'work-poison', 'AzureWebJobsStorage'],
       ['tickets', 'queueTrigger', 'tickets', 'AzureWebJobsStorage'],
@@ -267,6 +269,11 @@ describe('health', () => {
     vi.stubEnv('AzureWebJobs.reconcile.Disabled', 'true');
 
     expect(await ask()).toMatchObject({ status: 503, body: { problems: ['function-disabled:reconcile'] } });
+  });
+
+  it('is 200 without the function that reads an Event Hub: not everybody has one', async () => {
+    vi.stubEnv('AzureWebJobs.defenderAlerts.Disabled', 'true');
+    expect(await ask()).toMatchObject({ status: 200 });
   });
 
   it('is 503 when storage is not configured, or does not answer', async () => {
