@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { queryAlerts } from '../../src/azure/defender.ts';
 import { queryImageFindings } from '../../src/azure/image-findings.ts';
+import { findKeyUsers, rotateKey, setKeyRotationPolicy } from '../../src/azure/key-vault.ts';
 import { readClusterNodes } from '../../src/azure/kubernetes.ts';
+import { rotateAndStorePassword } from '../../src/azure/password-rotation.ts';
 import { queryRebootMetrics } from '../../src/azure/prometheus.ts';
 import { queryResources } from '../../src/azure/resources.ts';
 import { runNodeCommand } from '../../src/azure/run-command.ts';
@@ -19,6 +21,10 @@ const others = [
   runNodeCommand,
   queryAlerts,
   queryImageFindings,
+  findKeyUsers,
+  setKeyRotationPolicy,
+  rotateKey,
+  rotateAndStorePassword,
 ];
 
 it('every operation that the product declares is called here', () => {

@@ -1,7 +1,14 @@
 import type { SampleName } from '../../local/azure/sample-ids.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
+import type { Seed } from '../../local/azure/simulator.ts';
 import { apiVersions } from '../../src/azure/api-versions.ts';
-import { findPasswordUsers, listTokens, regeneratePassword, updateRegistry } from '../../src/azure/container-registry.ts';
+import {
+  findPasswordUsers,
+  listTokens,
+  regeneratePassword,
+  updateRegistry,
+} from '../../src/azure/container-registry.ts';
+import { listVaultKeys } from '../../src/azure/key-vault.ts';
 import { readClusterCredentials } from '../../src/azure/kubeconfig.ts';
 import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
@@ -9,6 +16,7 @@ import { probeSubscription, relatedReads, resourceReads } from '../../src/azure/
 import { deleteTags, mergeTags, readGroupTags, readTags } from '../../src/azure/tags.ts';
 import { ManagedCluster } from '../../src/resources/managed-cluster.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { VAULT_ID, vaultBody, vaultSeed } from '../simulator/vault-harness.ts';
 import type { AzureHarness } from './azure-harness.ts';
 
 export const target = (name: SampleName) => parseResourceId(sampleId(name));
@@ -21,6 +29,10 @@ const ENTRA_CLUSTER = ManagedCluster.parse({
 export const SUBSCRIPTION = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
 const TAGS = `${sampleId('aks-prod')}/providers/Microsoft.Resources/tags/default`;
 
+const VAULT = parseResourceId(VAULT_ID);
+const KEY = parseResourceId(`${VAULT_ID}/keys/data`);
+const VAULT_SEED = vaultSeed([vaultBody('kv-test')], [{ vaultId: VAULT_ID, name: 'data' }]);
+
 /** One operation, called as the product calls it. */
 interface Sample {
   readonly name: string;
@@ -32,6 +44,8 @@ interface Sample {
   readonly versions: readonly string[];
   /** The declared actions that this very call needs, where it is not all of them. */
   readonly needs?: readonly string[];
+  /** What Azure holds; default the sample subscription. */
+  readonly seed?: Seed;
   /** Has a write come into force? */
   readonly isDone?: (azure: AzureHarness) => boolean;
 }
@@ -58,6 +72,39 @@ export const samples: readonly Sample[] = [
       resourceReads['Microsoft.ContainerInstance/containerGroups'].run(context, target('legacy-batch')),
     sends: [['GET', sampleId('legacy-batch')]],
     versions: [apiVersions['Microsoft.ContainerInstance/containerGroups']],
+  },
+  {
+    name: 'vaults.get',
+    operation: resourceReads['Microsoft.KeyVault/vaults'],
+    call: (context) => resourceReads['Microsoft.KeyVault/vaults'].run(context, VAULT),
+    sends: [['GET', VAULT.id]],
+    versions: [apiVersions['Microsoft.KeyVault/vaults']],
+    seed: VAULT_SEED,
+  },
+  {
+    name: 'keys.get',
+    operation: resourceReads['Microsoft.KeyVault/vaults/keys'],
+    call: (context) => resourceReads['Microsoft.KeyVault/vaults/keys'].run(context, KEY),
+    sends: [['GET', KEY.id]],
+    versions: [apiVersions['Microsoft.KeyVault/vaults/keys']],
+    seed: VAULT_SEED,
+  },
+  {
+    name: 'keys.list',
+    operation: listVaultKeys,
+    call: (context) => listVaultKeys.run(context, VAULT),
+    sends: [['GET', `${VAULT.id}/keys`]],
+    versions: [apiVersions['Microsoft.KeyVault/vaults/keys']],
+    seed: VAULT_SEED,
+  },
+  {
+    name: 'subscriptions.probe for a key',
+    operation: probeSubscription,
+    call: (context) => probeSubscription.run(context, KEY),
+    sends: [['GET', `${SUBSCRIPTION}/providers/Microsoft.KeyVault/vaults`]],
+    versions: [apiVersions['Microsoft.KeyVault/vaults']],
+    needs: ['Microsoft.KeyVault/vaults/read'],
+    seed: VAULT_SEED,
   },
   {
     name: 'agentPools.list',

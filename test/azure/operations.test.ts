@@ -16,9 +16,13 @@ afterEach(async () => {
 const modes = [200, 201, 202, 'async'] as const;
 const writes = samples.filter(({ operation }) => operation.effect === 'write');
 
-describe.each(samples)('$name', ({ operation, call, sends, versions, needs = operation.actions }) => {
+describe.each(samples)('$name', ({ operation, call, sends, versions, needs = operation.actions, seed }) => {
+  async function start(options: Parameters<typeof startAzure>[0] = {}): Promise<void> {
+    azure = await startAzure({ ...(seed !== undefined && { seed }), ...options });
+  }
+
   it('sends exactly what it is meant to send, and notes the request ids', async () => {
-    azure = await startAzure();
+    await start();
 
     await call(azure.context());
 
@@ -32,7 +36,7 @@ describe.each(samples)('$name', ({ operation, call, sends, versions, needs = ope
   });
 
   it('needs nothing beyond the actions that it declares, in every form of answer', async () => {
-    azure = await startAzure({ actions: operation.actions });
+    await start({ actions: operation.actions });
 
     for (const mode of modes) {
       azure.simulator.operations.rules.splice(0, Infinity, { mode, polls: 0 });
@@ -46,7 +50,7 @@ describe.each(samples)('$name', ({ operation, call, sends, versions, needs = ope
   });
 
   it.each(needs)('is denied without %s', async (removed) => {
-    azure = await startAzure({ actions: operation.actions.filter((action) => action !== removed) });
+    await start({ actions: operation.actions.filter((action) => action !== removed) });
     azure.simulator.operations.rules.push({ mode: 'async', polls: 0 });
 
     const failure = await failureOf(operation, call(azure.context()));
@@ -56,7 +60,7 @@ describe.each(samples)('$name', ({ operation, call, sends, versions, needs = ope
   });
 
   it('ends when its deadline passes while Azure says nothing', async () => {
-    azure = await startAzure();
+    await start();
     const deadline = new AbortController();
     azure.simulator.faults.add({ effect: { kind: 'before', run: () => void setImmediate(() => deadline.abort()) } });
     azure.simulator.faults.add({ effect: { kind: 'hang' } });
@@ -67,7 +71,7 @@ describe.each(samples)('$name', ({ operation, call, sends, versions, needs = ope
   });
 
   it('sends nothing when its deadline has passed already', async () => {
-    azure = await startAzure();
+    await start();
 
     const failure = await failureOf(operation, call(azure.context({ signal: AbortSignal.abort() })));
 
@@ -76,7 +80,7 @@ describe.each(samples)('$name', ({ operation, call, sends, versions, needs = ope
   });
 
   it('does not repeat anything by itself', async () => {
-    azure = await startAzure();
+    await start();
     azure.simulator.faults.add({
       effect: { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
       times: Infinity,
@@ -89,7 +93,7 @@ describe.each(samples)('$name', ({ operation, call, sends, versions, needs = ope
   });
 
   it('sends each request once more at most when Azure challenges the token', async () => {
-    azure = await startAzure();
+    await start();
     azure.simulator.faults.add({ effect: { kind: 'claims-challenge' } });
 
     await call(azure.context());
