@@ -1,5 +1,5 @@
-import * as z from 'zod';
 import { DockwardenError } from '../errors.ts';
+import { KeyUsageRows } from '../resources/key-vault.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { Answers } from './answers.ts';
 import { apiVersions } from './api-versions.ts';
@@ -146,18 +146,8 @@ function usersQuery(keyUri: string): string {
   ].join(' | ');
 }
 
-/** One row: what a type does not have is empty. */
-const UserRow = z.object({
-  id: z.string(),
-  keyUri0: z.string(),
-  keyUri1: z.string(),
-  keyUri2: z.string(),
-  isFollowing: z.unknown(),
-});
-
 function readUsers(data: unknown, keyUri: string): readonly KeyUser[] {
-  const rows = z.array(UserRow).safeParse(data);
-  // A row that cannot be read must not count as one that uses no key.
+  const rows = KeyUsageRows.safeParse(data);
   if (!rows.success) throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer cannot be read');
   return rows.data.flatMap(({ id, keyUri0, keyUri1, keyUri2, isFollowing }) => {
     const used = `${keyUri0}${keyUri1}${keyUri2}`;

@@ -58,3 +58,18 @@ export const VaultKey = z.object({
   }),
 });
 export type VaultKey = z.infer<typeof VaultKey>;
+
+/**
+ * Rows of the Resource Graph query for users of a key: which key a registry (0), a disk encryption set (1) or a cluster (2) names; what a type does not
+ * have is empty. Strict: a row that cannot be read must not count as one that uses no key.
+ */
+export const KeyUsageRows = z.array(
+  z.object({
+    id: z.string(),
+    keyUri0: z.string(),
+    keyUri1: z.string(),
+    keyUri2: z.string(),
+    /** Of a disk encryption set: it follows to new versions, whichever its key URI names. */
+    isFollowing: z.unknown(),
+  }),
+);

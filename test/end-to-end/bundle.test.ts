@@ -17,7 +17,12 @@ import { notice } from '../tickets/webhook-notice.ts';
 import { deployFolder, ensureBuilt, projectRoot } from './harness.ts';
 
 const POISON = { connection: 'AzureWebJobsStorage' };
-const loadedLater = ['azure-eventgrid.cjs', 'azure-storage-blob.cjs'];
+const loadedLater = [
+  'azure-eventgrid.cjs',
+  'azure-keyvault-keys.cjs',
+  'azure-keyvault-secrets.cjs',
+  'azure-storage-blob.cjs',
+];
 
 const registrations = {
   resourceEvents: { type: 'queueTrigger', queueName: 'resource-events', connection: 'AzureWebJobsStorage' },
