@@ -169,7 +169,7 @@ describe('a package that is loaded at its first use', () => {
       const refused = await rejectionOf(system.notify(notice(), signal()));
       const busy = await rejectionOf(system.notify(notice(), signal()));
 
-      expect(filesRead(join(folder, 'dist'))).toEqual([...loadedLater, 'main.cjs']);
+      expect(filesRead(join(folder, 'dist'))).toContain('azure-eventgrid.cjs');
       expect(server.requests).toHaveLength(3);
       expect(server.requests[0]?.body).toContain('dockwarden.ticket.updated.v1');
       // What the outbox asks before it waits and tries again.
@@ -180,6 +180,19 @@ describe('a package that is loaded at its first use', () => {
     } finally {
       await server.stop();
     }
+  });
+
+  it('opens a vault when there is one to be opened, and refuses others in our own error before', async () => {
+    const { vaults } = connect(storage.blob).clients;
+    const isRead = () => filesRead(join(folder, 'dist')).some((name) => name.includes('keyvault'));
+
+    const refused = await rejectionOf(vaults.keys('https://vault.evil.example'));
+
+    expect(refused).toBeInstanceOf(built.DockwardenError);
+    expect(isRead()).toBe(false);
+    expect((await vaults.keys('https://localhost:1')).vaultUrl).toBe('https://localhost:1');
+    expect((await vaults.secrets('https://localhost:1')).vaultUrl).toBe('https://localhost:1');
+    expect(filesRead(join(folder, 'dist'))).toEqual([...loadedLater, 'main.cjs']);
   });
 });
 
