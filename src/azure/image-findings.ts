@@ -1,10 +1,7 @@
 import { DockwardenError } from '../errors.ts';
-import { ImageFindingRow, type ImageFindings } from '../resources/image-findings.ts';
+import { ImageFindingRow, type ImageFindings, imageAssessments } from '../resources/image-findings.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type CallContext, defineRead } from './operation.ts';
-
-/** "Azure registry container images should have vulnerabilities resolved": the present one, and that of the scanner before (controls.md §1). */
-const ASSESSMENTS = ['c0b7cfc6-3172-465a-b378-53c7ff2cc0d5', 'dbd0cb49-b563-45e7-9724-889e799fa648'];
 
 /** What Defender found in the images of a registry: one query, whose answer lags behind by minutes. */
 export const queryImageFindings = defineRead({
@@ -38,7 +35,7 @@ function isPart(type: string): boolean {
 }
 
 function queryFor({ id }: ResourceId): string {
-  const keys = ASSESSMENTS.map((key) => `id contains '/assessments/${key}'`).join(' or ');
+  const keys = imageAssessments.map((key) => `id contains '/assessments/${key}'`).join(' or ');
   return [
     'securityresources',
     "where type in~ ('microsoft.security/assessments', 'microsoft.security/assessments/subassessments')",

@@ -16,6 +16,7 @@ import { parseSettings } from '../../src/settings/settings.ts';
 
 const settings = parseSettings({}, { policies, remediations });
 const now = new Date('2026-11-23T10:00:00Z');
+const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
 const LABELLED = '../shared/fixtures/rulesets/dev-cases.jsonl';
 
 let folder = '';
@@ -27,6 +28,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
+
+/** What Defender says about the images of a registry, as ARM returns it. */
+function assessment(code: string) {
+  const name = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
+  return { type: 'Microsoft.Security/assessments', name, properties: { status: { code } } };
+}
 
 async function run(args: readonly string[], input = '') {
   const out: string[] = [];
@@ -47,35 +54,40 @@ describe('evaluate', () => {
     const { exitCode, out } = await run(['evaluate', '--format', 'json', file]);
 
     expect(exitCode).toBe(1);
-    expect(JSON.parse(out)).toEqual([
-      {
-        resourceId: registry()['id'],
-        policy: 'acr-admin-user-disabled',
-        verdict: 'violation',
-        evidence: { adminUserEnabled: true },
-      },
-      {
-        resourceId: registry()['id'],
-        policy: 'acr-second-password-fresh',
-        verdict: 'violation',
-        evidence: { lastRotated: null, maxAgeDays: 90 },
-      },
-      {
-        resourceId: cluster()['id'],
-        policy: 'aks-required-tags-present',
+    const judged: Readonly<Record<string, object>> = {
+      'acr-admin-user-disabled': { verdict: 'violation', evidence: { adminUserEnabled: true } },
+      'acr-second-password-fresh': { verdict: 'violation', evidence: { lastRotated: null, maxAgeDays: 90 } },
+      'aks-required-tags-present': {
         verdict: 'not-applicable',
         evidence: { reason: 'AKS_REQUIRED_TAGS names no tags' },
       },
-      // A file cannot tell how the nodes are.
-      ...policies
-        .filter(({ needs }) => needs?.includes('nodeHealth') === true)
-        .map(({ id }) => ({
-          resourceId: cluster()['id'],
-          policy: id,
-          verdict: 'unknown',
-          evidence: { missing: 'related nodeHealth' },
-        })),
-    ]);
+    };
+    // A file cannot tell how the nodes are, or what Defender has said.
+    const unread = (needs: readonly string[] = []) => ({
+      verdict: 'unknown',
+      evidence: { missing: `related ${needs[0]}` },
+    });
+    expect(JSON.parse(out)).toEqual(
+      [registry(), cluster()].flatMap(({ id }) =>
+        policies
+          .filter(({ resource }) => String(id).includes(`/${resource}/`))
+          .map((policy) => ({ resourceId: id, policy: policy.id, ...(judged[policy.id] ?? unread(policy.needs)) })),
+      ),
+    );
+  });
+
+  it.each([
+    [[], 'not-applicable'],
+    [[assessment('Healthy')], 'compliant'],
+    [[{ ...assessment('Unhealthy'), name: 'another' }], 'not-applicable'],
+    [[assessment('Unhealthy')], 'violation'],
+    [[{ ...assessment('Unhealthy'), properties: 5 }], 'not-applicable'],
+    [undefined, 'unknown'],
+  ])('judges images by the assessment in "related": %j is %s', (related, verdict) => {
+    const [found] = evaluateResources([{ ...registry(), related }], settings, now).filter(
+      ({ policy }) => policy === 'acr-image-vulnerabilities-resolved',
+    );
+    expect(found?.verdict).toBe(verdict);
   });
 
   it('reads one JSON object a line from standard input and exits 0 when all is well', async () => {
@@ -84,7 +96,8 @@ describe('evaluate', () => {
     const { exitCode, out } = await run(['evaluate', '-'], `${lines}\n`);
 
     expect(exitCode).toBe(0);
-    expect(out.split('\n')).toHaveLength(5);
+    const each = policies.filter(({ resource }) => resource === REGISTRIES).length;
+    expect(out.split('\n')).toHaveLength(1 + 2 * each);
   });
 
   it('says which line is not JSON', async () => {
@@ -114,10 +127,11 @@ describe('evaluate', () => {
       now,
     );
 
-    expect(evaluations.map(({ verdict, evidence }) => ({ verdict, evidence }))).toEqual([
-      { verdict: 'unknown', evidence: { missing: 'properties' } },
-      { verdict: 'unknown', evidence: { missing: 'properties' } },
-    ]);
+    expect(new Set(evaluations.map(({ policy }) => policy))).toEqual(
+      new Set(policies.filter(({ resource }) => resource === REGISTRIES).map(({ id }) => id)),
+    );
+    for (const { evidence, verdict } of evaluations)
+      expect({ verdict, evidence }).toEqual({ verdict: 'unknown', evidence: { missing: 'properties' } });
   });
 
   it('takes a list as ARM answers it, and the type from the id', async () => {
@@ -170,7 +184,8 @@ describe('evaluate', () => {
       { policies, remediations },
     );
 
-    expect(evaluateResources([registry({ adminUserEnabled: true })], off, now)[0]).toMatchObject({
+    const evaluations = evaluateResources([registry({ adminUserEnabled: true })], off, now);
+    expect(evaluations.find(({ policy }) => policy === 'acr-admin-user-disabled')).toMatchObject({
       verdict: 'violation',
     });
   });

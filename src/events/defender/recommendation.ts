@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { imageAssessments } from '../../resources/image-findings.ts';
 import { lenient } from '../../resources/lenient.ts';
 import type { Cause } from '../cause.ts';
 import { readTime } from '../event-time.ts';
@@ -18,8 +19,7 @@ const Recommendation = z.object({ type: lenient(z.string()), id: lenient(z.strin
 const Enrichment = z.object({ action: lenient(z.string()), issnapshot: lenient(z.boolean()) });
 
 /** Findings about the images of a registry: told of good news as well, so that their ticket can close. */
-const IMAGE_ASSESSMENT =
-  /\/assessments\/(?:c0b7cfc6-3172-465a-b378-53c7ff2cc0d5|dbd0cb49-b563-45e7-9724-889e799fa648)(?:\/|$)/i;
+const IMAGE_ASSESSMENT = new RegExp(`/assessments/(?:${imageAssessments.join('|')})(?:/|$)`, 'i');
 const KEY = /\/providers\/Microsoft\.Security\/assessments\/([\w-]{1,100})/i;
 
 /** Is it an assessment, a part of one, or one of the summaries above them? */
