@@ -35,8 +35,9 @@ export function violationOf(
     throw new DockwardenError('INTERNAL_INVARIANT', 'only a violation of a readable resource can be fixed');
   }
   const parameters = context.settings.parametersOf(subject.policy.id);
-  const { id: remediationId } = context.remediations.find(({ fixes }) => fixes.id === subject.policy.id) ?? {};
-  const secretVault = remediationId === undefined ? undefined : context.settings.secretVaultOf(remediationId);
+  const [secretVault] = context.remediations
+    .filter(({ fixes }) => fixes.id === subject.policy.id)
+    .map(({ id }) => context.settings.secretVaultOf(id));
   return {
     target: subject.target,
     resource: snapshot.resource,

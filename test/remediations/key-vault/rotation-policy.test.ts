@@ -57,6 +57,7 @@ describe('a rotation policy that rotates', () => {
     ['P7D', 'P7D'],
     ['P6D', 'P30D'],
     ['P2Y', 'P30D'],
+    ['soon', 'P30D'],
     [1, 'P30D'],
   ])('keeps a notice of %s only where Azure allows it: %s', (time, kept) => {
     expect(from({ lifetimeActions: [notify(time)] }).lifetimeActions[1]).toEqual({
