@@ -93,7 +93,9 @@ export async function acceptCause(
     return 'marked';
   }
   const receivedAt = context.clock.now().toISOString();
-  const saved = await context.alerts.save(resourceId, { ...alert, receivedAt });
+  // Nothing has happened later than now: an alert from the future would outlast, and outdo, all that follows.
+  const [raisedAt, changedAt] = [earlier(alert.raisedAt, receivedAt), earlier(alert.changedAt, receivedAt)];
+  const saved = await context.alerts.save(resourceId, { ...alert, raisedAt, changedAt, receivedAt });
   if (saved === 'unheard') return 'ignored';
   if (saved === 'stored' && alert.status === 'closed')
     await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId: alert.id, resourceId });
@@ -101,6 +103,10 @@ export async function acceptCause(
   const again = saved === 'reopened' ? { ...cause, id: `${cause.id} opened again ${alert.changedAt}` } : cause;
   await markDirty(context, resourceId, again);
   return 'marked';
+}
+
+function earlier(one: string, other: string): string {
+  return one < other ? one : other;
 }
 
 /** Alerts that are ignored are rare, and somebody will ask why nothing was done about them. */

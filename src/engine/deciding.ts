@@ -121,8 +121,8 @@ class Deciding {
 
   /** What is known without a call. */
   #input(): DecisionInput {
-    const { context, causes } = this.#pass;
-    const { policy, snapshot, remediation, tracker, previous, verdict, yieldUntil } = this.#open;
+    const { context } = this.#pass;
+    const { policy, snapshot, remediation, tracker, verdict, yieldUntil } = this.#open;
     const { settings } = context;
     const id = remediation?.id ?? tracker?.id;
     const mode = id === undefined ? undefined : settings.modeOf(id);
@@ -140,15 +140,22 @@ class Deciding {
       busy: busyState(snapshot),
       planned: remediation === undefined ? undefined : this.#planned(remediation, mode),
       yieldUntil,
-      backoffUntil: backoffOf(
-        previous,
-        causes.every(({ kind }) => kind === 'sweep'),
-      ),
+      backoffUntil: this.#backoffUntil(),
       preflight: 'not-asked',
       approval: 'not-asked',
       admission: this.#open.isTried === true ? { result: 'admitted' } : 'not-asked',
       now: this.#now,
     };
+  }
+
+  /** While there is an attack, nothing that may help is kept waiting for having failed before. */
+  #backoffUntil(): Date | undefined {
+    const { causes } = this.#pass;
+    if (causes.some(({ kind }) => kind === 'alert')) return undefined;
+    return backoffOf(
+      this.#open.previous,
+      causes.every(({ kind }) => kind === 'sweep'),
+    );
   }
 
   async #ask(question: Question): Promise<Partial<DecisionInput>> {

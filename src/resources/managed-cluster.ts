@@ -40,3 +40,8 @@ export const ManagedCluster = z.object({
   }),
 });
 export type ManagedCluster = z.infer<typeof ManagedCluster>;
+
+/** Can an agent pool be called this? Lower-case letters and digits, 12 at most, a letter first: no id of an alert is like that. */
+export function isAgentPoolName(text: string): boolean {
+  return /^[a-z][a-z0-9]{0,11}$/.test(text);
+}

@@ -1,4 +1,5 @@
 import { type CloudEvent, sourceOf } from '../outbound/cloud-event.ts';
+import { isAgentPoolName } from '../resources/managed-cluster.ts';
 import { cleanLine, cleanName, cleanText, titleLine } from './text/plain.ts';
 import { renderText } from './text/text.ts';
 import { type TicketChange, TicketError, type TicketNotice } from './ticket-system.ts';
@@ -21,7 +22,7 @@ export interface TicketEventData {
   readonly change: TicketChange;
   readonly policyId: string;
   readonly resourceId: string;
-  /** Agent pool; empty = the whole resource. */
+  /** Agent pool, or id of an alert of Defender; empty = the whole resource. */
   readonly part: string;
   readonly severity: string;
   readonly confidence?: string;
@@ -69,7 +70,8 @@ export function toTicketEvent(notice: TicketNotice): TicketEvent {
     id: `${cleanName(key)}:${generation}:${sequence}`,
     source: sourceOf(resourceId),
     type: `dockwarden.ticket.${change}.v1`,
-    subject: part !== '' && MANAGED_CLUSTER.test(resourceId) ? `${resourceId}/agentPools/${part}` : resourceId,
+    subject:
+      isAgentPoolName(part) && MANAGED_CLUSTER.test(resourceId) ? `${resourceId}/agentPools/${part}` : resourceId,
     time: toText(notice.time),
     datacontenttype: 'application/json',
     data: {

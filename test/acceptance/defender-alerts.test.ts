@@ -332,3 +332,51 @@ describe('a recommendation', () => {
     expect(engine.queue).toHaveLength(1);
   });
 });
+
+describe('an alert', () => {
+  it('lets what has failed be tried again at once', async () => {
+    await start({
+      ...ALL,
+      REMEDIATE_ACR_DISABLE_ADMIN_USER: 'enforce',
+      REMEDIATE_ACR_ROTATE_COMPROMISED_PASSWORDS: 'off',
+    });
+    const refused = engine.simulator.faults.add({
+      method: 'PATCH',
+      path: /registries\/contosobuild\?/,
+      times: Infinity,
+      effect: { kind: 'answer', status: 403, body: { error: { code: 'AuthorizationFailed', message: 'no' } } },
+    });
+    engine.simulator.as('operator').patch(REGISTRY, { tags: { touched: 'yes' } });
+    await engine.settle(MINUTE);
+    expect(engine.audit('outcome').at(-1)).toMatchObject({ outcome: 'denied' });
+    refused.remove();
+    engine.simulator.as('operator').patch(REGISTRY, { tags: { touched: 'again' } });
+    await engine.settle(MINUTE);
+    expect(registryState()).toMatchObject({ adminUserEnabled: true });
+
+    steal({ alertType: 'ARM_OperationFromSuspiciousIP', intent: 'Execution' });
+    await engine.settle(MINUTE);
+    expect(registryState()).toMatchObject({ adminUserEnabled: false });
+  });
+
+  it('from the future is one of today', async () => {
+    await start();
+    steal();
+    const [message] = engine.exported.splice(0);
+    const future = { TimeGenerated: '2999-01-01T00:00:00Z', ProcessingEndTime: '2999-01-01T00:00:00Z' };
+    await acceptEvents(engine.context(), { ...message, ...future }, 'defender-alerts');
+
+    const now = engine.clock.now().toISOString();
+    expect(engine.tables.alerts.rows[0]?.columns).toMatchObject({ raisedAt: now, changedAt: now, receivedAt: now });
+  });
+
+  it('about a cluster is not taken for an agent pool of it', async () => {
+    await start();
+    const id = engine.simulator.defender.raiseAlert({ resourceId: CLUSTER, alertType: 'K8S_ExposedDashboard' });
+    await engine.settle(MINUTE);
+
+    expect(engine.audit('ticket')).toMatchObject([
+      { reason: 'ticket-opened', error: expect.stringContaining(`alert ${id}`) as string },
+    ]);
+  });
+});

@@ -177,7 +177,7 @@ describe('a sweep', () => {
 
     expect(record).toMatchObject({ complete: true, resources: 1, queued: 1 });
     const fleets = engine.tables.guards.rows.map(({ columns }) => columns['fleet']);
-    expect(fleets.filter((fleet) => fleet !== undefined)).toEqual([1, 1, 1]);
+    expect(fleets.filter((fleet) => fleet !== undefined)).toEqual([1, 1, 1, 1]);
   });
 
   it('goes on past stored rows that somebody has damaged', async () => {

@@ -251,7 +251,7 @@ describe('a defect of ours', () => {
     ['in a pre-flight', withRemediations((remediation) => ({ ...remediation, preflight: defect }))],
     [
       'in what a policy declares',
-      withPolicies((policy) => Object.defineProperty({ ...policy }, 'needs', { get: defect })),
+      withPolicies((policy) => Object.defineProperty({ ...policy }, 'resource', { get: defect })),
     ],
   ])('%s is seen by the host, and nothing is changed', async (_where, options) => {
     engine = await startScene(disableAdminUser, { actions: ALL_ACTIONS, ...options });

@@ -1,4 +1,5 @@
 import { auditKey } from '../../audit/audit-log.ts';
+import { isAgentPoolName } from '../../resources/managed-cluster.ts';
 import { findResourceId } from '../../resources/resource-id.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
 import type { PendingCause } from '../../work/work-items.ts';
@@ -22,7 +23,7 @@ export async function recordTicket(
   const now = context.clock.now();
   const { key, remoteUrl, policyId, remediationId, severity, evidence, because, discriminator } = ticket;
   const target = findResourceId(ticket.resourceId);
-  const about = discriminator === '' || target === undefined ? undefined : `agent pool ${discriminator}`;
+  const about = discriminator === '' || target === undefined ? undefined : nameOfPart(discriminator);
   const words = [about, error ?? explain(event, ticket) ?? because].filter((part) => part !== undefined).join(': ');
   await context.audit.append(auditKey(now, context.newRunId(now), 'ticket'), {
     time: now.toISOString(),
@@ -41,6 +42,11 @@ export async function recordTicket(
     version: context.version,
   });
   context.log.info('ticket', { ticketKey: key, event, resourceId: ticket.resourceId, policyId });
+}
+
+/** The part of a resource that a ticket is about, for people. */
+function nameOfPart(part: string): string {
+  return isAgentPoolName(part) ? `agent pool ${part}` : `alert ${part}`;
 }
 
 /** What the step itself has to say. */
