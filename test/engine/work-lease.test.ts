@@ -164,6 +164,26 @@ describe('asking for a resource', () => {
     expect(await acquire(started, 'me', { notBefore })).toMatchObject({ result: 'leased' });
   });
 
+  it.each([
+    ['alert', true],
+    ['operator', true],
+    ['notification', false],
+    ['event', false],
+  ] as const)(
+    'waits for the scheduled time, but not with %s that came since the last look: %s',
+    async (kind, isUrgent) => {
+      const pending = [{ ...cause('later'), kind, queuedAt: '2026-11-23T09:59:00.000Z' }];
+      const notBefore = '2026-11-23T12:00:00.000Z';
+
+      const fresh = await start({ pending, notBefore, lookedAt: '2026-11-23T09:58:00.000Z' });
+      expect((await acquire(fresh)).result).toBe(isUrgent ? 'leased' : 'scheduled');
+      const seen = await start({ pending, notBefore, lookedAt: '2026-11-23T09:59:00.000Z' });
+      expect((await acquire(seen)).result).toBe('scheduled');
+      const never = await start({ pending, notBefore });
+      expect((await acquire(never)).result).toBe(isUrgent ? 'leased' : 'scheduled');
+    },
+  );
+
   it('needs no particular message once the scheduled time has come', async () => {
     const started = await start({ notBefore: '2026-11-23T10:05:00.000Z' });
     started.clock.advance(300_000);
@@ -293,6 +313,17 @@ describe('giving a resource back', () => {
     expect(await held.finish()).toBe('released');
 
     expect(await itemOf(started)).toEqual({ resourceId: resource.id, knownCauses: ['first'], pending: [], attempt: 0 });
+  });
+
+  it('keeps what was done with the resource, and that there are alerts', async () => {
+    const changes = [{ time: '2026-11-23T10:00:00.000Z', operation: 'write', actor: 'somebody' }];
+    const done = await start({ changes, hasAlerts: true });
+    await (await lease(done)).finish();
+    expect(await itemOf(done)).toMatchObject({ changes, hasAlerts: true, pending: [] });
+
+    const waiting = await start({ changes, hasAlerts: true });
+    await (await lease(waiting)).suspend({ attempt: 1 });
+    expect(await itemOf(waiting)).toMatchObject({ changes, hasAlerts: true, attempt: 1 });
   });
 
   it('is refused while something has come in: the lease stays, with the new causes alone', async () => {

@@ -36,6 +36,8 @@ const FULL: WorkItem = {
   resourceId: RESOURCE.id,
   pending: [CAUSE],
   knownCauses: ['event-0', 'event-1'],
+  changes: [{ time: '2026-11-23T10:00:00.000Z', operation: 'write', actor: 'somebody', correlationId: 'c-1' }],
+  hasAlerts: true,
   leaseOwner: 'worker',
   leaseUntil: '2026-11-23T10:02:00.000Z',
   run: {
@@ -124,9 +126,10 @@ function idsAfter(causes: readonly PendingCause[]): readonly string[] {
 
 describe('a cause', () => {
   it('that is known marks nothing', () => {
-    const marked = withCause(newWorkItem('r'), CAUSE);
+    const { actor: _actor, ...plain } = CAUSE;
+    const marked = withCause(newWorkItem('r'), plain);
 
-    expect(marked).toEqual({ resourceId: 'r', pending: [CAUSE], knownCauses: ['event-1'], attempt: 0 });
+    expect(marked).toEqual({ resourceId: 'r', pending: [plain], knownCauses: ['event-1'], attempt: 0 });
     expect(withCause({ ...newWorkItem('r'), knownCauses: ['event-1'] }, CAUSE)).toBeUndefined();
   });
 

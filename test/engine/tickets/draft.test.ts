@@ -126,6 +126,28 @@ describe('what a ticket says', () => {
   });
 });
 
+describe('what a ticket about an alert says', () => {
+  const ticket = reboots({
+    policyId: 'aks-alerts-closed',
+    remediationId: 'aks-track-alerts',
+    discriminator: 'alert-1',
+    isCertain: true,
+    items: [],
+    itemCount: 0,
+    evidence: JSON.stringify({ alertType: 'K8S_ExposedDashboard', description: 'What happened.' }),
+  });
+
+  it('is how to look into it, what Defender says, and that it ends in Defender', () => {
+    const lines = texts(draft(ticket).body);
+
+    expect(lines[0]).toMatch(/^Look into the alert/);
+    expect(lines).toContain('description: What happened.');
+    expect(lines.find((line) => line.startsWith('az monitor activity-log list'))).toContain(ticket.resourceId);
+    expect(lines.join('\n')).toContain('closes by itself when the alert is resolved or dismissed');
+    expect(lines.join('\n')).not.toContain('two checks in a row');
+  });
+});
+
 describe('what a ticket says without a resource, or without anybody who knows what to do', () => {
   it.each([
     ['breaker-open', "dockwarden breaker reset 'remediation/x'", 'when the breaker lets changes pass again'],

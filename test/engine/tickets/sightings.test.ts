@@ -215,6 +215,64 @@ describe('a verdict with parts', () => {
   });
 });
 
+function alert(change: Partial<Part> = {}): Verdict {
+  return parted({ name: 'alert-1', verdict: 'violation', evidence: {}, isCertain: true, ...change });
+}
+
+describe('a part of which another system is certain', () => {
+  const OBSERVED = { decision: 'observe', reason: 'mode-observe' } as const;
+  const UNREADABLE = { decision: 'defer', reason: 'exemption-unreadable' } as const;
+
+  it('has a ticket at once, by its own title and severity', () => {
+    const verdict = alert({ title: 'Defender alert: x', severity: 'low' });
+
+    expect(sightings(verdict)['alert-1']).toMatchObject({ seen: 'violation', isCertain: true });
+    expect(contentOf(verdict, {}, 'alert-1')).toMatchObject({
+      title: 'aks-prod: Defender alert: x',
+      severity: 'low',
+      isCertain: true,
+    });
+  });
+
+  it('has the title and the severity of the policy without its own', () => {
+    expect(contentOf(alert(), {}, 'alert-1')).toMatchObject({
+      title: 'aks-prod / alert-1: not met – No node waits for a reboot',
+      severity: aksNodeRebootCompleted.severity,
+    });
+    expect(contentOf(parted(overdue('system')), {}, 'system')).not.toHaveProperty('isCertain');
+  });
+
+  it('is over at once, because the other system says so', () => {
+    expect(sightings(alert({ verdict: 'compliant' }))).toEqual({
+      'alert-1': { seen: 'clean', strength: 3, resolution: 'closed-at-source', isCertain: true },
+    });
+  });
+
+  it('cannot be told when it is one too many: its ticket stays as it is', () => {
+    expect(sightings(alert({ verdict: 'unknown' }), { knownParts: ['alert-1'] })).toEqual({
+      'alert-1': { seen: 'unclear' },
+    });
+  });
+
+  it.each([
+    ['the exemption cannot be read', UNREADABLE, true, true, 'violation'],
+    ['the exemption cannot be read, and nobody else is certain', UNREADABLE, true, undefined, 'unclear'],
+    ['the exemption cannot be read, and it is no tracker that asks', UNREADABLE, false, true, 'unclear'],
+    ['it waits for something else', { decision: 'defer', reason: 'outside-window' }, true, true, 'unclear'],
+    ['it is only observed', OBSERVED, true, true, 'violation'],
+    ['it is accepted', { decision: 'exempt', reason: 'exempt' }, true, true, 'clean'],
+  ] as const)('has a ticket or not when %s', (_when, decision, isTracked, isCertain, seen) => {
+    const verdict = parted({
+      name: 'alert-1',
+      verdict: 'violation',
+      evidence: {},
+      ...(isCertain === true && { isCertain }),
+    });
+
+    expect(sightings(verdict, { decision, isTracked })['alert-1']).toMatchObject({ seen });
+  });
+});
+
 function hashOfPart(change: Partial<Part> = {}): string {
   return contentOf(parted(overdue('system', change)), {}, 'system').evidenceHash;
 }
@@ -282,6 +340,9 @@ describe('any look', () => {
       evidence,
       confidence: fc.constantFrom('certain', 'likely'),
       strength: fc.constantFrom(1, 2, 3),
+      isCertain: fc.constant(true as const),
+      severity: fc.constantFrom('high', 'low'),
+      title: fc.string(),
       items: fc.array(fc.record({ name: fc.string(), id: fc.string(), detail: fc.string() }), { maxLength: 60 }),
     },
     { requiredKeys: ['name', 'verdict', 'evidence'] },
@@ -297,7 +358,7 @@ describe('any look', () => {
   const decisions: fc.Arbitrary<Look['decision']> = fc.option(
     fc.record({
       decision: fc.constantFrom('fix', 'ticket', 'defer', 'exempt', 'await-approval', 'quarantine', 'observe'),
-      reason: fc.constantFrom('mode-observe', 'ticket-only', 'out-of-scope'),
+      reason: fc.constantFrom('mode-observe', 'ticket-only', 'out-of-scope', 'exemption-unreadable'),
     }),
     { nil: undefined },
   );
