@@ -9,6 +9,7 @@ import { expectRecordedMutations } from '../support/audit-invariants.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
 import { defenderInputs, ignoredAlerts, invalidAlerts } from './defender-reasons.ts';
+import { keyDecisions, keyInputs, keyNotices } from './key-reasons.ts';
 import { refuse, type Scenario, set, violateAndRun } from './reason-scenarios.ts';
 import {
   addRequiredTags,
@@ -250,6 +251,7 @@ const outcomes: Readonly<Record<string, Scenario>> = {
 
 const inputs: Readonly<Record<string, Scenario>> = {
   ...defenderInputs,
+  ...keyInputs,
   'sweep-incomplete': {
     scene: disableAdminUser,
     async act(run) {
@@ -358,10 +360,10 @@ function quotedIn(text: string): readonly string[] {
 
 describe('R10: every reason code', () => {
   const stages = {
-    decision: decisions,
+    decision: { ...decisions, ...keyDecisions },
     outcome: outcomes,
     input: inputs,
-    notice: { ...notices, ...nodeNotices },
+    notice: { ...notices, ...nodeNotices, ...keyNotices },
     operator: requests,
   };
   const all = {
