@@ -268,7 +268,8 @@ describe('R43: what Defender sends', () => {
     const raised = steal();
     const [recorded] = engine.exported.splice(0);
     if (recorded === undefined) throw new Error('nothing was exported');
-    const id = (digit: string) => raised.replace(/^./, digit);
+    // Longer than the one that was raised, which may begin with any digit.
+    const id = (digit: string) => `${digit}${raised}`;
     const sent: readonly (readonly [what: string, message: unknown])[] = [
       ['recorded export', recorded],
       ['Logic App', { ...recorded, SystemAlertId: id('b'), associatedResource: REGISTRY }],
