@@ -4,7 +4,7 @@ import type { AuditRecord } from '../src/audit/audit-log.ts';
 export function formatAuditLine(record: AuditRecord): string | undefined {
   const what = describe(record);
   if (what === undefined) return undefined;
-  const columns = [formatTime(record.time), (record.resourceName ?? '-').padEnd(13), record.policyId?.padEnd(26)];
+  const columns = [formatTime(record.time), (record.resourceName ?? '-').padEnd(13), record.policyId?.padEnd(31)];
   return [...columns.filter((column) => column !== undefined), what, describeCause(record)].join('  ').trimEnd();
 }
 
@@ -47,11 +47,17 @@ function describeReason(reason: string | undefined): string {
   return REASONS[reason ?? ''] ?? reason ?? '';
 }
 
-function describeCause({ actor, actorType, causeKind }: AuditRecord): string {
+function describeCause({ actor, actorType, causeId, causeKind }: AuditRecord): string {
   if (actor !== undefined && causeKind === 'operator') return `(asked for by ${actor})`;
   if (actor !== undefined) return `(last changed by ${actor}, ${describeActor(actorType)})`;
-  return causeKind === 'sweep' ? '(found by the sweep)' : '';
+  if (causeKind === 'alert') return `(because of alert ${causeId ?? 'without an id'})`;
+  return CAUSES[causeKind ?? ''] ?? '';
 }
+
+const CAUSES: Readonly<Record<string, string>> = {
+  sweep: '(found by the sweep)',
+  notification: '(a service told of news)',
+};
 
 function describeActor(type: string | undefined): string {
   if (type === 'ServicePrincipal') return 'service principal';

@@ -1,29 +1,28 @@
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { QueueServiceClient } from '@azure/storage-queue';
+import { DEFENDER_HUB, EVENT_GRID, startAppEventServices, subscribeApp } from './app-events.ts';
+import { createKeys, startHosts } from './app-hosts.ts';
 import { type AppSettings, createAppSettings, ENFORCE_ALL, type StorageEndpoints } from './app-settings.ts';
-import type { IdentityDefinition } from './azure/identities.ts';
-import { assignProductRole, createSampleIdentities, createSampleSubscription } from './azure/sample-subscription.ts';
+import { exportTo } from './azure/defender.ts';
+import { createSampleIdentities, createSampleSubscription } from './azure/sample-subscription.ts';
+import { addSampleVault } from './azure/sample-vault.ts';
 import { type AzureSimulator, startAzureSimulator } from './azure/simulator.ts';
 import { type Azurite, startAzurite } from './azurite.ts';
 import { type Certificates, createCertificates } from './certificates.ts';
-import { createQueueDestination, createWebhookDestination } from './event-grid/destinations.ts';
+import type { CustomTopic } from './event-grid/custom-topic.ts';
 import { createEventGrid, type EventGrid } from './event-grid/event-grid.ts';
-import type { HostKeys } from './host/keys.ts';
-import type { LogLine } from './host/log.ts';
-import { type HostProcess, startHost } from './host/process.ts';
-import { readProductPermissions } from './product-actions.ts';
+import { EventHub } from './event-hub/event-hub.ts';
+import type { HostProcess } from './host/process.ts';
 
 export interface EnvironmentOptions {
   /** Where certificates and the host's log go; created when missing. */
   readonly directory: string;
-  /** Changes to the app's settings; default: all remediations act. */
-  readonly settings?: AppSettings;
+  /** Changes to the app's settings, or what makes them once the simulated Azure runs; default: all remediations act. */
+  readonly settings?: AppSettings | ((simulator: AzureSimulator) => AppSettings);
+  /** Adds the vault of `sample-vault.ts` with its keys and who uses them to the sample. Default false. */
+  readonly hasVault?: boolean;
   /** Port of the Functions host; 0 (default) takes a free one. */
   readonly functionsPort?: number;
   /** Port of the simulated ARM; 0 (default) takes a free one. */
@@ -46,6 +45,8 @@ export interface EnvironmentOptions {
 export interface LocalEnvironment {
   readonly simulator: AzureSimulator;
   readonly eventGrid: EventGrid;
+  /** Takes the events that the app publishes about itself. */
+  readonly topic: CustomTopic;
   readonly storage: StorageEndpoints;
   readonly caFile: string;
   /** Opens the app's functions of level `function`. */
@@ -60,21 +61,6 @@ export interface LocalEnvironment {
   readonly crashed: Promise<string>;
   stop(): Promise<void>;
 }
-
-/** Identity of the system topic, which may put messages into the queue and knows nothing of ARM. */
-const EVENT_GRID: IdentityDefinition = {
-  name: 'event-grid',
-  objectId: '00000000-0000-4000-8000-000000000091',
-  clientId: '00000000-0000-4000-8000-000000000092',
-  principalType: 'ServicePrincipal',
-  displayName: 'evgt-platform',
-  roleAssignments: [],
-};
-/** Name of the event subscription that feeds the app. */
-export const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
-const EVENT_TYPES = ['Write', 'Action', 'Delete'].map((kind) => `Microsoft.Resources.Resource${kind}Success`);
-const EVENT_QUEUE = 'resource-events';
-const QUEUES = [EVENT_QUEUE, 'work', 'tickets', 'events'];
 
 const deployFolder = fileURLToPath(new URL('../dist', import.meta.url));
 
@@ -106,6 +92,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
     const storage = options.storage ?? (await startStorage(certificates, directory, stops, reportCrash));
     onProgress('simulated Azure (ARM, managed identity)');
     const eventGrid = createEventGrid();
+    const defenderHub = new EventHub({ name: DEFENDER_HUB });
     const { armPort, recordTo } = options;
     const simulator = await startAzureSimulator({
       certificates,
@@ -113,19 +100,41 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
       // The product gets its role with its settings, before the host starts.
       identities: [...createSampleIdentities([]), EVENT_GRID],
       onEvent: (event) => eventGrid.publish(event),
+      onExport: exportTo(defenderHub),
       ...(armPort !== undefined && { port: armPort }),
       ...(recordTo !== undefined && { recordTo }),
     });
     stops.push(async () => await simulator.stop());
+    if (options.hasVault === true) addSampleVault(simulator);
+
+    onProgress('Event Hub (alerts of Defender for Cloud), topic (own events)');
+    const events = await startAppEventServices(simulator, certificates, defenderHub, stops);
 
     onProgress('Functions host with the built app');
-    const keys = { master: createKey(), function: createKey(), eventgrid: createKey() };
-    const hosts = await startHosts(options, { certificates, simulator, storage, keys, reportCrash });
+    const { settings } = options;
+    const keys = createKeys();
+    const hosts = await startHosts({
+      app: deployFolder,
+      directory,
+      settings: {
+        ...createAppSettings(simulator, storage),
+        ...events.settings,
+        ...ENFORCE_ALL,
+        ...(typeof settings === 'function' ? settings(simulator) : settings),
+      },
+      port: options.functionsPort ?? 0,
+      receiveVisibilitySeconds: options.receiveVisibilitySeconds,
+      certificates,
+      simulator,
+      storage,
+      keys,
+      reportCrash,
+    });
     stops.push(async () => await hosts.stop());
 
     onProgress('Event Grid subscription');
     const webhook = `${hosts.current().url}/runtime/webhooks/eventgrid?functionName=resourceEventsWebhook&code=${keys.eventgrid}`;
-    await subscribe(eventGrid, simulator, storage, options.delivery === 'webhook' ? webhook : undefined);
+    await subscribeApp(eventGrid, simulator, storage, options.delivery === 'webhook' ? webhook : undefined);
     stops.push(async () => {
       eventGrid.close();
       await eventGrid.idle();
@@ -133,6 +142,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
     return {
       simulator,
       eventGrid,
+      topic: events.topic,
       storage,
       caFile: certificates.caFile,
       functionKey: keys.function,
@@ -164,100 +174,6 @@ async function startStorage(
   stops.push(async () => await azurite.stop());
   void azurite.exited.then(() => reportCrash('the storage emulator ended unexpectedly'));
   return { blob: azurite.blobEndpoint(), queue: azurite.queueEndpoint(), table: azurite.tableEndpoint() };
-}
-
-interface HostParts {
-  readonly certificates: Certificates;
-  readonly simulator: AzureSimulator;
-  readonly storage: StorageEndpoints;
-  readonly keys: HostKeys;
-  readonly reportCrash: (what: string) => void;
-}
-
-/** As long as those that Azure makes. */
-function createKey(): string {
-  return randomBytes(40).toString('base64url');
-}
-
-/** The app in its host; one at a time. */
-async function startHosts(options: EnvironmentOptions, parts: HostParts) {
-  const { certificates, simulator, storage, keys, reportCrash } = parts;
-  const { directory, functionsPort = 0, receiveVisibilitySeconds } = options;
-  const queues = new QueueServiceClient(storage.queue, simulator.credential('dockwarden'));
-  for (const name of QUEUES) await queues.getQueueClient(name).createIfNotExists();
-  const logFile = join(directory, 'host.log');
-  const logStream = createWriteStream(logFile);
-  let settings: AppSettings = {
-    ...createAppSettings(simulator, storage),
-    ...ENFORCE_ALL,
-    ...options.settings,
-  };
-  const log = (line: LogLine): void => {
-    const { time, level, category, message } = line;
-    logStream.write(`${time} ${level} [${category}] ${message}\n`);
-  };
-  let expected: HostProcess | undefined;
-
-  async function start(port: number): Promise<HostProcess> {
-    const { actions, dataActions } = await readProductPermissions(settings);
-    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
-    const host = await startHost({
-      app: deployFolder,
-      env: settings,
-      port,
-      caFile: certificates.caFile,
-      keys,
-      onLog: log,
-      ...(receiveVisibilitySeconds !== undefined && { receiveVisibilitySeconds }),
-    });
-    expected = host;
-    void reportUnexpectedEnd(host);
-    const { length } = await host.functions();
-    if (length > 0) return host;
-    expected = undefined;
-    await host.kill();
-    throw new Error(`the built app has no functions; ${logFile} says why`);
-  }
-
-  async function reportUnexpectedEnd(host: HostProcess): Promise<void> {
-    const { code, signal } = await host.exited;
-    if (expected === host) reportCrash(`the Functions host ended unexpectedly (${String(signal ?? code)})`);
-  }
-
-  let current = await start(functionsPort);
-  const port = Number(new URL(current.url).port);
-  const stopCurrent = async (): Promise<void> => {
-    expected = undefined;
-    await current.stop();
-  };
-  return {
-    current: () => current,
-    async stop() {
-      await stopCurrent();
-      await finished(logStream.end());
-    },
-    async restart(changes: AppSettings = {}) {
-      await stopCurrent();
-      settings = { ...settings, ...changes };
-      current = await start(port);
-    },
-  };
-}
-
-async function subscribe(
-  eventGrid: EventGrid,
-  simulator: AzureSimulator,
-  storage: StorageEndpoints,
-  webhook: string | undefined,
-): Promise<void> {
-  const queue = new QueueServiceClient(storage.queue, simulator.credential(EVENT_GRID.name)).getQueueClient(
-    EVENT_QUEUE,
-  );
-  const destination =
-    webhook === undefined
-      ? createQueueDestination({ queue, messageTimeToLiveSeconds: -1 })
-      : createWebhookDestination({ url: webhook });
-  await eventGrid.subscribe({ name: EVENT_SUBSCRIPTION, destination, filter: { includedEventTypes: EVENT_TYPES } });
 }
 
 async function startSweep(functionsUrl: string, masterKey: string): Promise<void> {

@@ -1,17 +1,18 @@
-/** `npm start`: Dockwarden on this machine against a simulated Azure; with `--once` a prepared scenario instead of waiting for Ctrl-C. */
+/** `npm start`: Dockwarden on this machine against a simulated Azure; with `--scenario` something happens in it, with `--once` it ends then. */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AppSettings } from './app-settings.ts';
 import { formatAuditLine } from './audit-line.ts';
 import { openAudit, watchAudit } from './audit-watch.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from './azure/sample-subscription.ts';
 import { type LocalEnvironment, startEnvironment } from './environment.ts';
 import { isPortFree } from './ports.ts';
 import { findRun, removeRunFile, writeRunFile } from './run-file.ts';
-import { CAREFUL_SETTINGS, runScenario } from './scenario/run-scenario.ts';
-import { parseStartOptions, type StartOptions, usage } from './start-options.ts';
+import { scenarios } from './scenario/catalogue.ts';
+import { runScenario } from './scenario/run-scenario.ts';
+import type { Scenario } from './scenario/scenario.ts';
+import { DEFAULT_SCENARIO, parseStartOptions, type StartOptions, usage } from './start-options.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, killed: 130 } as const;
 const DEFAULT_PORT = 7071;
@@ -71,35 +72,53 @@ async function runUntilInterrupted(options: StartOptions, interrupted: AbortSign
     console.error(`npm start runs already (process ${other.pid}, Functions host at ${other.functions})`);
     return EXIT.failed;
   }
-  const environment = await start(options, directory);
-  const watch = watchAudit(openAudit(environment), (record) => {
-    const line = formatAuditLine(record);
-    if (line !== undefined) console.log(line);
-  });
+  const scenario = options.scenario === undefined ? undefined : scenarios[options.scenario];
+  const environment = await start(options, directory, scenario);
   try {
-    await announce(environment, directory);
-    if (!interrupted.aborted) await environment.sweep();
-    const crash = await waitForEnd(environment, interrupted);
-    if (crash === undefined) console.log('\nstopping');
-    else console.error(`\n${crash}; see ${join(directory, 'host.log')}`);
-    return crash === undefined ? EXIT.ok : EXIT.failed;
+    await announce(environment, options);
+    if (scenario !== undefined) await playOnTheWay(scenario, environment, interrupted);
+    const watch = watchAudit(openAudit(environment), (record) => {
+      const line = formatAuditLine(record);
+      if (line !== undefined) console.log(line);
+    });
+    try {
+      if (scenario === undefined && !interrupted.aborted) await environment.sweep();
+      const crash = await waitForEnd(environment, interrupted);
+      if (crash === undefined) console.log('\nstopping');
+      else console.error(`\n${crash}; see ${join(directory, 'host.log')}`);
+      return crash === undefined ? EXIT.ok : EXIT.failed;
+    } finally {
+      await watch.stop();
+    }
   } finally {
-    await watch.stop();
     await removeRunFile(directory);
     await environment.stop();
   }
 }
 
+/** What comes of the scenario is there to be looked at, also when it is not what it should be. */
+async function playOnTheWay(
+  scenario: Scenario,
+  environment: LocalEnvironment,
+  interrupted: AbortSignal,
+): Promise<void> {
+  try {
+    await runScenario(scenario, environment, endingWith(environment, interrupted));
+  } catch (error) {
+    if (!interrupted.aborted) console.error(`\n${messageOf(error)}`);
+  }
+  if (!interrupted.aborted) console.log('\nIt keeps running, with all that the scenario has left. Ctrl-C ends it.\n');
+}
+
 /** Uses a folder of its own, so that it runs beside a running `npm start`; the folder stays when something went wrong. */
 async function runOnce(options: StartOptions, interrupted: AbortSignal): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'dockwarden-once-'));
+  const scenario = scenarios[options.scenario ?? DEFAULT_SCENARIO];
   let isKept = true;
   try {
-    const environment = await start(options, directory, CAREFUL_SETTINGS);
-    const crash = new AbortController();
-    void environment.crashed.then((what) => crash.abort(new Error(what)));
+    const environment = await start(options, directory, scenario);
     try {
-      const passed = await runScenario(environment, AbortSignal.any([interrupted, crash.signal]));
+      const passed = await runScenario(scenario, environment, endingWith(environment, interrupted));
       isKept = !passed;
       return passed ? EXIT.ok : EXIT.failed;
     } finally {
@@ -111,20 +130,32 @@ async function runOnce(options: StartOptions, interrupted: AbortSignal): Promise
   }
 }
 
-async function start(options: StartOptions, directory: string, settings: AppSettings = {}): Promise<LocalEnvironment> {
+/** Aborted by Ctrl-C, and when a process ends that nobody has stopped. */
+function endingWith(environment: LocalEnvironment, interrupted: AbortSignal): AbortSignal {
+  const crash = new AbortController();
+  void environment.crashed.then((what) => crash.abort(new Error(what)));
+  return AbortSignal.any([interrupted, crash.signal]);
+}
+
+async function start(
+  options: StartOptions,
+  directory: string,
+  scenario: Scenario | undefined,
+): Promise<LocalEnvironment> {
   const { armPort, port } = options;
   const isDefaultFree = port === undefined && (await isPortFree(DEFAULT_PORT));
   console.log('Dockwarden on this machine, against a simulated Azure (no account, loopback only)');
   return await startEnvironment({
     directory,
-    settings,
+    hasVault: true,
+    ...(scenario?.settings !== undefined && { settings: scenario.settings }),
     functionsPort: port ?? (isDefaultFree ? DEFAULT_PORT : 0),
     ...(armPort !== undefined && { armPort }),
     onProgress: (what) => console.log(`  starting ${what}`),
   });
 }
 
-async function announce(environment: LocalEnvironment, directory: string): Promise<void> {
+async function announce(environment: LocalEnvironment, { directory, scenario: played }: StartOptions): Promise<void> {
   const { caFile, simulator, storage } = environment;
   const functions = environment.host().url;
   await writeRunFile(directory, {
@@ -145,7 +176,7 @@ async function announce(environment: LocalEnvironment, directory: string): Promi
                    ${storage.table}
   host's log       ${join(directory, 'host.log')}
 
-All three remediations are set to enforce here, for this sample only: a deployment starts with observe.
+${played === undefined ? 'All remediations are set to enforce here' : `Scenario ${played} sets what remediations may do`}, for this sample only: a deployment starts with observe.
 
 Break something, in another terminal – with the Azure CLI:
   eval "$(npm run -s azure -- env)"
@@ -153,7 +184,7 @@ Break something, in another terminal – with the Azure CLI:
 or without it:
   npm run -s azure -- PATCH ${sampleId('contosoacr')} '{"properties":{"adminUserEnabled":true}}'
 
-Ctrl-C ends it. What is decided and done, as the audit table has it (the first sweep starts now):
+Ctrl-C ends it. What is decided and done, as the audit table has it (${played === undefined ? 'the first sweep' : 'the scenario'} starts now):
 `);
 }
 

@@ -5,9 +5,11 @@ const TYPES = {
   registry: 'Microsoft.ContainerRegistry/registries',
   cluster: 'Microsoft.ContainerService/managedClusters',
   containerGroup: 'Microsoft.ContainerInstance/containerGroups',
+  vault: 'Microsoft.KeyVault/vaults',
+  diskEncryptionSet: 'Microsoft.Compute/diskEncryptionSets',
 } as const;
 
-/** Name, group and type of every resource of the sample. */
+/** Name, group and type of every resource of the sample; the last two are those of `sample-vault.ts`. */
 const RESOURCES = {
   contosoacr: [SAMPLE_GROUPS.production, TYPES.registry],
   contosobuild: [SAMPLE_GROUPS.development, TYPES.registry],
@@ -20,6 +22,8 @@ const RESOURCES = {
   'aks-data': [SAMPLE_GROUPS.production, TYPES.cluster],
   'legacy-batch': [SAMPLE_GROUPS.development, TYPES.containerGroup],
   'metrics-relay': [SAMPLE_GROUPS.production, TYPES.containerGroup],
+  'kv-platform': [SAMPLE_GROUPS.production, TYPES.vault],
+  'des-nodes': [SAMPLE_GROUPS.production, TYPES.diskEncryptionSet],
 } as const;
 
 export type SampleName = keyof typeof RESOURCES;

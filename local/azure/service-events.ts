@@ -37,11 +37,12 @@ const NO_TIME = '0001-01-01T00:00:00.0000000Z';
  * The event about a row of table `containerserviceeventresources`, as its topic of resource notifications tells it.
  * https://learn.microsoft.com/azure/event-grid/event-schema-containerservice-resources
  */
-export function scheduledEventEmitted({ id, location, name, properties = {} }: RawResource, now: Date): ResourceEvent {
-  const subject = id.replace(/\/scheduledevents\//i, '/scheduledEvents/');
+export function scheduledEventEmitted(clusterId: string, row: RawResource, now: Date): ResourceEvent {
+  const { location, name, properties = {} } = row;
+  const subject = `${clusterId.replace('/resourceGroups/', '/resourcegroups/')}/scheduledEvents/${name}`;
   const time = formatEventTime(now);
   return createEvent({
-    topic: `/subscriptions/${id.split('/')[2] ?? ''}`,
+    topic: `/subscriptions/${clusterId.split('/')[2] ?? ''}`,
     subject,
     eventType: 'Microsoft.ResourceNotifications.ContainerServiceEventResources.ScheduledEventEmitted',
     data: {

@@ -34,7 +34,8 @@ export interface EventHubNamespace {
 /** Audience of tokens for any namespace. */
 export const EVENT_HUBS_AUDIENCE = 'https://eventhubs.azure.net';
 const SEND = 'Microsoft.EventHub/namespaces/messages/send/action';
-const RECEIVE = 'Microsoft.EventHub/namespaces/messages/receive/action';
+/** Data action of whoever reads. */
+export const RECEIVE_ACTION = 'Microsoft.EventHub/namespaces/messages/receive/action';
 const API_VERSION = '2014-01';
 /** The longest that an empty partition keeps a reader waiting. */
 const MAX_WAIT_MS = 30_000;
@@ -66,7 +67,7 @@ async function answer(
   caller: Caller | undefined,
 ): Promise<Outcome> {
   const isRead = request.path.startsWith('/local/');
-  const action = isRead ? RECEIVE : SEND;
+  const action = isRead ? RECEIVE_ACTION : SEND;
   const finish = (reply: Reply): Outcome => ({ reply, action, caller, events: [] });
   if (!caller) return finish(refuse(401, 'InvalidToken: The token is missing, expired or for another audience.'));
   const [hubName = '', ...rest] = request.path

@@ -6,20 +6,25 @@ import { createTableStore } from '../../src/storage/table-store.ts';
 import { createTableTickets } from '../../src/tickets/table-tickets.ts';
 import { renderText } from '../../src/tickets/text/text.ts';
 import { ticketKey } from '../../src/tickets/ticket-key.ts';
-import { type SampleName, sampleId } from '../azure/sample-ids.ts';
 import type { LocalEnvironment } from '../environment.ts';
 
-/** Prints a ticket of the sample as the person reads it who gets it. Throws when there is none. */
-export async function printTicket(
-  { simulator, storage }: LocalEnvironment,
-  { part, policyId, resource }: { readonly policyId: string; readonly resource: SampleName; readonly part: string },
-): Promise<void> {
+/** Which ticket: about a policy, a resource, and the part of it that is judged on its own (default: the whole). */
+interface TicketOf {
+  readonly policyId: string;
+  readonly resourceId: string;
+  readonly part?: string;
+}
+
+/** Prints a ticket of the sample as the person reads it who gets it, and returns that text. Throws when there is none. */
+export async function printTicket({ simulator, storage }: LocalEnvironment, of: TicketOf): Promise<string> {
+  const { part = '', policyId, resourceId } = of;
   const table = new TableClient(storage.table, 'tickets', simulator.credential('operator'));
-  const key = ticketKey({ policyId, resourceId: sampleId(resource), discriminator: part });
+  const key = ticketKey({ policyId, resourceId, discriminator: part });
   const found = await createTableTickets(createTableStore(table)).get(key);
-  if (found === undefined) throw new Error(`there is no ticket about ${policyId} of ${resource}`);
+  if (found === undefined) throw new Error(`there is no ticket about ${policyId} of ${resourceId}`);
   const settings = { armEndpoint: simulator.armEndpoint };
   const { body, title } = draftOf({ policies, remediations, settings, trackers }, found.ticket);
   const lines = [title, '', ...renderText(body).split('\n')];
   console.log(lines.map((line) => `   | ${line}`.trimEnd()).join('\n'));
+  return lines.join('\n');
 }

@@ -6,9 +6,10 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { EVENT_SUBSCRIPTION } from '../../local/app-events.ts';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
-import { EVENT_SUBSCRIPTION } from '../../local/environment.ts';
-import { checkEndState } from '../../local/scenario/end-state.ts';
+import { checkPromises } from '../../local/scenario/checks.ts';
+import { checkEndState } from '../../local/scenario/drift/end-state.ts';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import { WATCHING_PERMISSIONS } from '../support/product-role.ts';
 import { type EndToEnd, patient, projectRoot, startEndToEnd } from './harness.ts';
@@ -167,7 +168,7 @@ describe('events through the webhook', () => {
   });
 
   test('the end checks of the scenario notice that nothing has happened', async () => {
-    const checks = await checkEndState(app, []);
+    const checks = [...checkEndState(app, []), ...(await checkPromises(app, []))];
 
     const failed = checks.filter(({ holds }) => !holds).map(({ what }) => what);
     expect(failed).toEqual(

@@ -52,7 +52,7 @@ describe('npm start', () => {
   test('says where everything is, that it enforces, and how to break something that works as printed', () => {
     expect(output).toContain(`Functions host   ${info.functions}`);
     expect(output).toContain(info.arm);
-    expect(output).toContain('All three remediations are set to enforce here');
+    expect(output).toContain('All remediations are set to enforce here');
     expect(output).toContain('az acr update -n contosoacr --admin-enabled true');
     expect(output).toContain(`npm run -s azure -- PATCH ${sampleId('contosoacr')} '{"properties"`);
   });
@@ -63,7 +63,7 @@ describe('npm start', () => {
     const changed = await azure(command['method'] ?? '', command['path'] ?? '', command['body'] ?? '');
     await vi.waitFor(() => {
       expect(output).toMatch(
-        /contosoacr {5}acr-admin-user-disabled {5}fixed in \d+\.\d s {2}\(last changed by [0-9a-f-]{36}, user\)/,
+        /contosoacr {5}acr-admin-user-disabled {10}fixed in \d+\.\d s {2}\(last changed by [0-9a-f-]{36}, user\)/,
       );
     }, patient);
     const after = await azure('GET', sampleId('contosoacr'));
@@ -125,9 +125,25 @@ describe('npm start', () => {
 test('help helps, and wrong usage is said on standard error', async () => {
   const help = await run('local/start.ts', '--help');
   const wrong = await run('local/start.ts', '--bogus');
+  const unknown = await run('local/start.ts', '--scenario', 'alarm');
 
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toContain('--once');
+  for (const name of ['drift', 'alert', 'keys', 'upgrade']) expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  expect(unknown).toMatchObject({ code: 2, stdout: '' });
+  expect(unknown.stderr).toContain("--scenario takes one of drift, alert, keys, upgrade, not 'alarm'");
   expect(wrong).toMatchObject({ code: 2, stdout: '' });
   expect(wrong.stderr).toContain('--bogus');
 });
+
+test('an alert about stolen credentials is played to its end, and everything comes out right', async () => {
+  await ensureBuilt();
+
+  const { code, stdout } = await run('local/start.ts', '--once', '--scenario', 'alert');
+
+  expect(stdout).toMatch(/intent {5}contosolegacy {2}acr-rotate-compromised-passwords {2}fix /);
+  expect(stdout).toContain('✓ contosolegacy: the admin user is off');
+  expect(stdout).not.toContain('✗');
+  expect(stdout).toMatch(/\n(\d+) of \1 checks hold\n$/);
+  expect(code).toBe(0);
+}, 150_000);

@@ -49,11 +49,26 @@ test.each([
     }),
     "input: '/subscriptions/x/resourceGroups/g/providers/a/b/c': the subscription id is not a GUID",
   ],
+  [
+    'the alert behind it',
+    row({ outcome: 'fixed', latencyMs: 99, causeKind: 'alert', causeId: '732014f0' }),
+    'fixed in 0.1 s  (because of alert 732014f0)',
+  ],
+  [
+    'an alert without an id',
+    row({ stage: 'input', reason: 'sample-alert', causeKind: 'alert' }),
+    'input: sample-alert  (because of alert without an id)',
+  ],
+  [
+    'what a service told',
+    row({ outcome: 'fixed', latencyMs: 99, causeKind: 'notification' }),
+    'fixed in 0.1 s  (a service told of news)',
+  ],
   ['a message that could not be read', row({ stage: 'input', reason: 'poison' }), 'input: poison'],
 ])('%s', (_what, record, expected) => {
   const line = formatAuditLine(record);
 
-  expect(line).toMatch(/^\d\d:\d\d:00 {2}contosoacr {5}acr-admin-user-disabled {5}/);
+  expect(line).toMatch(/^\d\d:\d\d:00 {2}contosoacr {5}acr-admin-user-disabled {10}/);
   expect(line?.endsWith(`  ${expected}`)).toBe(true);
 });
 

@@ -8,7 +8,8 @@ import { newestApiVersion } from '../../local/azure/newest-api-version.ts';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { createClientEnvironment, formatExports } from '../../local/client-environment.ts';
 import { findRun, type RunFile, removeRunFile, writeRunFile } from '../../local/run-file.ts';
-import { parseStartOptions } from '../../local/start-options.ts';
+import { scenarios } from '../../local/scenario/catalogue.ts';
+import { DEFAULT_SCENARIO, parseStartOptions, usage } from '../../local/start-options.ts';
 
 const run: RunFile = {
   pid: process.pid,
@@ -38,6 +39,21 @@ describe('options of npm start', () => {
     expect(parseStartOptions([])).toMatchObject({ once: false, help: false, port: undefined, armPort: undefined });
   });
 
+  test.each(['drift', 'alert', 'keys', 'upgrade'] as const)('take scenario %s, with and without an end', (scenario) => {
+    expect(parseStartOptions(['--scenario', scenario])).toMatchObject({ once: false, scenario });
+    expect(parseStartOptions(['--once', `--scenario=${scenario}`])).toMatchObject({ once: true, scenario });
+  });
+
+  test('play nothing unless told to', () => {
+    expect(parseStartOptions(['--once']).scenario).toBeUndefined();
+    expect(DEFAULT_SCENARIO).toBe('drift');
+  });
+
+  test('name every scenario with what it shows', () => {
+    for (const [name, { summary }] of Object.entries(scenarios))
+      expect(usage).toMatch(new RegExp(`^  ${name} +${summary}`, 'm'));
+  });
+
   test('take ports', () => {
     expect(parseStartOptions(['--once', '--port', '8071', '--arm-port=8443'])).toMatchObject({
       once: true,
@@ -53,6 +69,10 @@ describe('options of npm start', () => {
     [['--port', '0'], "not '0'"],
     [['--arm-port', '65536'], "not '65536'"],
     [['--port'], '--port'],
+    [['--scenario', 'alarm'], "one of drift, alert, keys, upgrade, not 'alarm'"],
+    [['--scenario', 'toString'], "not 'toString'"],
+    [['--scenario', ''], "not ''"],
+    [['--scenario'], '--scenario'],
     [['--port', '8071', '--arm-port', '8071'], 'must differ'],
   ])('refuse %j', (args, message) => {
     expect(() => parseStartOptions(args)).toThrow(message);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ResourceEvent } from '../../local/azure/events.ts';
+import { readString } from '../../local/azure/json.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
 import { imagePushed, nodePoolRolling, policyStateChanged } from '../../local/azure/service-events.ts';
 import { EVENT_TYPES } from '../../local/event-grid/event-types.ts';
@@ -67,22 +68,22 @@ describe('events of services lead the product to their resource, and are among t
   });
 });
 
-describe('an upgrade of nodes', () => {
-  const kinds = () =>
-    harness.simulator.events.map(({ data, eventType }) => {
-      const { properties } = (data['resourceInfo'] ?? {}) as { properties?: Record<string, unknown> };
-      return [eventType.split('.').at(-1), data['nodePoolName'] ?? properties?.['eventStatus']];
-    });
-  const poolImage = async () =>
-    (await harness.clusters().agentPools.get('rg-platform-prod', 'aks-data', 'win')).nodeImageVersion;
-  const rows = async () =>
-    (
-      await harness.graph().resources({
-        subscriptions: [SAMPLE_SUBSCRIPTION_ID],
-        query: 'containerserviceeventresources | project id, status = properties.eventStatus | order by id asc',
-      })
-    ).data;
+const kinds = () =>
+  harness.simulator.events.map(({ data, eventType }) => {
+    const status = readString(data, 'resourceInfo.properties.eventStatus');
+    return [eventType.split('.').at(-1), data['nodePoolName'] ?? status];
+  });
+const poolImage = async () =>
+  (await harness.clusters().agentPools.get('rg-platform-prod', 'aks-data', 'win')).nodeImageVersion;
+const rows = async () =>
+  (
+    await harness.graph().resources({
+      subscriptions: [SAMPLE_SUBSCRIPTION_ID],
+      query: 'containerserviceeventresources | project id, status = properties.eventStatus | order by id asc',
+    })
+  ).data;
 
+describe('an upgrade of nodes', () => {
   test('that succeeds replaces them by ones with the newest image, and everybody is told', async () => {
     const { simulator } = harness;
     const before = simulator.kubernetes(cluster).nodes('win');
@@ -126,6 +127,8 @@ describe('an upgrade of nodes', () => {
       new Set([cluster.toLowerCase()]),
     );
     expect(events.filter(({ eventType }) => !EVENT_TYPES.includes(eventType))).toEqual([]);
+    // As published: the group in lower case, the rest as Azure spells it.
+    expect(events[0]?.subject).toContain('/resourcegroups/rg-platform-prod/providers/Microsoft.ContainerService/');
   });
 
   test('of an unknown cluster or pool is a mistake', () => {

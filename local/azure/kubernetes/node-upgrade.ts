@@ -26,7 +26,7 @@ export function upgradeNodes(world: World, publish: (event: ResourceEvent) => vo
     publish(nodePoolRolling(cluster.clusterId, pool, state, world.clock.now()));
   const schedule = (eventStatus: 'Started' | 'Completed' | 'Failed'): void => {
     const row = world.scheduledEvents.add({ clusterId: cluster.clusterId, eventStatus });
-    publish(scheduledEventEmitted(row, world.clock.now()));
+    publish(scheduledEventEmitted(cluster.clusterId, row, world.clock.now()));
   };
   cluster.setLatestImage(pool, imageVersion);
   schedule('Started');

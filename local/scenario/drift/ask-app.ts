@@ -1,11 +1,11 @@
 import { TableClient } from '@azure/data-tables';
-import type { ReviewAction } from '../../src/events/review-body.ts';
-import { evidenceHash } from '../../src/findings/finding-id.ts';
-import { createTableFindings } from '../../src/findings/table-findings.ts';
-import { parseResourceId } from '../../src/resources/resource-id.ts';
-import { createTableStore } from '../../src/storage/table-store.ts';
-import { sampleId } from '../azure/sample-ids.ts';
-import type { LocalEnvironment } from '../environment.ts';
+import type { ReviewAction } from '../../../src/events/review-body.ts';
+import { evidenceHash } from '../../../src/findings/finding-id.ts';
+import { createTableFindings } from '../../../src/findings/table-findings.ts';
+import { parseResourceId } from '../../../src/resources/resource-id.ts';
+import { createTableStore } from '../../../src/storage/table-store.ts';
+import { sampleId } from '../../azure/sample-ids.ts';
+import type { LocalEnvironment } from '../../environment.ts';
 
 /** Asks the app as an operator does; the function key stands for a person here. Throws when the app refuses. */
 export async function askApp(

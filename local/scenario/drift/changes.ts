@@ -1,7 +1,7 @@
 import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
 import { ContainerServiceClient } from '@azure/arm-containerservice';
-import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID, sampleId } from '../azure/sample-ids.ts';
-import type { AzureSimulator } from '../azure/simulator.ts';
+import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../azure/sample-ids.ts';
+import type { AzureSimulator } from '../../azure/simulator.ts';
 
 /** What people and automations do to the sample: the real SDKs over HTTPS, each as somebody. */
 export interface Changes {

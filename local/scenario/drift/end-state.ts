@@ -1,24 +1,13 @@
-import type { AuditRecord } from '../../src/audit/audit-log.ts';
-import type { RawResource } from '../azure/resource-store.ts';
-import { type SampleName, sampleId } from '../azure/sample-ids.ts';
-import type { AzureSimulator } from '../azure/simulator.ts';
-import type { LocalEnvironment } from '../environment.ts';
+import type { AuditRecord } from '../../../src/audit/audit-log.ts';
+import type { RawResource } from '../../azure/resource-store.ts';
+import { type SampleName, sampleId } from '../../azure/sample-ids.ts';
+import type { AzureSimulator } from '../../azure/simulator.ts';
+import type { LocalEnvironment } from '../../environment.ts';
+import type { Check } from '../checks.ts';
 
-/** One thing that must hold in the end. */
-export interface Check {
-  readonly what: string;
-  readonly holds: boolean;
-}
-
-/** What Azure, the audit and the app must look like after the scenario. */
-export async function checkEndState(environment: LocalEnvironment, rows: readonly AuditRecord[]): Promise<Check[]> {
-  const { simulator } = environment;
-  return [
-    ...checkResources(simulator),
-    ...checkRuns(rows),
-    ...checkCalls(simulator),
-    { what: 'the app is healthy', holds: (await fetch(`${environment.host().url}/api/health`)).status === 200 },
-  ];
+/** What Azure and the audit must look like after the scenario. */
+export function checkEndState({ simulator }: LocalEnvironment, rows: readonly AuditRecord[]): readonly Check[] {
+  return [...checkResources(simulator), ...checkRuns(rows)];
 }
 
 function checkResources(simulator: AzureSimulator): Check[] {
@@ -58,17 +47,8 @@ function checkResources(simulator: AzureSimulator): Check[] {
 }
 
 function checkRuns(rows: readonly AuditRecord[]): Check[] {
-  const idsOf = (stage: AuditRecord['stage']): string =>
-    rows
-      .filter((row) => row.stage === stage)
-      .map(({ remediationRunId }) => remediationRunId ?? '')
-      .toSorted((one, other) => one.localeCompare(other))
-      .join();
-  const isUnique = new Set(idsOf('outcome').split(',')).size === rows.filter(({ stage }) => stage === 'outcome').length;
-  const fixes = rows.filter(({ outcome }) => outcome === 'fixed');
-  const freshRuns = fixes.filter(({ resourceName }) => resourceName === 'contosofresh');
+  const freshRuns = rows.filter(({ outcome, resourceName }) => outcome === 'fixed' && resourceName === 'contosofresh');
   return [
-    { what: 'every run has one intent and one outcome', holds: isUnique && idsOf('intent') === idsOf('outcome') },
     {
       what: 'the fix that was approved names who approved it',
       holds: rows.some(
@@ -78,28 +58,8 @@ function checkRuns(rows: readonly AuditRecord[]): Check[] {
     },
     { what: 'two changes of one registry at once led to one fix', holds: freshRuns.length === 1 },
     {
-      what: "every fix is recorded with before, after, operations and Azure's request ids",
-      holds: fixes.every((row) => row.before && row.after && row.operations && row.armRequestIds),
-    },
-    {
       what: 'nothing unreadable was met',
       holds: rows.every(({ stage }) => stage !== 'input' && stage !== 'configuration'),
-    },
-  ];
-}
-
-function checkCalls({ requests }: AzureSimulator): Check[] {
-  const own = requests.filter(({ caller }) => caller === 'dockwarden');
-  const refused = own.filter(
-    ({ errorCode, path, status }) =>
-      // Nobody gave it the nodes of aks-data: that is one of the things it reports.
-      (status === 403 || errorCode === 'AuthorizationFailed') && !path.startsWith('/kubernetes/aks-data/'),
-  );
-  return [
-    { what: "the app's own role covered every call it made", holds: own.length > 0 && refused.length === 0 },
-    {
-      what: 'no call carried a password out',
-      holds: own.every(({ action }) => !action?.endsWith('/listCredentials/action')),
     },
   ];
 }

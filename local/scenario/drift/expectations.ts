@@ -1,23 +1,4 @@
-import type { AuditRecord } from '../../src/audit/audit-log.ts';
-import type { SampleName } from '../azure/sample-ids.ts';
-
-/** One thing that the audit must say at some time. Members left out may have any value. */
-export interface Expectation {
-  readonly resource: SampleName;
-  readonly policy:
-    | 'acr-admin-user-disabled'
-    | 'acr-second-password-fresh'
-    | 'aks-required-tags-present'
-    | 'aks-node-reboot-completed'
-    | 'aks-windows-node-image-current'
-    | 'aks-node-reboot-coverage-complete';
-  readonly stage: 'decision' | 'outcome' | 'ticket';
-  /** The decision, the outcome, or what became of a ticket. */
-  readonly says: string;
-  readonly reason?: string;
-  /** Name of the identity that the row must name as the last writer. */
-  readonly by?: 'operator' | 'automation';
-}
+import type { Expectation } from '../expectation.ts';
 
 /** With careful settings: the admin user is only observed, tags wait for approval; second passwords are rotated. */
 export const DEFERRED: readonly Expectation[] = [
@@ -129,27 +110,3 @@ export const TICKETED: readonly Expectation[] = [
 export const TICKET_CLOSED: readonly Expectation[] = [
   { resource: 'aks-prod', policy: 'aks-node-reboot-completed', stage: 'ticket', says: 'ticket-resolved' },
 ];
-
-export function isMet(
-  { by, policy, reason, resource, says, stage }: Expectation,
-  record: AuditRecord,
-  objectIdOf: (name: string) => string,
-): boolean {
-  return (
-    record.resourceName === resource &&
-    record.policyId === policy &&
-    record.stage === stage &&
-    saysOf(record, stage) === says &&
-    (reason === undefined || record.reason === reason) &&
-    (by === undefined || record.actor === objectIdOf(by))
-  );
-}
-
-function saysOf({ decision, outcome, reason }: AuditRecord, stage: Expectation['stage']): string | undefined {
-  return { decision, outcome, ticket: reason }[stage];
-}
-
-export function describeExpectation({ by, policy, reason, resource, says }: Expectation): string {
-  const why = reason === undefined ? '' : ` (${reason})`;
-  return `${resource}, ${policy}: ${says}${why}${by === undefined ? '' : `, last changed by the ${by}`}`;
-}
