@@ -115,7 +115,9 @@ describe('events through the storage queue', () => {
   });
 
   test('the app called nothing outside its role, and was refused nothing but the nodes of a cluster that keeps it out', () => {
-    const assigned = app.simulator.identity('dockwarden').roleAssignments;
+    const { roleAssignments } = app.simulator.identity('dockwarden');
+    const assigned = roleAssignments.filter(({ roleName }) => roleName === 'Dockwarden Remediator');
+    const others = roleAssignments.filter((assignment) => !assigned.includes(assignment));
     const role = {
       actions: assigned.flatMap(({ actions }) => actions),
       dataActions: assigned.flatMap(({ dataActions = [] }) => dataActions),
@@ -126,6 +128,11 @@ describe('events through the storage queue', () => {
     const actions = new Set(own.map(({ action }) => action?.toLowerCase() ?? 'unknown'));
 
     expect(role).toEqual(WATCHING_PERMISSIONS);
+    // What it hears by and publishes to is no part of that: a role of Azure each, at one resource.
+    expect(others.map(({ roleName, scope }) => [roleName, scope.split('/').at(-1)])).toEqual([
+      ['Azure Event Hubs Data Receiver', 'evhns-platform'],
+      ['EventGrid Data Sender', 'evgt-dockwarden'],
+    ]);
     expect(actions.size).toBeGreaterThan(5);
     // Asking Resource Graph needs no action of its own: it answers what the caller may read.
     expect([...actions].filter((action) => !allowed.includes(action))).toEqual([

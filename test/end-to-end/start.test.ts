@@ -141,7 +141,7 @@ test('an alert about stolen credentials is played to its end, and everything com
 
   const { code, stdout } = await run('local/start.ts', '--once', '--scenario', 'alert');
 
-  expect(stdout).toMatch(/intent {5}contosolegacy {2}acr-rotate-compromised-passwords {2}fix /);
+  expect(stdout).toMatch(/intent +contosolegacy +acr-rotate-compromised-passwords +fix +alert /);
   expect(stdout).toContain('✓ contosolegacy: the admin user is off');
   expect(stdout).not.toContain('✗');
   expect(stdout).toMatch(/\n(\d+) of \1 checks hold\n$/);
