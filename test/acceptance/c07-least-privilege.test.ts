@@ -13,7 +13,7 @@ import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-ha
 import { ALL_ACTIONS } from '../support/product-role.ts';
 import { expectGuarantees, outcomesOf } from './c10-guarantees.ts';
 import { setRotationPolicy, startKeys, violate as violateKey } from './key-scenes.ts';
-import { listTested, type Scene, scenes, startScene } from './remediation-scenes.ts';
+import { disableAdminUser, listTested, type Scene, scenes, startScene } from './remediation-scenes.ts';
 
 const { read, write } = deriveRoles(listEngineReads(policies), remediations);
 
@@ -155,7 +155,59 @@ const FOR_KEYS: Readonly<Record<string, (run: EngineHarness) => unknown>> = {
   'Microsoft.Compute/diskEncryptionSets/read': (run) => run.findings().map(({ reason }) => reason),
 };
 
+/** What only Defender's news need, and where it shows: who lacks it is not refused, or has to do without. */
+const FOR_NEWS: Readonly<Record<string, (run: EngineHarness) => unknown>> = {
+  'Microsoft.Security/alerts/read': (run) => run.tables.alerts.rows.length,
+  'Microsoft.Security/assessments/read': (run) => evidenceOf(run, 'acr-image-vulnerabilities-resolved'),
+  'Microsoft.Security/assessments/subAssessments/read': (run) => evidenceOf(run, 'acr-image-vulnerabilities-resolved'),
+  'Microsoft.ContainerRegistry/registries/tokens/read': (run) => {
+    const ticket = run.tickets().find(({ policyId }) => policyId === 'acr-alerts-closed');
+    return /"tokens":"([^"]*)"/.exec(ticket?.evidence ?? '')?.[1];
+  },
+};
+
+function evidenceOf(run: EngineHarness, policyId: string): string | undefined {
+  return run.findings().find((finding) => finding.policyId === policyId)?.evidence;
+}
+
+/** Defender finds something in the images of a registry, and raises an alert that is only to be had by polling. */
+async function hearNews(run: EngineHarness): Promise<void> {
+  const { resourceId } = disableAdminUser;
+  const { defender } = run.simulator;
+  const finding = {
+    resourceId,
+    key: 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5',
+    code: 'Unhealthy',
+    displayName: 'x',
+  } as const;
+  defender.raiseAssessment(finding);
+  defender.raiseSubAssessment({ ...finding, name: '00000000-0000-4000-8000-000000000001', severity: 'High' });
+  await run.settle();
+  defender.raiseAlert({ resourceId, alertType: 'ARM_AnomalousOperation.CredentialAccess' });
+  run.exported.length = 0;
+  await sweepResources(run.context());
+  await run.settle();
+}
+
 describe('each action of the role is needed', () => {
+  it.each([
+    ['Microsoft.Security/alerts/read', 0],
+    ['Microsoft.Security/assessments/read', undefined],
+    ['Microsoft.Security/assessments/subAssessments/read', '{"status":"Unhealthy"}'],
+    ['Microsoft.ContainerRegistry/registries/tokens/read', 'could not be listed'],
+  ])("%s: without it Defender's news come to less", async (action, shows) => {
+    const outcomes: unknown[] = [];
+    for (const actions of [ALL_ACTIONS, ALL_ACTIONS.filter((other) => other !== action)]) {
+      const run = await startEngine({ environment: { ...ENFORCING, DEFENDER_ALERTS_POLLING: 'on' }, actions });
+      await hearNews(run);
+      outcomes.push(FOR_NEWS[action]?.(run));
+      await run.stop();
+    }
+
+    expect(outcomes[1]).toEqual(shows);
+    expect(outcomes[0]).not.toEqual(shows);
+  });
+
   it.each([
     ['Microsoft.KeyVault/vaults/keys/read', ['keys-not-listed']],
     ['Microsoft.KeyVault/vaults/read', []],
@@ -176,7 +228,7 @@ describe('each action of the role is needed', () => {
     expect(outcomes[0]).not.toEqual(shows);
   });
 
-  it.each(ALL_ACTIONS.filter((action) => FOR_KEYS[action] === undefined))(
+  it.each(ALL_ACTIONS.filter((action) => FOR_KEYS[action] === undefined && FOR_NEWS[action] === undefined))(
     '%s: without it the audit names it as refused',
     async (action) => {
       const ways = await findWays(ALL_ACTIONS, action);

@@ -28,6 +28,13 @@ const registrations = {
   resourceEvents: { type: 'queueTrigger', queueName: 'resource-events', connection: 'AzureWebJobsStorage' },
   resourceEventsWebhook: { type: 'eventGridTrigger' },
   resourceEventsPoison: { type: 'queueTrigger', queueName: 'resource-events-poison', ...POISON },
+  defenderAlerts: {
+    type: 'eventHubTrigger',
+    eventHubName: '%DEFENDER_EVENT_HUB%',
+    connection: 'DefenderEventHub',
+    cardinality: 'many',
+  },
+  defenderAlertsHttp: { type: 'httpTrigger', route: 'defender/alerts', authLevel: 'function', methods: ['POST'] },
   reconcile: { type: 'queueTrigger', queueName: 'work', connection: 'AzureWebJobsStorage' },
   reconcilePoison: { type: 'queueTrigger', queueName: 'work-poison', ...POISON },
   tickets: { type: 'queueTrigger', queueName: 'tickets', connection: 'AzureWebJobsStorage' },
