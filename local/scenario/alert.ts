@@ -1,4 +1,8 @@
+import { TableClient } from '@azure/data-tables';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { createTableStore } from '../../src/storage/table-store.ts';
+import { createTableWorkItems } from '../../src/work/table-work-items.ts';
 import { isJsonObject, readString } from '../azure/json.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../azure/sample-ids.ts';
 import type { AzureSimulator } from '../azure/simulator.ts';
@@ -122,16 +126,15 @@ function addToken({ state }: AzureSimulator): void {
   });
 }
 
-/** Returns once the app has looked at the registry because of it, as it has long before Defender tells of anything. */
-async function stealPasswords({ environment: { simulator }, waitUntil }: Stage): Promise<void> {
-  const start = simulator.requests.length;
+/** Returns once the app has learnt who did it, as it has long before Defender tells of anything. */
+async function stealPasswords({ environment: { simulator, storage }, waitUntil }: Stage): Promise<void> {
   simulator.as('automation').post(`${registryId}/listCredentials`);
-  const isLook = ({ caller, method, path }: AzureSimulator['requests'][number]): boolean =>
-    caller === 'dockwarden' && method === 'GET' && path.toLowerCase() === registryId.toLowerCase();
-  await waitUntil(
-    () => simulator.requests.slice(start).some(isLook),
-    'a look at contosolegacy after its passwords were listed',
-  );
+  const table = new TableClient(storage.table, 'work', simulator.credential('operator'));
+  const work = createTableWorkItems(createTableStore(table));
+  await waitUntil(async () => {
+    const { changes = [] } = (await work.get(parseResourceId(registryId)))?.item ?? {};
+    return changes.some(({ operation }) => operation.endsWith('/listCredentials/action'));
+  }, 'the app knows who has listed the passwords of contosolegacy');
 }
 
 /** Both admin passwords, as far as the registry has any. */

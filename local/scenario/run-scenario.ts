@@ -39,8 +39,8 @@ function createStage(environment: LocalEnvironment, rows: readonly AuditRecord[]
   const deadline = Date.now() + TIMEOUT_MS;
   const objectIdOf = (name: string): string => environment.simulator.identity(name).objectId;
   const isIn = (expectation: Expectation): boolean => rows.some((row) => isMet(expectation, row, objectIdOf));
-  const waitUntil = async (isSo: () => boolean, what: string): Promise<void> => {
-    while (!isSo()) {
+  const waitUntil: Stage['waitUntil'] = async (isSo, what): Promise<void> => {
+    while (!(await isSo())) {
       ended.throwIfAborted();
       if (Date.now() > deadline)
         throw new Error(`after ${TIMEOUT_MS / 1000} s this has still not happened:\n  ${what}`);

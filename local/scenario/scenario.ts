@@ -23,5 +23,5 @@ export interface Stage {
   /** Waits until the audit has said all of it, and returns it as checks. Rejects with what is missing when that takes too long. */
   readonly waitFor: (expectations: readonly Expectation[]) => Promise<readonly Check[]>;
   /** Waits until something is so; `what` names it when that takes too long. */
-  readonly waitUntil: (isSo: () => boolean, what: string) => Promise<void>;
+  readonly waitUntil: (isSo: () => boolean | Promise<boolean>, what: string) => Promise<void>;
 }

@@ -10,6 +10,8 @@ import { EVENT_SUBSCRIPTION } from '../../local/app-events.ts';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { checkPromises } from '../../local/scenario/checks.ts';
 import { checkEndState } from '../../local/scenario/drift/end-state.ts';
+import { runScenario } from '../../local/scenario/run-scenario.ts';
+import type { Scenario } from '../../local/scenario/scenario.ts';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import { WATCHING_PERMISSIONS } from '../support/product-role.ts';
 import { type EndToEnd, patient, projectRoot, startEndToEnd } from './harness.ts';
@@ -193,6 +195,36 @@ describe('events through the webhook', () => {
     const queues = new QueueServiceClient(app.storage.queue, app.simulator.credential('operator'));
     const { receivedMessageItems } = await queues.getQueueClient('resource-events').receiveMessages();
     expect(receivedMessageItems).toEqual([]);
+  });
+
+  describe('the runner of scenarios', () => {
+    const printed: string[] = [];
+    const print = vi.spyOn(console, 'log').mockImplementation((line: string) => void printed.push(line));
+    const never = new AbortController().signal;
+    const play = async (scenario: Scenario['play'], ended = never) =>
+      await runScenario({ summary: 'a test', play: scenario }, app, ended);
+    afterAll(() => print.mockRestore());
+
+    test('says what does not hold', async () => {
+      const passed = await play(async () => await Promise.resolve([{ what: 'the moon is of cheese', holds: false }]));
+
+      expect(passed).toBe(false);
+      expect(printed).toContain('✗ the moon is of cheese');
+      expect(printed.at(-1)).toMatch(/^\n\d+ of \d+ checks hold$/);
+    });
+
+    test('waits for what the audit says, and ends when it is interrupted', async () => {
+      const interrupt = new AbortController();
+      const waiting = play(async ({ waitFor }) => {
+        const checks = await waitFor([{ resource: 'contosoci', stage: 'outcome', says: 'fixed' }]);
+        interrupt.abort(new Error('interrupted'));
+        return [...checks, ...(await waitFor([{ stage: 'outcome', says: 'never' }]))];
+      }, interrupt.signal);
+      await app.registries('automation').update('rg-platform-dev', 'contosoci', { adminUserEnabled: true });
+
+      await expect(waiting).rejects.toThrow('interrupted');
+      expect(printed.join('\n')).toContain('contosoci');
+    });
   });
 
   test('a host that ends by itself is noticed', async () => {
