@@ -2,6 +2,8 @@ import { auditKey } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import { queryAlerts } from '../azure/defender.ts';
 import type { ResourcePage } from '../azure/resources.ts';
+import { isDockwardenError } from '../errors.ts';
+import type { FoundCause } from '../events/parsed.ts';
 import { acceptCause, readMessage } from './accept.ts';
 import { AzureCalls } from './azure-calls.ts';
 import type { EngineContext } from './ports.ts';
@@ -25,10 +27,22 @@ export async function pollAlerts(context: EngineContext): Promise<void> {
       return;
     }
     for (const input of page.resources.flatMap((row) => readMessage(context, row)))
-      if (input.result === 'cause' && (await acceptCause(context, input)) === 'marked') marked += 1;
+      if (input.result === 'cause' && (await takeIn(context, input))) marked += 1;
     skipToken = page.skipToken;
   } while (skipToken !== undefined);
   context.log.info('alerts polled', { marked });
+}
+
+/** Was its resource marked? A row that somebody has damaged keeps only its own resource from being looked at. */
+async function takeIn(context: EngineContext, input: FoundCause): Promise<boolean> {
+  try {
+    return (await acceptCause(context, input)) === 'marked';
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    const { resourceId } = input;
+    context.log.error('an alert cannot be taken in', { resourceId: resourceId.id, error: error.message });
+    return false;
+  }
 }
 
 async function recordFailure(context: EngineContext, error: string): Promise<void> {

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
+import { pollAlerts } from '../../src/engine/poll-alerts.ts';
+import { sweepResources } from '../../src/engine/sweep.ts';
 import { DockwardenError } from '../../src/errors.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { hashOf } from '../../src/storage/resource-key.ts';
 import { type EngineHarness, startEngine } from '../support/engine-harness.ts';
 
 const REGISTRY = sampleId('contosobuild');
@@ -13,12 +17,16 @@ const T3 = '2026-11-23T09:30:00.000Z';
 let engine: EngineHarness;
 /** The next write to table `work` fails: the worker dies between its two steps. */
 let isWorkBroken = false;
+/** What the engine has logged as an error. */
+let errors: string[] = [];
 
 beforeEach(async () => {
   isWorkBroken = false;
+  errors = [];
   engine = await startEngine({
     wrapContext: (context) => ({
       ...context,
+      log: { ...context.log, error: (message) => errors.push(message) },
       work: {
         ...context.work,
         async get(resource) {
@@ -119,5 +127,81 @@ describe('an alert that was closed before anybody heard of it', () => {
 
     expect(engine.queue).toEqual([]);
     expect(closings()).toEqual([]);
+  });
+});
+
+describe('what was told, where a row cannot be read', () => {
+  it('is judged without the alert that somebody has damaged, and the rest of the look goes on', async () => {
+    await accept(alert('New', T0));
+    await accept({ ...alert('New', T0), SystemAlertId: 'alert-2' });
+    const row = engine.tables.alerts.rows.find(({ columns }) => columns['id'] === 'alert-2');
+    if (row === undefined) throw new Error('the alert is not stored');
+    await engine.tables.alerts.replace(row, { ...row.columns, severity: 'Worst' }, row.etag);
+    await engine.settle(0);
+
+    expect(engine.tickets().map(({ discriminator }) => discriminator)).toContain('alert-1');
+    expect(engine.tickets().map(({ discriminator }) => discriminator)).not.toContain('alert-2');
+    expect(errors).toEqual(['an alert cannot be read']);
+  });
+
+  it('does not keep a sweep from the other resources', async () => {
+    engine.setEnvironment({ DEFENDER_ALERTS_POLLING: 'on' });
+    const other = sampleId('contosoacr');
+    for (const resourceId of [REGISTRY, other])
+      engine.simulator.defender.raiseAlert({
+        resourceId,
+        alertType: 'ARM_AnomalousOperation.Impact',
+        severity: 'Low',
+        displayName: 'Something odd',
+        description: '',
+        intent: '',
+        remediationSteps: [],
+      });
+    engine.exported.length = 0;
+    const { key } = parseResourceId(REGISTRY);
+    const hash = hashOf({ key });
+    await engine.tables.work.insert({ partitionKey: hash.slice(0, 2), rowKey: hash }, { pending: 'not JSON' });
+
+    await sweepResources(engine.context());
+
+    const marked = engine.tables.work.rows.filter(({ columns }) => columns['hasAlerts'] === true);
+    expect(marked.map(({ columns }) => columns['resourceId'])).toEqual([other]);
+    expect(errors).toContain('an alert cannot be taken in');
+  });
+});
+
+describe('the poll for alerts', () => {
+  it('counts only what leads to a look, and stops when storage is away', async () => {
+    engine.setEnvironment({ DEFENDER_ALERTS_POLLING: 'on' });
+    const raise = (alertType: string) =>
+      engine.simulator.defender.raiseAlert({
+        resourceId: REGISTRY,
+        alertType,
+        severity: 'Low',
+        displayName: 'Something odd',
+        description: '',
+        intent: '',
+        remediationSteps: [],
+      });
+    raise('ARM_AnomalousOperation.Impact');
+    raise('VM_EICAR');
+    engine.simulator.defender.setAlertStatus(raise('ARM_AnomalousOperation.Execution'), 'Resolved');
+    await pollAlerts(engine.context());
+
+    expect(engine.tables.alerts.rows).toHaveLength(1);
+    isWorkBroken = true;
+    await expect(pollAlerts(engine.context())).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+});
+
+describe('a message that is nested without end', () => {
+  it('as an object is kept without its content, which nobody can write down', async () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level += 1) deep = [deep];
+
+    expect(await accept({ deep })).toEqual({ marked: 0, ignored: 0, invalid: 1 });
+
+    expect(engine.poison).toMatchObject([{ body: '"nested too deep to be kept"' }]);
+    expect(engine.audit('input')).toMatchObject([{ reason: 'too-deep' }]);
   });
 });
