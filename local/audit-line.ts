@@ -4,7 +4,9 @@ import type { AuditRecord } from '../src/audit/audit-log.ts';
 export function formatAuditLine(record: AuditRecord): string | undefined {
   const what = describe(record);
   if (what === undefined) return undefined;
-  const columns = [formatTime(record.time), (record.resourceName ?? '-').padEnd(13), record.policyId?.padEnd(31)];
+  // Of a key the last part, as of every id below: the vault is left out.
+  const name = record.resourceName?.split('/').at(-1) ?? '-';
+  const columns = [formatTime(record.time), name.padEnd(15), record.policyId?.padEnd(33)];
   return [...columns.filter((column) => column !== undefined), what, describeCause(record)].join('  ').trimEnd();
 }
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatAuditLine } from './audit-line.ts';
-import { openAudit, watchAudit } from './audit-watch.ts';
+import { type AuditWatch, openAudit, watchAudit } from './audit-watch.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from './azure/sample-subscription.ts';
 import { type LocalEnvironment, startEnvironment } from './environment.ts';
 import { isPortFree } from './ports.ts';
@@ -74,23 +74,25 @@ async function runUntilInterrupted(options: StartOptions, interrupted: AbortSign
   }
   const scenario = options.scenario === undefined ? undefined : scenarios[options.scenario];
   const environment = await start(options, directory, scenario);
-  try {
-    await announce(environment, options);
-    if (scenario !== undefined) await playOnTheWay(scenario, environment, interrupted);
-    const watch = watchAudit(openAudit(environment), (record) => {
+  const tell = (): AuditWatch =>
+    watchAudit(openAudit(environment), (record) => {
       const line = formatAuditLine(record);
       if (line !== undefined) console.log(line);
     });
-    try {
-      if (scenario === undefined && !interrupted.aborted) await environment.sweep();
-      const crash = await waitForEnd(environment, interrupted);
-      if (crash === undefined) console.log('\nstopping');
-      else console.error(`\n${crash}; see ${join(directory, 'host.log')}`);
-      return crash === undefined ? EXIT.ok : EXIT.failed;
-    } finally {
-      await watch.stop();
-    }
+  let watch: AuditWatch | undefined;
+  try {
+    // A scenario tells of itself what happens while it plays.
+    if (scenario === undefined) watch = tell();
+    await announce(environment, options);
+    if (scenario !== undefined) await playOnTheWay(scenario, environment, interrupted);
+    else if (!interrupted.aborted) await environment.sweep();
+    watch ??= tell();
+    const crash = await waitForEnd(environment, interrupted);
+    if (crash === undefined) console.log('\nstopping');
+    else console.error(`\n${crash}; see ${join(directory, 'host.log')}`);
+    return crash === undefined ? EXIT.ok : EXIT.failed;
   } finally {
+    await watch?.stop();
     await removeRunFile(directory);
     await environment.stop();
   }

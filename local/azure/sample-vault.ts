@@ -17,7 +17,7 @@ const KEYS: readonly KeySeed[] = [
 ];
 
 /**
- * Adds a vault with three keys to the sample, a disk encryption set that uses the first, and encrypts `contosoacr` with the second. Nobody is told.
+ * Adds a vault with three keys to the sample, a disk encryption set that uses the first, and encrypts `contosofresh` with the second. Nobody is told.
  * Not part of the sample itself, because the addresses of keys are known only once the vault is served.
  */
 export function addSampleVault(simulator: AzureSimulator): void {
@@ -50,7 +50,7 @@ export function addSampleVault(simulator: AzureSimulator): void {
       provisioningState: 'Succeeded',
     },
   });
-  state.patch(sampleId('contosoacr'), {
+  state.patch(sampleId('contosofresh'), {
     properties: {
       encryption: {
         status: 'enabled',

@@ -63,7 +63,7 @@ describe('npm start', () => {
     const changed = await azure(command['method'] ?? '', command['path'] ?? '', command['body'] ?? '');
     await vi.waitFor(() => {
       expect(output).toMatch(
-        /contosoacr {5}acr-admin-user-disabled {10}fixed in \d+\.\d s {2}\(last changed by [0-9a-f-]{36}, user\)/,
+        /contosoacr {7}acr-admin-user-disabled {12}fixed in \d+\.\d s {2}\(last changed by [0-9a-f-]{36}, user\)/,
       );
     }, patient);
     const after = await azure('GET', sampleId('contosoacr'));

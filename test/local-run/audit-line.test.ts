@@ -68,7 +68,7 @@ test.each([
 ])('%s', (_what, record, expected) => {
   const line = formatAuditLine(record);
 
-  expect(line).toMatch(/^\d\d:\d\d:00 {2}contosoacr {5}acr-admin-user-disabled {10}/);
+  expect(line).toMatch(/^\d\d:\d\d:00 {2}contosoacr {7}acr-admin-user-disabled {12}/);
   expect(line?.endsWith(`  ${expected}`)).toBe(true);
 });
 
@@ -78,6 +78,12 @@ test('a lock is called a lock, with the end of the text that names it', () => {
 
   expect(line).toContain('locked: a management lock forbids it');
   expect(line).toContain("'rg-lock'");
+});
+
+test('a key goes by its own name', () => {
+  const line = formatAuditLine(row({ outcome: 'fixed', latencyMs: 0, resourceName: 'kv-platform/disk-encryption' }));
+
+  expect(line).toMatch(/^\d\d:\d\d:00 {2}disk-encryption {2}acr-/);
 });
 
 test('an intent is told by its outcome', () => {

@@ -34,7 +34,7 @@ test('a disk encryption set and a registry use two of them, whatever their versi
     query:
       'resources | where isnotempty(properties.activeKey.keyUrl) | project name, key = properties.activeKey.keyUrl | order by name asc',
   });
-  const registry = await harness.registries().get('rg-platform-prod', 'contosoacr');
+  const registry = await harness.registries().get('rg-platform-prod', 'contosofresh');
 
   expect(data).toEqual([{ name: 'des-nodes', key: `${url}/keys/disk-encryption` }]);
   expect(registry.encryption?.keyVaultProperties?.keyIdentifier).toBe(`${url}/keys/registry-cmk`);
