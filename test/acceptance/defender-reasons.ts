@@ -1,6 +1,6 @@
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
-import { sweepResources } from '../../src/engine/sweep.ts';
+import { pollAlerts } from '../../src/engine/poll-alerts.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { refuse, type Scenario } from './reason-scenarios.ts';
 import { disableAdminUser } from './remediation-scenes.ts';
@@ -37,7 +37,8 @@ export const defenderInputs: Readonly<Record<string, Scenario>> = {
     async act(run) {
       run.setEnvironment({ DEFENDER_ALERTS_POLLING: 'on' });
       refuse(run, 'POST', /ResourceGraph/i, 403, Infinity);
-      await sweepResources(run.context());
+      // A sweep would say at the same moment that it is incomplete.
+      await pollAlerts(run.context());
     },
   },
 };
