@@ -99,10 +99,10 @@ describe('an alert that says that credentials of a registry are stolen', () => {
       mitreIntent: 'CredentialAccess',
       description: 'Somebody who never did so before listed the credentials of the registry.',
       advice: 'Ask the owner of the account whether that was them.',
-      links: expect.stringContaining('https://portal.azure.com/') as string,
-      recentChanges: expect.stringContaining(`registries/listCredentials/action by ${operator}`) as string,
-      response: expect.stringContaining('credentials-compromised') as string,
     });
+    expect(ticket?.evidence).toContain('"links":"https://portal.azure.com/');
+    expect(ticket?.evidence).toContain(`registries/listCredentials/action by ${operator}`);
+    expect(ticket?.evidence).toContain('"response":"re-evaluate, credentials-compromised');
   });
 
   it('is followed once, however often it is exported, polled and swept', async () => {
@@ -286,7 +286,7 @@ describe('R43: what Defender sends', () => {
         .map(({ discriminator }) => discriminator)
         .toSorted(),
     ).toEqual([raised, id('b'), id('e')].toSorted());
-    expect(inputs().toSorted()).toEqual(['not-json', 'sample-alert']);
+    expect(new Set(inputs())).toEqual(new Set(['not-json', 'sample-alert']));
     expect(engine.poison.map(({ name }) => name.split('/')[0])).toEqual(['defender-alerts']);
     expect(fixesBy('acr-rotate-compromised-passwords')).toHaveLength(1);
   });
@@ -376,8 +376,8 @@ describe('an alert', () => {
     const id = engine.simulator.defender.raiseAlert({ resourceId: CLUSTER, alertType: 'K8S_ExposedDashboard' });
     await engine.settle(MINUTE);
 
-    expect(engine.audit('ticket')).toMatchObject([
-      { reason: 'ticket-opened', error: expect.stringContaining(`alert ${id}`) as string },
-    ]);
+    const [row, ...others] = engine.audit('ticket');
+    expect(others).toEqual([]);
+    expect(row?.error).toContain(`alert ${id}`);
   });
 });

@@ -193,17 +193,21 @@ export const undoOutcomes: Readonly<Record<string, Scenario>> = {
   },
 };
 
+/** A topic that takes nothing. */
+async function refuseEvent(): Promise<never> {
+  return await Promise.reject(new TopicError('invalid', 'the topic takes no CloudEvents'));
+}
+
 export const notices: Readonly<Record<string, Scenario>> = {
   'event-not-published': {
     scene: disableAdminUser,
     async act(run) {
       const context = run.context();
-      const publish = async () => await Promise.reject(new TopicError('invalid', 'the topic takes no CloudEvents'));
       await violateAndRun(run, disableAdminUser);
       const row = run.tables.audit.rows.find(({ columns }) => columns['stage'] === 'outcome');
       const since = context.clock.now().toISOString();
       await publishRecord(
-        { ...context, publish },
+        { ...context, publish: refuseEvent },
         { partitionKey: row?.partitionKey ?? '', rowKey: row?.rowKey ?? '', since, attempt: 0 },
       );
     },

@@ -32,7 +32,9 @@ const effectiveActions = (modeOf: (id: string) => Mode, optional: readonly Optio
   effectivePermissions(roles, { modeOf, optional }).actions;
 
 function findForbidden({ actions, dataActions }: Role): string[] {
-  return [...actions, ...dataActions].filter((action) => never.some((pattern) => pattern.test(action)) || !isActionSpelling(action));
+  return [...actions, ...dataActions].filter(
+    (action) => never.some((pattern) => pattern.test(action)) || !isActionSpelling(action),
+  );
 }
 
 test('no role allows what is never allowed, and none has a wildcard', () => {

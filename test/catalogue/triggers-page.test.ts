@@ -19,9 +19,12 @@ function rowsOf(text: string): readonly (readonly string[])[] {
     );
 }
 
+function cellOf(text: string | undefined): string {
+  return text === undefined || text === '' ? '(any)' : `\`${text}\``;
+}
+
 function rowOf({ intent, prefix, resource, responses }: PlaybookEntry): readonly string[] {
-  const cell = (text: string | undefined) => (text === undefined || text === '' ? '(any)' : `\`${text}\``);
-  return [cell(prefix), cell(intent), cell(resource), responses.map((response) => `\`${response}\``).join(', ')];
+  return [cellOf(prefix), cellOf(intent), cellOf(resource), responses.map((response) => `\`${response}\``).join(', ')];
 }
 
 it('the playbook on the page is the one that is followed, in its order', () => {

@@ -29,6 +29,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A file cannot tell how the nodes are, or what Defender has said. */
+function unread(needs: readonly string[] = []) {
+  return { verdict: 'unknown', evidence: { missing: `related ${needs[0]}` } };
+}
+
 /** What Defender says about the images of a registry, as ARM returns it. */
 function assessment(code: string) {
   const name = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
@@ -62,11 +67,6 @@ describe('evaluate', () => {
         evidence: { reason: 'AKS_REQUIRED_TAGS names no tags' },
       },
     };
-    // A file cannot tell how the nodes are, or what Defender has said.
-    const unread = (needs: readonly string[] = []) => ({
-      verdict: 'unknown',
-      evidence: { missing: `related ${needs[0]}` },
-    });
     expect(JSON.parse(out)).toEqual(
       [registry(), cluster()].flatMap(({ id }) =>
         policies

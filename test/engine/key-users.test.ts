@@ -61,13 +61,8 @@ describe('a new version of a key', () => {
     engine.simulator.state.put(userOf(kid, false));
     await engine.settle();
 
-    expect(notices()).toMatchObject([
-      {
-        resourceName: 'kv-test/data',
-        causeKind: 'notification',
-        error: expect.stringContaining(REGISTRY) as string,
-      },
-    ]);
+    expect(notices()).toMatchObject([{ resourceName: 'kv-test/data', causeKind: 'notification' }]);
+    expect(notices()[0]?.error).toContain(REGISTRY);
     expect(lookedAt('contosofresh')).toBe(1);
     // The disk encryption set is no resource that is covered.
     expect(engine.work().map(({ resourceId }) => resourceId)).not.toContain(userOf(kid).id);
