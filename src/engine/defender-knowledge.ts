@@ -1,5 +1,4 @@
 import { listTokens } from '../azure/container-registry.ts';
-import { isDockwardenError } from '../errors.ts';
 import { credentialAlerts } from '../policy/defender/alert-parts.ts';
 import { type DefenderKnowledge, NOTHING_KNOWN } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
@@ -31,8 +30,7 @@ export async function withTokens(
     return knowledge;
   try {
     return { ...knowledge, tokens: await calls.read(listTokens, target) };
-  } catch (error) {
-    if (!isDockwardenError(error)) throw error;
+  } catch {
     return { ...knowledge, tokens: 'unreadable' };
   }
 }

@@ -1,6 +1,6 @@
 import { auditKey } from '../audit/audit-log.ts';
+import { classifyAzureError } from '../azure/azure-error.ts';
 import { findKeyUsers, type KeyUser } from '../azure/key-vault.ts';
-import { isDockwardenError } from '../errors.ts';
 import { VaultKey } from '../resources/key-vault.ts';
 import { findResourceId } from '../resources/resource-id.ts';
 import type { PendingCause } from '../work/work-items.ts';
@@ -34,8 +34,8 @@ async function readUsers({ calls, context, target }: ResourcePass, keyUri: strin
   try {
     return await calls.read(findKeyUsers, target, keyUri);
   } catch (error) {
-    if (!isDockwardenError(error)) throw error;
-    context.log.warn('who uses a key is not known', { resourceId: target.id, error: error.message });
+    const { message } = classifyAzureError(error, 'read', context.clock.now(), target.id);
+    context.log.warn('who uses a key is not known', { resourceId: target.id, error: message });
     return [];
   }
 }

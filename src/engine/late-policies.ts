@@ -1,5 +1,5 @@
+import { classifyAzureError } from '../azure/azure-error.ts';
 import { queryImageFindings } from '../azure/image-findings.ts';
-import { isDockwardenError } from '../errors.ts';
 import type { Finding } from '../findings/findings.ts';
 import type { Policy } from '../policy/define-policy.ts';
 import { ManagedCluster } from '../resources/managed-cluster.ts';
@@ -65,8 +65,8 @@ async function readImages({ calls, context, target }: ResourcePass): Promise<Rel
   try {
     return await calls.read(queryImageFindings, target);
   } catch (error) {
-    if (!isDockwardenError(error)) throw error;
-    context.log.warn('findings in images cannot be read', { resourceId: target.id, error: error.message });
+    const { message } = classifyAzureError(error, 'read', context.clock.now(), target.id);
+    context.log.warn('findings in images cannot be read', { resourceId: target.id, error: message });
     return undefined;
   }
 }

@@ -55,7 +55,14 @@ export const rotateNearExpiry: KeyScene = {
   calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `POST ${DATA}/rotate`, `GET ${KEY_ID}`, GRAPH, `GET ${KEY_ID}`, GRAPH],
   write: /\/rotate\?/,
   dataAction: 'Microsoft.KeyVault/vaults/keys/rotate/action',
-  key: (now) => ({ tags: OPTED_IN, exp: new Date(now.getTime() + 10 * DAY), rotationPolicy: ROTATING }),
+  // Its pairs are made in no time, unlike those of RSA.
+  key: (now) => ({
+    kty: 'EC',
+    crv: 'P-256',
+    tags: OPTED_IN,
+    exp: new Date(now.getTime() + 10 * DAY),
+    rotationPolicy: ROTATING,
+  }),
   isFixed: (vault) => vault.key('data')?.versions.length === 2,
 };
 
