@@ -1,5 +1,6 @@
 import type { Policy } from '../../policy/define-policy.ts';
 import { type Advice, askFor, shellQuote } from '../../remediations/advice.ts';
+import { keyOptions } from '../../remediations/key-vault/key-advice.ts';
 import type { ResourceId } from '../../resources/resource-id.ts';
 import { findResourceId } from '../../resources/resource-id.ts';
 import type { Ticket } from '../../tickets/ticket.ts';
@@ -126,6 +127,10 @@ function closingRule({ isCertain, reason }: Ticket): string {
   return 'This closes by itself when two checks in a row prove that it is in order, whoever mended it. Closed as done by hand, it is reopened once if it is still there a day later; closed as not to be done, it is left alone for 90 days.';
 }
 
+const ACCEPT = 'To accept it for a time, say until when, why, and where that was agreed:';
+const ACCEPT_KEY =
+  'To accept it for a time, say until when, why, and where that was agreed. Give all other tags of the key as well, because the command replaces them:';
+
 function exemptionBlocks(policy: Policy, target: ResourceId): readonly Block[] {
   const tag = [
     shellQuote(`dockwarden-exempt-${policy.id}=`),
@@ -135,9 +140,18 @@ function exemptionBlocks(policy: Policy, target: ResourceId): readonly Block[] {
     `';'`,
     askFor('AGREED_IN', 'the ticket in which that was agreed'),
   ].join('');
-  const command = `az tag update --resource-id ${shellQuote(target.id)} --operation merge --tags ${tag}`;
+  const isKey = target.type === 'Microsoft.KeyVault/vaults/keys';
   return [
-    { kind: 'text', text: 'To accept it for a time, say until when, why, and where that was agreed:' },
-    { kind: 'commands', lines: [command] },
+    { kind: 'text', text: isKey ? ACCEPT_KEY : ACCEPT },
+    { kind: 'commands', lines: [isKey ? tagKey(target, tag) : tagResource(target, tag)] },
   ];
+}
+
+function tagResource({ id }: ResourceId, tag: string): string {
+  return `az tag update --resource-id ${shellQuote(id)} --operation merge --tags ${tag}`;
+}
+
+/** The tags of a key are its vault's business, and not that of Azure Resource Manager. */
+function tagKey(target: ResourceId, tag: string): string {
+  return `az keyvault key set-attributes ${keyOptions(target)} --tags ${tag} --output none`;
 }

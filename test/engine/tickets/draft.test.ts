@@ -112,6 +112,21 @@ describe('what a ticket says', () => {
     expect(command).toContain(':?');
   });
 
+  it('tells how to exempt a key, whose tags are not those of Azure Resource Manager', () => {
+    const resourceId =
+      '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg1/providers/Microsoft.KeyVault/vaults/kv-shop/keys/disks';
+    const policyId = 'kv-key-not-near-expiry';
+    const lines = texts(
+      draft(openTicket({ resourceId, policyId, remediationId: 'kv-rotate-key', discriminator: '' })).body,
+    );
+
+    expect(lines.some((line) => line.startsWith('az tag update'))).toBe(false);
+    expect(lines.find((line) => line.includes(`dockwarden-exempt-${policyId}`))).toMatch(
+      /^az keyvault key set-attributes .*--vault-name 'kv-shop' --name 'disks' --tags /,
+    );
+    expect(lines.join(' ')).toContain('because the command replaces them');
+  });
+
   it('of a remediation that may not act is its advice', () => {
     const ticket = reboots({
       policyId: 'acr-admin-user-disabled',
