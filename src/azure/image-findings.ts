@@ -2,17 +2,15 @@ import { DockwardenError } from '../errors.ts';
 import { ImageFindingRow, type ImageFindings, imageAssessments } from '../resources/image-findings.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type CallContext, defineRead } from './operation.ts';
+import { queryGraph } from './resource-graph.ts';
 
 /** What Defender found in the images of a registry: one query, whose answer lags behind by minutes. */
 export const queryImageFindings = defineRead({
   id: 'resourceGraph.imageFindings',
   actions: ['Microsoft.Security/assessments/read', 'Microsoft.Security/assessments/subAssessments/read'],
   async run(context: CallContext, target: ResourceId): Promise<ImageFindings> {
-    const answer = await context.clients.resourceGraph.resources(
-      { subscriptions: [target.subscriptionId], query: queryFor(target), options: { resultFormat: 'objectArray' } },
-      { abortSignal: context.signal },
-    );
-    const rows = ImageFindingRow.array().safeParse(answer.data);
+    const query = { subscriptions: [target.subscriptionId], query: queryFor(target) };
+    const rows = ImageFindingRow.array().safeParse(await queryGraph(context, query));
     if (!rows.success)
       throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer has other columns than asked for');
     const counts = new Map<string, number>();

@@ -5,6 +5,7 @@ import { Answers } from './answers.ts';
 import { apiVersions } from './api-versions.ts';
 import { type CallContext, defineRead, defineWrite, type Read } from './operation.ts';
 import { type JsonObject, listJson } from './raw-arm.ts';
+import { queryGraph } from './resource-graph.ts';
 import { explainRefusal } from './vault-errors.ts';
 
 /** When a key is renewed by itself, when its owner is told, and how long new versions live; durations are ISO 8601. */
@@ -98,32 +99,10 @@ export const findKeyUsers: Read<[ResourceId, string], readonly KeyUser[]> = defi
       throw new DockwardenError('AZURE_INVALID', 'the key shows no address that its users could be found by', {
         resourceId: target.id,
       });
-    const users: KeyUser[] = [];
-    let skipToken: string | undefined;
-    do {
-      const page = await queryUsers(context, target, wanted, skipToken);
-      users.push(...readUsers(page.data, wanted));
-      skipToken = page.skipToken === '' ? undefined : page.skipToken;
-    } while (skipToken !== undefined);
-    return users;
+    const query = { subscriptions: [target.subscriptionId], query: usersQuery(wanted) };
+    return readUsers(await queryGraph(context, query), wanted);
   },
 });
-
-async function queryUsers(
-  context: CallContext,
-  { subscriptionId }: ResourceId,
-  keyUri: string,
-  skipToken: string | undefined,
-) {
-  const answers = new Answers(context);
-  const options = { resultFormat: 'objectArray' as const, ...(skipToken !== undefined && { skipToken }) };
-  const query = { subscriptions: [subscriptionId], query: usersQuery(keyUri), options };
-  try {
-    return await context.clients.resourceGraph.resources(query, answers.options(context.signal));
-  } catch (error) {
-    throw answers.explain(error);
-  }
-}
 
 /** Where each type names its key. */
 const KEY_PROPERTIES = {

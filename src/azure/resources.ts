@@ -1,4 +1,3 @@
-import { DockwardenError } from '../errors.ts';
 import { isPlainObject } from '../resources/lenient.ts';
 import { AgentPool } from '../resources/managed-cluster.ts';
 import { parentOf, type ResourceId } from '../resources/resource-id.ts';
@@ -16,6 +15,7 @@ import { queryImageFindings } from './image-findings.ts';
 import { listVaultKeys } from './key-vault.ts';
 import { type CallContext, defineRead, type RbacAction, type Read } from './operation.ts';
 import { getJson, listJson } from './raw-arm.ts';
+import { queryGraphPage } from './resource-graph.ts';
 import { readGroupTags } from './tags.ts';
 
 type RawResource = Readonly<Record<string, unknown>>;
@@ -86,9 +86,6 @@ export interface ResourcePage {
   readonly skipToken?: string;
 }
 
-/** Most rows that Resource Graph returns for one query. */
-const PAGE_SIZE = 1000;
-
 /** Every resource of the covered types that the identity may read in these subscriptions, page by page; answers lag behind ARM. */
 export const queryResources: Read<[readonly string[], string | undefined], ResourcePage> = defineRead({
   id: 'resourceGraph.resources',
@@ -98,20 +95,8 @@ export const queryResources: Read<[readonly string[], string | undefined], Resou
     subscriptions: readonly string[],
     skipToken: string | undefined,
   ): Promise<ResourcePage> {
-    const answer = await context.clients.resourceGraph.resources(
-      {
-        subscriptions: [...subscriptions],
-        query: SWEEP_QUERY,
-        options: { resultFormat: 'objectArray', top: PAGE_SIZE, ...(skipToken !== undefined && { skipToken }) },
-      },
-      { abortSignal: context.signal },
-    );
-    const data: unknown = answer.data;
-    if (!Array.isArray(data)) throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer has no data');
-    return {
-      resources: data.filter(isPlainObject),
-      ...(answer.skipToken !== undefined && answer.skipToken !== '' && { skipToken: answer.skipToken }),
-    };
+    const page = await queryGraphPage(context, { subscriptions, query: SWEEP_QUERY }, skipToken);
+    return { ...page, resources: page.rows.filter(isPlainObject) };
   },
 });
 

@@ -1,12 +1,9 @@
-import { DockwardenError } from '../errors.ts';
 import { isPlainObject, parseJson } from '../resources/lenient.ts';
 import type { UpgradeFailure } from '../resources/node-health.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type CallContext, defineRead } from './operation.ts';
+import { queryGraph } from './resource-graph.ts';
 
-/** Rows per page, and most pages: AKS keeps events of a few weeks. */
-const PAGE_SIZE = 1000;
-const MAX_PAGES = 10;
 /** The second is how a documented sample spells it. */
 const SOURCES = new Set(['autoupgrader', 'autouprader']);
 /** How AKS names upgrades of node images; those of Kubernetes itself (`K8sVersionUpgrade`) are none. */
@@ -19,36 +16,10 @@ export const queryUpgradeFailures = defineRead({
   actions: ['Microsoft.ContainerService/managedClusters/read'],
   /** Upgrades of node images that failed and that no later success followed, one for the cluster or each of its pools. */
   async run(context: CallContext, target: ResourceId): Promise<readonly UpgradeFailure[]> {
-    return findFailures(await queryEvents(context, target), target);
+    const query = { subscriptions: [target.subscriptionId], query: buildQuery(target) };
+    return findFailures(await queryGraph(context, query), target);
   },
 });
-
-async function queryEvents(context: CallContext, target: ResourceId): Promise<readonly unknown[]> {
-  const events: unknown[] = [];
-  let skipToken: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await context.clients.resourceGraph.resources(
-      {
-        subscriptions: [target.subscriptionId],
-        query: buildQuery(target),
-        options: { resultFormat: 'objectArray', top: PAGE_SIZE, ...(skipToken !== undefined && { skipToken }) },
-      },
-      {
-        abortSignal: context.signal,
-        onResponse: ({ headers }) => {
-          const requestId = headers.get('x-ms-request-id');
-          if (requestId !== undefined) context.noteRequestId(requestId);
-        },
-      },
-    );
-    const data: unknown = answer.data;
-    if (!Array.isArray(data)) throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer has no data');
-    events.push(...data);
-    skipToken = answer.skipToken;
-    if (skipToken === undefined || skipToken === '') return events;
-  }
-  throw new DockwardenError('AZURE_INVALID', `the cluster has more than ${MAX_PAGES * PAGE_SIZE} events`);
-}
 
 function buildQuery({ key }: ResourceId): string {
   return [
