@@ -4,6 +4,7 @@ import { containerApps } from './providers/container-apps.ts';
 import { containerInstance } from './providers/container-instance.ts';
 import { containerRegistry } from './providers/container-registry.ts';
 import { containerService } from './providers/container-service.ts';
+import { insights } from './providers/extension-resources.ts';
 import { keyVault } from './providers/key-vault.ts';
 import { resourceGraph } from './providers/resource-graph.ts';
 import { resources } from './providers/resources.ts';
@@ -18,6 +19,7 @@ export const providers: readonly Provider[] = [
   containerService,
   containerInstance,
   keyVault,
+  insights,
   containerApps,
   security,
 ];

@@ -4,6 +4,7 @@ import type { Lock } from '../guards.ts';
 import { type Json, readString } from '../json.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import { isWithin } from '../resource-path.ts';
+import { roleAssignments } from './extension-resources.ts';
 
 function viewLock({ level, name, notes, scope }: Lock): Json {
   return {
@@ -62,7 +63,7 @@ const deleteLock: Handler = (call) => {
   return { status: 200, raises: call.id };
 };
 
-/** Management locks. https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources */
+/** Management locks, and role assignments. https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources */
 export const authorization: Provider = {
   namespace: 'Microsoft.Authorization',
   types: [
@@ -74,5 +75,6 @@ export const authorization: Provider = {
       put: putLock,
       delete: deleteLock,
     },
+    roleAssignments,
   ],
 };
