@@ -11,7 +11,7 @@ export interface ConfigurationFinding {
 
 /** Names that start with one of these, or nearly so, are meant for us, whatever their casing. */
 const PREFIX =
-  /^(?:DOCKWARDENS?|REMEDIAT[A-Z]*|POLIC[A-Z]*|ACR|AKS|AUDIT|EXEMPT[A-Z]*|UNDO[A-Z]*|APPROV[A-Z]*|BREAKERS?|WARS?|FREEZ[A-Z]*|GRACES?|REVIEWS?|TICKETS?|EVENTS?_TOPICS?)_/i;
+  /^(?:DOCKWARDENS?|REMEDIAT[A-Z]*|POLIC[A-Z]*|ACR|AKS|KV|DEFENDERS?_(?:ALERTS?|EVENT_?HUBS?)|AUDIT|EXEMPT[A-Z]*|UNDO[A-Z]*|APPROV[A-Z]*|BREAKERS?|WARS?|FREEZ[A-Z]*|GRACES?|REVIEWS?|TICKETS?|EVENTS?_TOPICS?)_|^DEFENDER_EVENT_?HUBS?$/i;
 /** Most letters that are wrong in a name that is misspelt; more make another name. */
 const LONGEST_SLIP = 3;
 const MAX_NAME = 128;

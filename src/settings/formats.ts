@@ -140,3 +140,13 @@ export function parseSchedule(text: string): string | undefined {
 
 const SCHEDULE_PART = String.raw`(?:\*|\d{1,2}(?:-\d{1,2})?|[A-Za-z]{3,9}(?:-[A-Za-z]{3,9})?)(?:\/\d{1,2})?`;
 const SCHEDULE_FIELD = new RegExp(`^${SCHEDULE_PART}(?:,${SCHEDULE_PART})*$`);
+
+/** Name of an Event Hub. https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
+export function parseHubName(text: string): string | undefined {
+  return /^[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?$/i.test(text) ? text : undefined;
+}
+
+/** Host of a namespace of Event Hubs, with a port where it is a local one. */
+export function parseNamespace(text: string): string | undefined {
+  return /^[a-z0-9][a-z0-9.-]{0,252}(?::\d{1,5})?$/i.test(text) ? text : undefined;
+}

@@ -47,6 +47,9 @@ export interface Settings {
   /** Undefined = missing or malformed; consumed by the Functions host. */
   readonly sweepSchedule?: string;
   readonly actorNames: boolean;
+  /** Where the Functions host reads the export of Defender; undefined = not set or malformed. */
+  readonly defenderHub?: string;
+  readonly defenderNamespace?: string;
   /** Alerts of Defender are polled with every sweep. */
   readonly defenderPolling: boolean;
   /** Names of function keys, by the first 8 hex digits of the key's SHA-256. */
@@ -190,6 +193,8 @@ function readGlobals(read: ReadSetting) {
   const vaultDnsSuffix = read(globalSettings.vaultDnsSuffix);
   const vaultScope = read(globalSettings.vaultScope);
   const sweepSchedule = read(globalSettings.sweepSchedule).value;
+  const defenderHub = read(globalSettings.defenderHub).value;
+  const defenderNamespace = read(globalSettings.defenderNamespace).value;
   const ownPrincipalId = read(globalSettings.principalId).value;
   const clientId = read(globalSettings.clientId).value;
   const storageClientId = read(globalSettings.storageClientId).value;
@@ -208,6 +213,8 @@ function readGlobals(read: ReadSetting) {
     tokenScope: tokenScope.value,
     vaults: { dnsSuffix: vaultDnsSuffix.value, scope: vaultScope.value },
     ...(sweepSchedule !== undefined && { sweepSchedule }),
+    ...(defenderHub !== undefined && { defenderHub }),
+    ...(defenderNamespace !== undefined && { defenderNamespace }),
     ...(ownPrincipalId !== undefined && { ownPrincipalId }),
     ...(identityClientId !== undefined && { identityClientId, ownClientId: identityClientId }),
   };

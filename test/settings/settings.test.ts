@@ -1002,3 +1002,26 @@ test('no environment makes parsing throw, and none but exactly "enforce" lets an
     { numRuns: 1000 },
   );
 });
+
+test.each([
+  ['DEFENDER_ALERT_POLLING', 'DEFENDER_ALERTS_POLLING'],
+  ['DEFENDER_EVENTHUB', 'DEFENDER_EVENT_HUB'],
+])('%s is noticed, and %s named as what was meant', (name, meant) => {
+  const [finding] = parseSettings({ ...deployed, [name]: 'on' }, catalogue).findings;
+  expect(finding).toMatchObject({ setting: name, problem: 'unknown-setting' });
+  expect(finding?.message).toContain(`the nearest is ${meant}.`);
+});
+
+test('how the host connects to the Event Hub is no business of ours, but for the two that are described', () => {
+  const host = {
+    DefenderEventHub__fullyQualifiedNamespace: 'contoso.servicebus.windows.net',
+    DefenderEventHub__credential: 'managedidentity',
+    DefenderEventHub__clientId: '11111111-2222-3333-4444-555555555555',
+    DEFENDER_EVENT_HUB: 'defender',
+    DEFENDER_URL: 'https://example.com',
+  };
+  const settings = parseSettings({ ...deployed, ...host }, catalogue);
+  expect(settings).toMatchObject({ findings: [], defenderHub: 'defender' });
+  expect(settings.defenderNamespace).toBe('contoso.servicebus.windows.net');
+  expect(parseSettings({ ...deployed, ...host, DEFENDER_EVENT_HUB: 'a b' }, catalogue).findings).toHaveLength(1);
+});
