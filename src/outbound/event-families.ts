@@ -44,7 +44,7 @@ const judged = {
   mode: code('Mode of the remediation: observe, approve or enforce'),
   verdict: code('What the policy says: violation, compliant, not-applicable or unknown'),
   reason: code('Code that explains it; the operating manual lists those of ours, all others are of Azure'),
-  causeKind: code('Why it was looked at: event, alert, sweep or operator'),
+  causeKind: code('Why it was looked at: event, notification, alert, sweep or operator'),
   causeTime: code('When the cause happened'),
 };
 
