@@ -20,6 +20,8 @@ const Enrichment = z.object({ action: lenient(z.string()), issnapshot: lenient(z
 
 /** Findings about the images of a registry: told of good news as well, so that their ticket can close. */
 const IMAGE_ASSESSMENT = new RegExp(`/assessments/(?:${imageAssessments.join('|')})(?:/|$)`, 'i');
+/** What a status may be called: the cause keeps it, and a row holds only so much. */
+const CODE = /^[a-z]{1,32}$/;
 const KEY = /\/providers\/Microsoft\.Security\/assessments\/([\w-]{1,100})/i;
 
 /** Is it an assessment, a part of one, or one of the summaries above them? */
@@ -50,7 +52,8 @@ export function readRecommendation(
   if (time === undefined) return missing('timeGenerated', id?.slice(0, 200));
   const operation = `Microsoft.Security/assessments/${key}`;
   // All the findings of one assessment and moment lead to one look.
-  const cause: Cause = { kind: 'notification', id: `${key} ${code} ${time}`, time, operation };
+  const known = CODE.test(code) ? code : 'unknown';
+  const cause: Cause = { kind: 'notification', id: `${key} ${known} ${time}`, time, operation };
   return { result: 'cause', resourceId: target, cause };
 }
 

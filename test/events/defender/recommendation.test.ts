@@ -157,6 +157,15 @@ describe('a recommendation about the images of a registry', () => {
       });
   });
 
+  test('has an id of a length that its resource can remember, whatever its status is called', () => {
+    const id = `${REGISTRY}/providers/Microsoft.Security/assessments/${IMAGES}`;
+    const code = 'x'.repeat(20_000);
+
+    expect(causeOf(assessment({ id, status: { code, statusChangeDate: TIME } })).cause.id).toBe(
+      `${IMAGES} unknown ${TIME}`,
+    );
+  });
+
   test('is none because its key looks like it', () => {
     const id = `${REGISTRY}/providers/Microsoft.Security/assessments/${IMAGES}0`;
 
