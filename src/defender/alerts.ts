@@ -6,7 +6,7 @@ import type { OnInvalidRow } from '../storage/parse-row.ts';
 export type SavedAlert =
   /** It is news: nobody has told of it, or it is closed now. */
   | 'stored'
-  /** It had been closed, and is active again. */
+  /** It had been closed, or could not be read, and is active again. Said every time that this is told, until it is closed. */
   | 'reopened'
   /** It was known to stand like this, or has changed since. */
   | 'known'

@@ -63,10 +63,11 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
           () => parseRow(DefenderAlert, row),
           () => undefined,
         );
-        if (known !== undefined && !isLater(alert, known)) return 'known';
-        const receivedAt = known?.receivedAt ?? alert.receivedAt;
-        const written = await table.replace(key, columnsOf(resource, { ...alert, receivedAt }), row.etag);
-        if (written !== false) return newsOf(alert, known);
+        const saved = newsOf(alert, known);
+        if (known !== undefined && !isLater(alert, known)) return saved;
+        const { id, receivedAt } = known ?? alert;
+        const next = { ...alert, id, receivedAt, ...(saved === 'reopened' && { isReopened: true as const }) };
+        if ((await table.replace(key, columnsOf(resource, next), row.etag)) !== false) return saved;
       }
       throw new DockwardenError('STORAGE_UNAVAILABLE', 'the row of an alert is written by others all the time', {
         resourceId: resource.id,
@@ -82,9 +83,15 @@ function isLater(alert: DefenderAlert, known: DefenderAlert): boolean {
 }
 
 function newsOf(alert: DefenderAlert, known: DefenderAlert | undefined): SavedAlert {
-  if (known === undefined) return 'stored';
-  if (alert.status === known.status) return 'known';
-  return alert.status === 'active' ? 'reopened' : 'stored';
+  if (alert.status === 'closed') return known === undefined || isNews(alert, known) ? 'stored' : 'known';
+  if (known === undefined || isNews(alert, known)) return 'reopened';
+  // Whoever heard it first may have died before anybody looked.
+  return known.isReopened === true && alert.changedAt >= known.changedAt ? 'reopened' : 'known';
+}
+
+/** Does it change whether anything has to be done? */
+function isNews(alert: DefenderAlert, known: DefenderAlert): boolean {
+  return alert.status !== known.status && isLater(alert, known);
 }
 
 function isOver({ changedAt, raisedAt, status }: DefenderAlert, now: number): boolean {

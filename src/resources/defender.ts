@@ -30,6 +30,8 @@ export const DefenderAlert = z.object({
   receivedAt: z.iso.datetime(),
   /** `closed`: resolved or dismissed there. */
   status: z.enum(['active', 'closed']),
+  /** It was closed before, or what was stored of it could not be read: its first cause is known, and would lead to no look. */
+  isReopened: z.exactOptional(z.literal(true)),
 });
 export type DefenderAlert = Readonly<z.infer<typeof DefenderAlert>>;
 

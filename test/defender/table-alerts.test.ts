@@ -173,7 +173,26 @@ describe.each(Object.entries(stores))('alerts %s', (_name, create) => {
     await alerts.save(registry(), alert('one', { status: 'closed', changedAt: at(1) }));
 
     expect(await alerts.save(registry(), alert('one', { changedAt: at(2) }))).toBe('reopened');
-    expect(await known()).toEqual([alert('one', { changedAt: at(2) })]);
+    expect(await known()).toEqual([alert('one', { changedAt: at(2), isReopened: true })]);
+  });
+
+  it('say each time that they were opened again, because who heard it first may have died over it', async () => {
+    await alerts.save(registry(), alert('one'));
+    await alerts.save(registry(), alert('one', { status: 'closed', changedAt: at(1) }));
+    await alerts.save(registry(), alert('one', { changedAt: at(2) }));
+
+    expect(await alerts.save(registry(), alert('one', { changedAt: at(2) }))).toBe('reopened');
+    expect(await alerts.save(registry(), alert('one', { changedAt: at(3) }))).toBe('reopened');
+    expect(await alerts.save(registry(), alert('one', { changedAt: at(2) }))).toBe('known');
+    expect(await alerts.save(registry(), alert('one', { status: 'closed', changedAt: at(4) }))).toBe('stored');
+    expect(await known()).toEqual([alert('one', { status: 'closed', changedAt: at(4) })]);
+  });
+
+  it('keep the spelling of their id, by which their ticket is known', async () => {
+    await alerts.save(registry(), alert('one'));
+    await alerts.save(registry(), alert('ONE', { status: 'closed', changedAt: at(1) }));
+
+    expect(await known()).toMatchObject([{ id: 'one', status: 'closed' }]);
   });
 
   it('stay open although that they were closed in between is told last', async () => {
@@ -196,8 +215,12 @@ describe.each(Object.entries(stores))('alerts %s', (_name, create) => {
 
     expect(await ids()).toHaveLength(1);
     expect(invalid.map(({ code }) => code)).toEqual(['INPUT_INVALID_ROW']);
-    expect(await alerts.save(registry(), alert(damaged, { receivedAt: at(9) }))).toBe('stored');
-    expect((await known()).find(({ id }) => id === damaged)).toEqual(alert(damaged, { receivedAt: at(9) }));
+    expect(await alerts.save(registry(), alert(damaged, { receivedAt: at(9) }))).toBe('reopened');
+    expect((await known()).find(({ id }) => id === damaged)).toEqual(
+      alert(damaged, { receivedAt: at(9), isReopened: true }),
+    );
+    await damage({ severity: 'Worst' });
+    expect(await alerts.save(registry(), alert(damaged, { status: 'closed' }))).toBe('stored');
   });
 
   it('are forgotten when they are over: two weeks after they were closed, 100 days after they were raised', async () => {

@@ -119,6 +119,24 @@ describe('a worker that dies after an alert was stored and before its resource w
 
     expect(ticketState()).toBe(state);
   });
+
+  it('leaves an alert that is opened again to the next delivery, too', async () => {
+    for (const [status, time] of [
+      ['New', T0],
+      ['Resolved', T1],
+    ] as const) {
+      await accept(alert(status, time));
+      await engine.settle(0);
+    }
+    isWorkBroken = true;
+    await expect(accept(alert('New', T2))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    isWorkBroken = false;
+
+    await accept(alert('New', T2));
+    await engine.settle(0);
+
+    expect(ticketState()).toBe('open');
+  });
 });
 
 describe('an alert that was closed before anybody heard of it', () => {
@@ -142,6 +160,20 @@ describe('what was told, where a row cannot be read', () => {
     expect(engine.tickets().map(({ discriminator }) => discriminator)).toContain('alert-1');
     expect(engine.tickets().map(({ discriminator }) => discriminator)).not.toContain('alert-2');
     expect(errors).toEqual(['an alert cannot be read']);
+  });
+
+  it('is looked at again once Defender has told of the damaged alert anew', async () => {
+    await accept(alert('New', T0));
+    const [row] = engine.tables.alerts.rows;
+    if (row === undefined) throw new Error('the alert is not stored');
+    await engine.tables.alerts.replace(row, { ...row.columns, severity: 'Worst' }, row.etag);
+    await engine.settle(0);
+    expect(ticketState()).toBeUndefined();
+
+    await accept(alert('New', T0));
+    await engine.settle(0);
+
+    expect(ticketState()).toBe('open');
   });
 
   it('does not keep a sweep from the other resources', async () => {
