@@ -72,7 +72,7 @@ interface Origin {
 async function acceptOne(context: EngineContext, input: ParsedInput, origin: Origin): Promise<keyof Accepted> {
   switch (input.result) {
     case 'cause':
-      return await acceptCause(context, input);
+      return await acceptOrRecord(context, input);
     case 'ignored':
       context.log.debug('event ignored', { reason: input.reason, eventId: input.eventId });
       if (RECORDED.has(input.reason)) await recordInput(context, { causeKind: 'alert', ...input });
@@ -81,6 +81,17 @@ async function acceptOne(context: EngineContext, input: ParsedInput, origin: Ori
       await recordInvalid(context, origin, input);
       return 'invalid';
   }
+}
+
+/** One that is over, and was never heard of, is on record when somebody sends it: a poll finds it every time. */
+async function acceptOrRecord(context: EngineContext, input: FoundCause): Promise<'marked' | 'ignored'> {
+  const result = await acceptCause(context, input);
+  if (result === 'ignored' && input.alert !== undefined) await recordClosed(context, input.resourceId, input.alert.id);
+  return result;
+}
+
+async function recordClosed(context: EngineContext, resourceId: ResourceId, eventId: string): Promise<void> {
+  await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId, resourceId });
 }
 
 /** An alert is stored before anything is marked, so that no look comes without it. One that is over matters only to those who knew it. */
@@ -97,8 +108,7 @@ export async function acceptCause(
   const [raisedAt, changedAt] = [earlier(alert.raisedAt, receivedAt), earlier(alert.changedAt, receivedAt)];
   const saved = await context.alerts.save(resourceId, { ...alert, raisedAt, changedAt, receivedAt });
   if (saved === 'unheard') return 'ignored';
-  if (saved === 'stored' && alert.status === 'closed')
-    await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId: alert.id, resourceId });
+  if (saved === 'stored' && alert.status === 'closed') await recordClosed(context, resourceId, alert.id);
   // What is known already is marked all the same: the worker before may have died between the two steps.
   const again = saved === 'reopened' ? { ...cause, id: `${cause.id} opened again ${alert.changedAt}` } : cause;
   await markDirty(context, resourceId, again);

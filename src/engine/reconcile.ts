@@ -4,7 +4,7 @@ import { probeSubscription } from '../azure/resources.ts';
 import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage, type WorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { OpenRun } from '../work/work-items.ts';
+import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import { isUnfinished } from './finding-state.ts';
 import { recheckKeyUsers } from './key-users.ts';
@@ -247,6 +247,7 @@ async function afterMissing(
   const hasUnfinished = [...pass.previous.values()].some(isUnfinished);
   if (!hasUnfinished && openRun === undefined) {
     await refuseUndos(pass, 'gone', error.message);
+    if (pass.cause?.kind === 'alert') await recordGone(pass, pass.cause, error.message);
     return undefined;
   }
   try {
@@ -264,4 +265,19 @@ async function afterMissing(
   await refuseUndos(pass, 'gone', error.message);
   await pass.noteGone();
   return undefined;
+}
+
+/** An alert about what does not exist leads to nothing else, and somebody will ask what became of it. */
+async function recordGone({ context, target }: ResourcePass, cause: PendingCause, error: string): Promise<void> {
+  const now = context.clock.now();
+  await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
+    time: now.toISOString(),
+    stage: 'input',
+    ...resourceColumns(target),
+    ...causeColumns(cause),
+    reason: 'resource-gone',
+    configHash: context.settings.hash,
+    version: context.version,
+    error,
+  });
 }

@@ -249,16 +249,20 @@ describe('any other alert', () => {
 
   it('about a resource that is gone, or of a subscription that is not ours, is on record and acknowledged', async () => {
     await start();
-    for (const id of [
+    const ids = [
       REGISTRY.replace('contosobuild', 'goneacr'),
       REGISTRY.replace(/subscriptions\/[^/]+/, 'subscriptions/99999999-9999-4999-8999-999999999999'),
-    ])
+    ];
+    for (const id of ids)
       engine.simulator.defender.raiseAlert({ resourceId: id, alertType: 'ARM_MicroBurst.AzKeyVaultSecretsREST' });
     await engine.settle(DAY);
 
     expect(engine.mutations()).toEqual([]);
     expect(engine.queue).toEqual([]);
     expect(engine.tables.alerts.rows).toHaveLength(2);
+    const gone = engine.audit('input').filter(({ reason }) => reason === 'resource-gone');
+    expect(new Set(gone.map(({ resourceId }) => resourceId))).toEqual(new Set(ids));
+    expect(gone).toMatchObject([{ causeKind: 'alert' }, { causeKind: 'alert' }]);
   });
 });
 
@@ -286,7 +290,7 @@ describe('R43: what Defender sends', () => {
         .map(({ discriminator }) => discriminator)
         .toSorted(),
     ).toEqual([raised, id('b'), id('e')].toSorted());
-    expect(new Set(inputs())).toEqual(new Set(['not-json', 'sample-alert']));
+    expect(new Set(inputs())).toEqual(new Set(['not-json', 'sample-alert', 'alert-closed']));
     expect(engine.poison.map(({ name }) => name.split('/')[0])).toEqual(['defender-alerts']);
     expect(fixesBy('acr-rotate-compromised-passwords')).toHaveLength(1);
   });

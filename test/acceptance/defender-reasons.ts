@@ -32,6 +32,14 @@ export const defenderInputs: Readonly<Record<string, Scenario>> = {
       await run.deliverEvents();
     },
   },
+  'resource-gone': {
+    scene: disableAdminUser,
+    async act(run) {
+      run.simulator.as('operator').delete(ALERT.resourceId);
+      run.simulator.defender.raiseAlert(ALERT);
+      await run.settle(600_000);
+    },
+  },
   'alerts-not-polled': {
     scene: disableAdminUser,
     async act(run) {

@@ -140,11 +140,11 @@ describe('a worker that dies after an alert was stored and before its resource w
 });
 
 describe('an alert that was closed before anybody heard of it', () => {
-  it('leads to nothing, and is not on record', async () => {
+  it('leads to nothing, and is on record when somebody sends it', async () => {
     expect(await accept(alert('Resolved', T1))).toEqual({ marked: 0, ignored: 1, invalid: 0 });
 
     expect(engine.queue).toEqual([]);
-    expect(closings()).toEqual([]);
+    expect(closings()).toMatchObject([{ causeId: 'alert-1', causeKind: 'alert', resourceId: REGISTRY }]);
   });
 });
 
@@ -221,6 +221,8 @@ describe('the poll for alerts', () => {
     await pollAlerts(engine.context());
 
     expect(engine.tables.alerts.rows).toHaveLength(1);
+    // A poll finds them every time.
+    expect(engine.audit('input')).toEqual([]);
     isWorkBroken = true;
     await expect(pollAlerts(engine.context())).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   });
