@@ -1,8 +1,8 @@
 import { auditKey } from '../audit/audit-log.ts';
-import { DockwardenError } from '../errors.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
 import type { Cause, CauseKind } from '../events/cause.ts';
 import { type ParsedInput, parseMessage } from '../events/parse-message.ts';
-import type { FoundCause, InvalidInput } from '../events/parsed.ts';
+import { type FoundCause, type InvalidInput, invalid } from '../events/parsed.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, withCause } from '../work/work-items.ts';
@@ -50,18 +50,42 @@ export async function acceptEvents(
 ): Promise<Accepted> {
   const accepted = { marked: 0, ignored: 0, invalid: 0 };
   let failure: Error | undefined;
-  for (const input of readMessage(context, message)) {
+  for (const { count, input } of joinRubbish(readMessage(context, message))) {
     try {
-      accepted[await acceptOne(context, input, { message, intake })] += 1;
+      accepted[await acceptOne(context, input, { message, intake })] += count;
     } catch (error) {
-      failure =
-        error instanceof Error
-          ? error
-          : new DockwardenError('INTERNAL_INVARIANT', 'something that is no error was thrown');
+      // An outage counts most: after it the others have another chance, and an element that nobody can handle fails again.
+      if (!isDockwardenError(failure, 'STORAGE_UNAVAILABLE')) failure = toError(error);
     }
   }
   if (failure !== undefined) throw failure;
   return accepted;
+}
+
+function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  return new DockwardenError('INTERNAL_INVARIANT', 'something that is no error was thrown');
+}
+
+interface Counted {
+  readonly input: ParsedInput;
+  readonly count: number;
+}
+
+/** What cannot be told from rubbish is one input for each reason: the message that is kept of it is the same, and there may be thousands. */
+function joinRubbish(inputs: readonly ParsedInput[]): readonly Counted[] {
+  const sound: Counted[] = [];
+  const rubbish = new Map<string, Counted>();
+  for (const input of inputs) {
+    if (input.result !== 'invalid' || !UNREADABLE.has(input.reason)) {
+      sound.push({ input, count: 1 });
+      continue;
+    }
+    const { detail, reason } = input;
+    const count = (rubbish.get(reason)?.count ?? 0) + 1;
+    rubbish.set(reason, { count, input: count === 1 ? input : invalid(reason, `${count} elements: ${detail}`) });
+  }
+  return [...sound, ...rubbish.values()];
 }
 
 interface Origin {

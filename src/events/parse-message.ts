@@ -9,6 +9,8 @@ export type ParsedInput = ParsedEvent | ParsedDefender;
 
 /** Members that hold the elements, where there is an object around them. */
 const LISTS = ['records', 'value'];
+/** Most elements of one message: as many as Event Grid puts into one, and more than fit into an event of an Event Hub, unless they were made to be many. */
+const MAX_ELEMENTS = 5000;
 /** Deepest nesting that anything of ours has, and then some. */
 const MAX_DEPTH = 64;
 
@@ -20,7 +22,10 @@ const MAX_DEPTH = 64;
 export function parseMessage(message: unknown, options: ParseEventsOptions): readonly ParsedInput[] {
   const decoded = decodeMessage(message);
   if (!decoded.ok) return [invalid(decoded.reason, decoded.detail)];
-  return elementsOf(decoded.value).map((element) => {
+  const elements = elementsOf(decoded.value);
+  if (elements.length > MAX_ELEMENTS)
+    return [invalid('too-large', `${elements.length} elements, of ${MAX_ELEMENTS} at most`)];
+  return elements.map((element) => {
     if (isTooDeep(element)) return invalid('too-deep', `nested more than ${MAX_DEPTH} levels deep`);
     return parseEvent(element, options) ?? parseDefender(element);
   });

@@ -68,7 +68,7 @@ async function handleRequest(request: HttpRequest, invocation: InvocationContext
       return answer(500, { code: 'internal-error', message: 'The request failed. The log of the app says why.' });
     const unavailable = answer(503, {
       code: 'storage-unavailable',
-      message: 'Nothing was taken in. Send it again later.',
+      message: 'Not everything was taken in. Send it all again later: nothing is followed twice.',
     });
     return { ...unavailable, headers: { ...unavailable.headers, 'retry-after': String(RETRY_AFTER_SECONDS) } };
   }

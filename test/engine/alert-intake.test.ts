@@ -9,13 +9,14 @@ import { hashOf } from '../../src/storage/resource-key.ts';
 import { type EngineHarness, startEngine } from '../support/engine-harness.ts';
 
 const REGISTRY = sampleId('contosobuild');
+const OTHER = sampleId('contosoacr');
 const T0 = '2026-11-23T09:00:00.000Z';
 const T1 = '2026-11-23T09:10:00.000Z';
 const T2 = '2026-11-23T09:20:00.000Z';
 const T3 = '2026-11-23T09:30:00.000Z';
 
 let engine: EngineHarness;
-/** The next write to table `work` fails: the worker dies between its two steps. */
+/** Table `work` fails for all but one resource: the worker dies between its two steps. */
 let isWorkBroken = false;
 /** What the engine has logged as an error. */
 let errors: string[] = [];
@@ -30,7 +31,8 @@ beforeEach(async () => {
       work: {
         ...context.work,
         async get(resource) {
-          if (isWorkBroken) throw new DockwardenError('STORAGE_UNAVAILABLE', 'no answer');
+          if (isWorkBroken && resource.key !== OTHER.toLowerCase())
+            throw new DockwardenError('STORAGE_UNAVAILABLE', 'no answer');
           return await context.work.get(resource);
         },
       },
@@ -58,6 +60,12 @@ function alert(Status: string, ProcessingEndTime: string) {
 const accept = async (message: unknown) => await acceptEvents(engine.context(), message, 'defender-alerts');
 const ticketState = () => engine.tickets().find(({ discriminator }) => discriminator === 'alert-1')?.state;
 const closings = () => engine.audit('input').filter(({ reason }) => reason === 'alert-closed');
+
+/** Somebody edits the row of a resource: it cannot be read any more. */
+async function damageWork(resourceId: string): Promise<void> {
+  const hash = hashOf(parseResourceId(resourceId));
+  await engine.tables.work.insert({ partitionKey: hash.slice(0, 2), rowKey: hash }, { pending: 'not JSON' });
+}
 
 describe('an alert that is closed, opened again, and closed once more', () => {
   it('has a ticket that follows each time at once', async () => {
@@ -178,8 +186,7 @@ describe('what was told, where a row cannot be read', () => {
 
   it('does not keep a sweep from the other resources', async () => {
     engine.setEnvironment({ DEFENDER_ALERTS_POLLING: 'on' });
-    const other = sampleId('contosoacr');
-    for (const resourceId of [REGISTRY, other])
+    for (const resourceId of [REGISTRY, OTHER])
       engine.simulator.defender.raiseAlert({
         resourceId,
         alertType: 'ARM_AnomalousOperation.Impact',
@@ -190,14 +197,12 @@ describe('what was told, where a row cannot be read', () => {
         remediationSteps: [],
       });
     engine.exported.length = 0;
-    const { key } = parseResourceId(REGISTRY);
-    const hash = hashOf({ key });
-    await engine.tables.work.insert({ partitionKey: hash.slice(0, 2), rowKey: hash }, { pending: 'not JSON' });
+    await damageWork(REGISTRY);
 
     await sweepResources(engine.context());
 
     const marked = engine.tables.work.rows.filter(({ columns }) => columns['hasAlerts'] === true);
-    expect(marked.map(({ columns }) => columns['resourceId'])).toEqual([other]);
+    expect(marked.map(({ columns }) => columns['resourceId'])).toEqual([OTHER]);
     expect(errors).toContain('an alert cannot be taken in');
   });
 });
@@ -237,5 +242,35 @@ describe('a message that is nested without end', () => {
 
     expect(engine.poison).toMatchObject([{ body: '"nested too deep to be kept"' }]);
     expect(engine.audit('input')).toMatchObject([{ reason: 'too-deep' }]);
+  });
+});
+
+describe('a message of several elements', () => {
+  it.each([
+    ['before', (one: object, other: object) => [one, other]],
+    ['after', (one: object, other: object) => [other, one]],
+  ] as const)('comes again for an outage %s an element that nobody can handle', async (_when, order) => {
+    await damageWork(OTHER);
+    isWorkBroken = true;
+
+    await expect(
+      accept(order(alert('New', T0), { ...alert('New', T0), AzureResourceId: OTHER })),
+    ).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+
+  it('is kept and recorded once, however many of them are rubbish', async () => {
+    expect(await accept(['a', 'b', alert('New', T0), {}])).toEqual({ marked: 1, ignored: 0, invalid: 3 });
+
+    expect(engine.poison).toHaveLength(1);
+    expect(engine.audit('input')).toMatchObject([{ reason: 'unknown-envelope' }]);
+    expect(engine.audit('input')[0]?.error).toMatch(/^3 elements: /);
+  });
+
+  it('of more than anybody sends together is kept as a whole', async () => {
+    const many = (count: number) => Array.from({ length: count }, () => alert('Resolved', T0));
+    expect(await accept(many(5001))).toEqual({ marked: 0, ignored: 0, invalid: 1 });
+
+    expect(engine.audit('input')).toMatchObject([{ reason: 'too-large', error: '5001 elements, of 5000 at most' }]);
+    expect(await accept(many(5000))).toEqual({ marked: 0, ignored: 5000, invalid: 0 });
   });
 });
