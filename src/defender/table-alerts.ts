@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DockwardenError } from '../errors.ts';
-import { DefenderAlert } from '../resources/defender.ts';
+import { alertSeverities, DefenderAlert } from '../resources/defender.ts';
 import { parseRow, tryRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { PrunableTableStore } from '../storage/table-store.ts';
@@ -11,7 +11,7 @@ const MAX_COLLISIONS = 10;
 /** A closed alert is kept this long, so that its ticket learns of it, and one that nobody closes as long as it counts. */
 const CLOSED_FOR = 14 * 24 * 3_600_000;
 const KEPT_FOR = 100 * 24 * 3_600_000;
-/** Most alerts of one resource; the oldest give way. */
+/** Most alerts of one resource; closed ones give way, then the least severe, then the oldest. */
 const MAX_ALERTS = 200;
 
 /** Alerts in Table Storage: one partition per resource, one row per alert. */
@@ -28,7 +28,7 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
     }
     const kept = rows
       .filter(({ alert }) => !isOver(alert, now))
-      .toSorted((one, other) => Date.parse(other.alert.receivedAt) - Date.parse(one.alert.receivedAt))
+      .toSorted((one, other) => byWeight(one.alert, other.alert))
       .slice(0, MAX_ALERTS);
     const forgotten = rows.filter((row) => !kept.includes(row));
     if (forgotten.length > 0)
@@ -97,6 +97,13 @@ function isNews(alert: DefenderAlert, known: DefenderAlert): boolean {
 function isOver({ changedAt, raisedAt, status }: DefenderAlert, now: number): boolean {
   if (status === 'closed') return now - Date.parse(changedAt) > CLOSED_FOR;
   return now - Date.parse(raisedAt) > KEPT_FOR;
+}
+
+/** What is to be kept comes first: whoever raises alerts by the hundred drives out none that are worse. */
+function byWeight(one: DefenderAlert, other: DefenderAlert): number {
+  if (one.status !== other.status) return one.status === 'active' ? -1 : 1;
+  const difference = alertSeverities.indexOf(one.severity) - alertSeverities.indexOf(other.severity);
+  return difference === 0 ? Date.parse(other.receivedAt) - Date.parse(one.receivedAt) : difference;
 }
 
 /** Ids of alerts may hold what row keys may not. */

@@ -255,6 +255,27 @@ describe.each(Object.entries(stores))('alerts %s', (_name, create) => {
   });
 });
 
+describe('whoever raises alerts by the hundred', () => {
+  it('drives out none that are worse, and closed ones first', async () => {
+    const alerts = createTableAlerts(new MemoryTableStore('alerts'));
+    await alerts.save(registry(), alert('worst'));
+    await alerts.save(registry(), alert('closed'));
+    await alerts.save(registry(), alert('closed', { status: 'closed', changedAt: at(1) }));
+    for (let index = 0; index < 199; index += 1)
+      await alerts.save(registry(), alert(`noise${index}`, { severity: 'Low', receivedAt: at(2) }));
+
+    const left = (await alerts.ofResource(registry(), () => undefined)).map(({ id }) => id);
+    expect(left).toHaveLength(200);
+    expect(left).toContain('worst');
+    expect(left).not.toContain('closed');
+
+    await alerts.save(registry(), alert('more', { severity: 'Low', receivedAt: at(3) }));
+    const later = (await alerts.ofResource(registry(), () => undefined)).map(({ id }) => id);
+    expect(later).toEqual(expect.arrayContaining(['worst', 'more']));
+    expect(later).toHaveLength(200);
+  });
+});
+
 describe('a row that others write at the same time', () => {
   it.each(['insert', 'replace'] as const)('is read again and written (%s)', async (method) => {
     const alerts = createTableAlerts(contested(9, method));

@@ -245,6 +245,8 @@ describe('a message that is nested without end', () => {
   });
 });
 
+const many = (count: number) => Array.from({ length: count }, () => alert('Resolved', T0));
+
 describe('a message of several elements', () => {
   it.each([
     ['before', (one: object, other: object) => [one, other]],
@@ -267,7 +269,6 @@ describe('a message of several elements', () => {
   });
 
   it('of more than anybody sends together is kept as a whole', async () => {
-    const many = (count: number) => Array.from({ length: count }, () => alert('Resolved', T0));
     expect(await accept(many(5001))).toEqual({ marked: 0, ignored: 0, invalid: 1 });
 
     expect(engine.audit('input')).toMatchObject([{ reason: 'too-large', error: '5001 elements, of 5000 at most' }]);
