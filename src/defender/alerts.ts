@@ -1,6 +1,6 @@
+import type { DockwardenError } from '../errors.ts';
 import type { DefenderAlert } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 /** What became of an alert that came in. */
 export type SavedAlert =
@@ -13,10 +13,13 @@ export type SavedAlert =
   /** It is closed, and nobody has told of it before. */
   | 'unheard';
 
+/** Told about the row of an alert that cannot be read, and whose alert it was, as far as that can. */
+type OnInvalidAlert = (error: DockwardenError, id: string | undefined) => void;
+
 /** Table `alerts`: what Microsoft Defender for Cloud has told, by resource. Failures are `STORAGE_UNAVAILABLE`. */
 export interface Alerts {
   /** Newest first; goes on without a row that cannot be read. */
-  ofResource(resource: Pick<ResourceId, 'key'>, onInvalid: OnInvalidRow): Promise<readonly DefenderAlert[]>;
+  ofResource(resource: Pick<ResourceId, 'key'>, onInvalid: OnInvalidAlert): Promise<readonly DefenderAlert[]>;
   /**
    * Takes an alert in. They come more than once and in any order: what Defender changed last counts, and of two at the same moment the one that is
    * closed. A closed one that was never heard of is no news.

@@ -42,7 +42,11 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
     async ofResource(resource, onInvalid) {
       const alerts: DefenderAlert[] = [];
       for await (const row of table.range(hashOf(resource))) {
-        const alert = tryRow(() => parseRow(DefenderAlert, row), onInvalid);
+        const { id } = row.columns;
+        const alert = tryRow(
+          () => parseRow(DefenderAlert, row),
+          (error) => onInvalid(error, typeof id === 'string' ? id : undefined),
+        );
         if (alert !== undefined) alerts.push(alert);
       }
       return alerts.toSorted((one, other) => other.raisedAt.localeCompare(one.raisedAt));

@@ -13,10 +13,12 @@ export async function recallDefender(
   { changes = [], hasAlerts }: Pick<WorkItem, 'changes' | 'hasAlerts'>,
 ): Promise<DefenderKnowledge> {
   if (hasAlerts !== true) return { ...NOTHING_KNOWN, changes };
-  const alerts = await context.alerts.ofResource(target, ({ message }) => {
+  const unreadable: string[] = [];
+  const alerts = await context.alerts.ofResource(target, ({ message }, id = '') => {
+    unreadable.push(id);
     context.log.error('an alert cannot be read', { resourceId: target.id, error: message });
   });
-  return { ...NOTHING_KNOWN, alerts, changes };
+  return { ...NOTHING_KNOWN, alerts, unreadable, changes };
 }
 
 /** The same with the tokens of the registry, while an alert says that its credentials are stolen: they are for people, so nothing fails for them. */

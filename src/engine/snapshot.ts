@@ -74,7 +74,7 @@ export function judgesAlerts({ needs }: Pick<Policy, 'needs'>): boolean {
 /** One policy on one snapshot. */
 export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: EvaluationFacts): Verdict {
   // Where Defender has never said anything, it does not matter how the resource reads.
-  if (judgesAlerts(policy) && snapshot.related.defender?.alerts.length === 0) return compliant;
+  if (judgesAlerts(policy) && isUntold(snapshot.related.defender)) return compliant;
   if (!hasProperties(snapshot.raw)) return unknown('properties');
   if (snapshot.resource === undefined) return unknown('id and name');
   const malformed = facts.settings.malformedParameterOf(policy.id);
@@ -90,6 +90,10 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
     related: { ...NOT_ASKED, ...snapshot.related },
     parameters: facts.settings.parametersOf(policy.id),
   });
+}
+
+function isUntold(defender: DefenderKnowledge | undefined): boolean {
+  return defender?.alerts.length === 0 && defender.unreadable.length === 0;
 }
 
 const NOT_ASKED: RelatedMap = {

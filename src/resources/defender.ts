@@ -50,10 +50,12 @@ export type KnownChange = Readonly<z.infer<typeof KnownChange>>;
 export interface DefenderKnowledge {
   /** Active ones, and those that were closed a short time ago; newest first. */
   readonly alerts: readonly DefenderAlert[];
+  /** Ids of alerts of which what is stored cannot be read, `''` where not even that can: whether they are over is not known. */
+  readonly unreadable: readonly string[];
   /** What was done with the resource lately, newest last. */
   readonly changes: readonly KnownChange[];
   /** Repository-scoped tokens of a registry, asked for only while an alert says that credentials are stolen. */
   readonly tokens: readonly string[] | 'unreadable' | 'not-asked';
 }
 
-export const NOTHING_KNOWN: DefenderKnowledge = { alerts: [], changes: [], tokens: 'not-asked' };
+export const NOTHING_KNOWN: DefenderKnowledge = { alerts: [], unreadable: [], changes: [], tokens: 'not-asked' };

@@ -59,6 +59,11 @@ function alert(Status: string, ProcessingEndTime: string) {
 
 const accept = async (message: unknown) => await acceptEvents(engine.context(), message, 'defender-alerts');
 const ticketState = () => engine.tickets().find(({ discriminator }) => discriminator === 'alert-1')?.state;
+const alertStates = () =>
+  engine
+    .tickets()
+    .filter(({ policyId }) => policyId === 'acr-alerts-closed')
+    .map(({ state }) => state);
 const closings = () => engine.audit('input').filter(({ reason }) => reason === 'alert-closed');
 
 /** Somebody edits the row of a resource: it cannot be read any more. */
@@ -170,11 +175,38 @@ describe('what was told, where a row cannot be read', () => {
     expect(errors).toEqual(['an alert cannot be read']);
   });
 
-  it('is looked at again once Defender has told of the damaged alert anew', async () => {
+  it('is not over because of that, and is looked at again once Defender has told of it anew', async () => {
+    await accept(alert('New', T0));
+    await accept({ ...alert('New', T0), SystemAlertId: 'alert-2' });
+    await engine.settle(0);
+    const [one, two] = engine.tables.alerts.rows;
+    if (one === undefined || two === undefined) throw new Error('the alerts are not stored');
+    for (const row of [one, two]) {
+      await engine.tables.alerts.replace(row, { ...row.columns, severity: 'Worst' }, row.etag);
+      await sweepResources(engine.context());
+      await engine.settle();
+      expect(engine.findings().find(({ policyId }) => policyId === 'acr-alerts-closed')).toMatchObject({
+        status: 'open',
+        verdict: row === one ? 'violation' : 'unknown',
+      });
+      expect(alertStates()).toEqual(['open', 'open']);
+    }
+    expect(engine.findings().find(({ policyId }) => policyId === 'acr-credentials-not-compromised')).toMatchObject({
+      verdict: 'unknown',
+    });
+
+    for (const SystemAlertId of ['alert-1', 'alert-2']) await accept({ ...alert('Resolved', T1), SystemAlertId });
+    await engine.settle(0);
+
+    expect(alertStates()).toEqual(['resolved', 'resolved']);
+  });
+
+  it('is looked at again when Defender tells of it anew while nobody has seen it', async () => {
     await accept(alert('New', T0));
     const [row] = engine.tables.alerts.rows;
     if (row === undefined) throw new Error('the alert is not stored');
-    await engine.tables.alerts.replace(row, { ...row.columns, severity: 'Worst' }, row.etag);
+    const damaged = { ...row.columns, severity: 'Worst', id: 7 };
+    await engine.tables.alerts.replace(row, damaged, row.etag);
     await engine.settle(0);
     expect(ticketState()).toBeUndefined();
 

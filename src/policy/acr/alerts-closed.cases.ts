@@ -80,6 +80,15 @@ export default policyCases(acrAlertsClosed, {
       parts: [{ ...ticket, evidence: { ...ticket.evidence, tokens: 'could not be listed' } }],
     },
   },
+  'what is stored of the only alert cannot be read': {
+    resource: registry(),
+    related: { defender: known([], { unreadable: ['alert-1', ''] }) },
+    verdict: {
+      verdict: 'unknown',
+      missing: 'stored alerts that can be read',
+      parts: [{ name: 'alert-1', verdict: 'unknown', evidence: {} }],
+    },
+  },
   'the alert was closed in Defender': {
     resource: registry(),
     related: { defender: known([{ ...stolen, status: 'closed' }]) },

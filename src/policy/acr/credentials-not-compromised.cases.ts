@@ -45,6 +45,11 @@ export default policyCases(acrCredentialsNotCompromised, {
     related: { defender: known([alert({ type: 'ARM_AnomalousOperation.Impact' })]) },
     verdict: compliant,
   },
+  'what is stored of an alert cannot be read': {
+    resource: on,
+    related: { defender: known([], { unreadable: ['alert-1'] }) },
+    verdict: unknown('stored alerts that can be read'),
+  },
   'the flag of the admin user is missing': {
     resource: registry({ adminUserEnabled: undefined }),
     related: { defender },

@@ -1,4 +1,4 @@
-import { credentialAlerts } from '../defender/alert-parts.ts';
+import { credentialAlerts, READABLE_ALERTS } from '../defender/alert-parts.ts';
 import { compliant, definePolicy, unknown, violation } from '../define-policy.ts';
 
 export const acrCredentialsNotCompromised = definePolicy({
@@ -18,7 +18,7 @@ export const acrCredentialsNotCompromised = definePolicy({
     const [newest] = credentialAlerts(defender, now).toSorted((one, other) =>
       other.receivedAt.localeCompare(one.receivedAt),
     );
-    if (newest === undefined) return compliant;
+    if (newest === undefined) return defender.unreadable.length === 0 ? compliant : unknown(READABLE_ALERTS);
     const { adminUserEnabled } = properties;
     if (adminUserEnabled === undefined || adminUserEnabled === 'unreadable') {
       return unknown('properties.adminUserEnabled');

@@ -22,6 +22,9 @@ const SEVERITIES: Readonly<Record<DefenderAlert['severity'], Severity>> = {
   Informational: 'info',
 };
 
+/** What is missing where the row of an alert cannot be read. */
+export const READABLE_ALERTS = 'stored alerts that can be read';
+
 /** Is somebody still to look into it? */
 function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
   return status === 'active' && now.getTime() - Date.parse(raisedAt) < FORGOTTEN_AFTER;
@@ -38,15 +41,19 @@ export function credentialAlerts({ alerts }: Pick<DefenderKnowledge, 'alerts'>, 
 
 /** One part for each alert, so that each has a ticket of its own, which ends when the alert is closed where it came from. */
 export function judgeAlerts(knowledge: DefenderKnowledge, resource: ResourceType, now: Date): Verdict {
-  const { alerts } = knowledge;
-  if (alerts.length === 0) return compliant;
+  const { alerts, unreadable } = knowledge;
+  if (alerts.length === 0 && unreadable.length === 0) return compliant;
   const active = alerts.filter((alert) => isActive(alert, now)).toSorted(bySeverity);
   const parts: readonly Part[] = [
+    ...unreadable.filter((id) => id !== '').map((id) => uncounted({ id })),
     ...active.slice(0, MAX_PARTS).map((alert) => toPart(alert, knowledge, resource)),
     ...active.slice(MAX_PARTS).map(uncounted),
     ...alerts.filter((alert) => !isActive(alert, now)).map(closed),
   ];
-  if (active.length === 0) return { verdict: 'compliant', parts };
+  if (active.length === 0)
+    return unreadable.length === 0
+      ? { verdict: 'compliant', parts }
+      : { verdict: 'unknown', missing: READABLE_ALERTS, parts };
   const types = [...new Set(active.map(({ type }) => type))].toSorted().slice(0, 10).join(', ');
   return { verdict: 'violation', evidence: { activeAlerts: active.length, types }, parts };
 }
@@ -56,8 +63,8 @@ function bySeverity(one: DefenderAlert, other: DefenderAlert): number {
   return alertSeverities.indexOf(one.severity) - alertSeverities.indexOf(other.severity);
 }
 
-/** Too many: a ticket that it has from before stays as it is. */
-function uncounted({ id }: DefenderAlert): Part {
+/** Too many, or not to be read: a ticket that it has from before stays as it is. */
+function uncounted({ id }: Pick<DefenderAlert, 'id'>): Part {
   return { name: id, verdict: 'unknown', evidence: {} };
 }
 
