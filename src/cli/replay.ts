@@ -151,5 +151,5 @@ async function isLookOver({ work }: OpenStorage, resourceId: string, causeId: st
   const item = (await work.get(parseResourceId(resourceId)))?.item;
   if (item === undefined || item.run !== undefined || item.leaseOwner !== undefined) return false;
   const waiting = item.pending.find(({ id }) => id === causeId);
-  return waiting === undefined || (item.lookedAt !== undefined && item.lookedAt >= waiting.queuedAt);
+  return waiting === undefined || waiting.isSeen === true;
 }

@@ -26,7 +26,7 @@ export async function recheckKeyUsers(pass: ResourcePass): Promise<void> {
   for (const { id } of users) {
     const user = findResourceId(id);
     if (user !== undefined)
-      await markDirty(pass.context, user, { ...withoutQueue(cause), id: `${cause.id} of its key` });
+      await markDirty(pass.context, user, { ...withoutState(cause), id: `${cause.id} of its key` });
   }
 }
 
@@ -59,6 +59,7 @@ async function recordPinned(
   });
 }
 
-function withoutQueue({ queuedAt: _queuedAt, ...cause }: PendingCause) {
+/** The cause itself, without where it stands in this row. */
+function withoutState({ queuedAt: _queuedAt, isSeen: _isSeen, ...cause }: PendingCause) {
   return cause;
 }

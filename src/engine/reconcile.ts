@@ -150,7 +150,6 @@ async function suspend(context: EngineContext, target: ResourceId, lease: WorkLe
   const state = {
     attempt: attempt + 1,
     waitingSince: waitingSince ?? now.toISOString(),
-    lookedAt: now.toISOString(),
     notBefore,
     ...(wait.run !== undefined && { run: wait.run }),
     ...(wait.missingSince !== undefined && { missingSince: wait.missingSince }),

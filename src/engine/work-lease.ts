@@ -33,10 +33,7 @@ export interface WakeUp {
 
 /** What of the row outlives this worker. */
 export type WaitState = Partial<
-  Pick<
-    WorkItem,
-    'run' | 'notBefore' | 'lookedAt' | 'waitingSince' | 'missingSince' | 'previousRunId' | 'previousPolicyId'
-  >
+  Pick<WorkItem, 'run' | 'notBefore' | 'waitingSince' | 'missingSince' | 'previousRunId' | 'previousPolicyId'>
 > & {
   readonly attempt: number;
 };
@@ -133,7 +130,7 @@ export class WorkLease {
 
   /** Gives the resource back with its causes: a wake-up message has been sent, and the next worker goes on from this state. */
   async suspend(state: WaitState): Promise<void> {
-    await this.#release(({ pending }) => ({ pending, ...state }));
+    await this.#release(({ pending }) => ({ pending: pending.map((cause) => this.#markSeen(cause)), ...state }));
   }
 
   /** Gives the resource back as it is, because this worker has failed: whoever comes next need not wait for the lease to run out. */
@@ -167,6 +164,11 @@ export class WorkLease {
     throw new DockwardenError('STORAGE_UNAVAILABLE', 'the lease could not be released', {
       resourceId: this.#resource.id,
     });
+  }
+
+  /** What came in meanwhile stays fresh: an alert among it does not wait. */
+  #markSeen(cause: PendingCause): PendingCause {
+    return this.#seen.has(cause.id) ? { ...cause, isSeen: true } : cause;
   }
 
   #freshCauses(item: WorkItem): readonly PendingCause[] {
@@ -210,13 +212,9 @@ function leaseEnd({ leaseUntil = '1970-01-01T00:00:00Z' }: WorkItem): number {
   return Date.parse(leaseUntil);
 }
 
-/** Has an operator asked for something, or Defender raised an alert, since the last look? */
-function isUrgent({ pending, lookedAt }: WorkItem): boolean {
-  return pending.some(
-    ({ kind, queuedAt }) =>
-      (kind === 'operator' || kind === 'alert') &&
-      (lookedAt === undefined || Date.parse(queuedAt) > Date.parse(lookedAt)),
-  );
+/** Has an operator asked for something, or Defender raised an alert, that nobody has looked at? */
+function isUrgent({ pending }: WorkItem): boolean {
+  return pending.some(({ isSeen, kind }) => (kind === 'operator' || kind === 'alert') && isSeen !== true);
 }
 
 function isScheduledLater(item: WorkItem, wakeUp: WakeUp, now: Date): boolean {

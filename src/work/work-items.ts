@@ -5,11 +5,13 @@ import { KnownChange } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 
-/** A cause that nobody has looked at yet. */
+/** A cause that is not dealt with yet. */
 const PendingCause = z.object({
   ...Cause.shape,
   /** When it was taken in, ISO 8601. */
   queuedAt: z.string(),
+  /** The worker that now waits has looked at it. */
+  isSeen: z.exactOptional(z.literal(true)),
 });
 export type PendingCause = Readonly<z.infer<typeof PendingCause>>;
 
@@ -82,8 +84,6 @@ export const WorkItem = z.object({
   run: z.exactOptional(OpenRun),
   /** A wake-up message for this time is in the queue; nothing happens before it. */
   notBefore: z.exactOptional(z.iso.datetime()),
-  /** When the worker that now waits looked last. */
-  lookedAt: z.exactOptional(z.iso.datetime()),
   /** Tries in a row that ended in waiting. */
   attempt: z.number(),
   /** When the first of them was. */

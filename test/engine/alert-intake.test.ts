@@ -18,16 +18,28 @@ const T3 = '2026-11-23T09:30:00.000Z';
 let engine: EngineHarness;
 /** Table `work` fails for all but one resource: the worker dies between its two steps. */
 let isWorkBroken = false;
+/** What comes in while the next look is under way. */
+let duringLook: (() => Promise<unknown>) | undefined;
 /** What the engine has logged as an error. */
 let errors: string[] = [];
 
 beforeEach(async () => {
   isWorkBroken = false;
+  duringLook = undefined;
   errors = [];
   engine = await startEngine({
     wrapContext: (context) => ({
       ...context,
       log: { ...context.log, error: (message) => errors.push(message) },
+      findings: {
+        ...context.findings,
+        async ofResource(resource) {
+          const comesIn = duringLook;
+          duringLook = undefined;
+          await comesIn?.();
+          return await context.findings.ofResource(resource);
+        },
+      },
       work: {
         ...context.work,
         async get(resource) {
@@ -147,6 +159,32 @@ describe('a worker that dies after an alert was stored and before its resource w
 
     await accept(alert('New', T2));
     await engine.settle(0);
+
+    expect(ticketState()).toBe('open');
+  });
+});
+
+describe('an alert that comes in while its resource is looked at', () => {
+  it('does not wait for the moment that this look puts the next one off to', async () => {
+    // Azure asks to wait for an hour.
+    engine.simulator.faults.add({
+      method: 'GET',
+      path: /registries\/contosobuild\?/,
+      times: 1,
+      effect: {
+        kind: 'answer',
+        status: 429,
+        headers: { 'retry-after': '3600' },
+        body: { error: { code: 'Throttled', message: 'later' } },
+      },
+    });
+    duringLook = async () => {
+      await accept(alert('New', T0));
+      engine.clock.advance(1000);
+    };
+    engine.simulator.as('operator').patch(REGISTRY, { tags: { touched: 'yes' } });
+
+    await engine.settle(600_000);
 
     expect(ticketState()).toBe('open');
   });

@@ -169,20 +169,15 @@ describe('asking for a resource', () => {
     ['operator', true],
     ['notification', false],
     ['event', false],
-  ] as const)(
-    'waits for the scheduled time, but not with %s that came since the last look: %s',
-    async (kind, isUrgent) => {
-      const pending = [{ ...cause('later'), kind, queuedAt: '2026-11-23T09:59:00.000Z' }];
-      const notBefore = '2026-11-23T12:00:00.000Z';
+  ] as const)('waits for the scheduled time, but not with %s that nobody has looked at: %s', async (kind, isUrgent) => {
+    const waiting = { ...cause('later'), kind };
+    const notBefore = '2026-11-23T12:00:00.000Z';
 
-      const fresh = await start({ pending, notBefore, lookedAt: '2026-11-23T09:58:00.000Z' });
-      expect((await acquire(fresh)).result).toBe(isUrgent ? 'leased' : 'scheduled');
-      const seen = await start({ pending, notBefore, lookedAt: '2026-11-23T09:59:00.000Z' });
-      expect((await acquire(seen)).result).toBe('scheduled');
-      const never = await start({ pending, notBefore });
-      expect((await acquire(never)).result).toBe(isUrgent ? 'leased' : 'scheduled');
-    },
-  );
+    const fresh = await start({ pending: [waiting], notBefore });
+    expect((await acquire(fresh)).result).toBe(isUrgent ? 'leased' : 'scheduled');
+    const seen = await start({ pending: [{ ...waiting, isSeen: true }], notBefore });
+    expect((await acquire(seen)).result).toBe('scheduled');
+  });
 
   it('needs no particular message once the scheduled time has come', async () => {
     const started = await start({ notBefore: '2026-11-23T10:05:00.000Z' });
@@ -359,7 +354,7 @@ describe('giving a resource back', () => {
     expect(await itemOf(started)).toEqual({
       resourceId: resource.id,
       knownCauses: ['first', 'second'],
-      pending: [cause('first'), cause('second')],
+      pending: [{ ...cause('first'), isSeen: true }, cause('second')],
       attempt: 2,
       run: RUN,
       notBefore: '2026-11-23T11:00:00.000Z',
