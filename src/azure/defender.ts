@@ -3,7 +3,10 @@ import { type CallContext, defineRead } from './operation.ts';
 import { queryGraphPage } from './resource-graph.ts';
 import type { ResourcePage } from './resources.ts';
 
-/** Alerts of the last 30 days in these subscriptions, open and closed, as far as the identity may read them; page by page. */
+/**
+ * Alerts of the last 30 days in these subscriptions, and those of 90 days that are closed by now, as far as the identity may read them; page by
+ * page.
+ */
 export const queryAlerts = defineRead({
   id: 'resourceGraph.alerts',
   actions: ['Microsoft.Security/alerts/read'],
@@ -20,7 +23,9 @@ export const queryAlerts = defineRead({
 const QUERY = [
   'securityresources',
   "where type =~ 'microsoft.security/locations/alerts'",
-  'where todatetime(properties.TimeGeneratedUtc) > ago(30d)',
+  'extend raised = todatetime(properties.TimeGeneratedUtc)',
+  // An alert counts for 90 days, and somebody may close it as late as that.
+  "where raised > ago(30d) or (raised > ago(90d) and tostring(properties.Status) in~ ('Resolved', 'Dismissed'))",
   'project id, name, type, properties',
   'order by id asc',
 ].join(' | ');

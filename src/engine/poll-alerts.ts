@@ -9,8 +9,8 @@ import { AzureCalls } from './azure-calls.ts';
 import type { EngineContext } from './ports.ts';
 
 /**
- * Asks Resource Graph for the alerts of the last 30 days: for those without an Event Hub, and for what one has lost. What leads to nothing is not
- * recorded each time anew. A list that cannot be read is recorded, and stops nothing. Rejects only for storage.
+ * Asks Resource Graph for the alerts of the last 30 days, and for older ones that are closed by now: for those without an Event Hub, and for what
+ * one has lost. What leads to nothing is not recorded each time anew. A list that cannot be read is recorded, and stops nothing. Rejects only for storage.
  */
 export async function pollAlerts(context: EngineContext): Promise<void> {
   const { defenderPolling, scopes } = context.settings;

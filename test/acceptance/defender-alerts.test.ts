@@ -129,6 +129,22 @@ describe('an alert that says that credentials of a registry are stolen', () => {
     expect(alertTickets()).toMatchObject([{ state: 'open' }]);
   });
 
+  it('ends with the alert also where nothing is exported, however late it is closed', async () => {
+    await start();
+    const id = steal();
+    engine.exported.length = 0;
+    await sweepResources(engine.context());
+    await engine.settle(MINUTE);
+    engine.clock.advance(40 * DAY);
+    engine.simulator.defender.setAlertStatus(id, 'Dismissed');
+    engine.exported.length = 0;
+
+    await sweepResources(engine.context());
+    await engine.settle(MINUTE);
+
+    expect(alertTickets()).toMatchObject([{ state: 'resolved' }]);
+  });
+
   it('ends with the alert: closed in Defender, the ticket is closed at once', async () => {
     await start();
     const alertId = steal();
