@@ -30,7 +30,7 @@ function describe(record: AuditRecord): string | undefined {
     case 'approval':
     case 'operator':
     case 'notice':
-      return `${stage}: ${shorten(error ?? reason)}`;
+      return `${stage}: ${withText(reason, error)}`;
     case 'ticket':
       return `${reason}${error === undefined ? '' : `: ${shorten(error)}`}`;
     case 'input':
@@ -38,6 +38,11 @@ function describe(record: AuditRecord): string | undefined {
       // The ids in them are what was wrong.
       return `${stage}: ${cut(error ?? reason ?? '')}`;
   }
+}
+
+/** What people asked for, or are told, and the text that goes with it. */
+function withText(reason: string | undefined, error: string | undefined): string {
+  return [reason, error === undefined ? undefined : shorten(error)].filter((text) => text !== undefined).join(', ');
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -52,13 +57,15 @@ function describeReason(reason: string | undefined): string {
 function describeCause({ actor, actorType, causeId, causeKind }: AuditRecord): string {
   if (actor !== undefined && causeKind === 'operator') return `(asked for by ${actor})`;
   if (actor !== undefined) return `(last changed by ${actor}, ${describeActor(actorType)})`;
+  // What cannot be read is no alert, wherever it came in.
+  if (causeId?.startsWith('poison/') === true) return `(kept as ${causeId})`;
   if (causeKind === 'alert') return `(because of alert ${causeId ?? 'without an id'})`;
   return CAUSES[causeKind ?? ''] ?? '';
 }
 
 const CAUSES: Readonly<Record<string, string>> = {
   sweep: '(found by the sweep)',
-  notification: '(a service told of news)',
+  notification: '(a service has told of news)',
 };
 
 function describeActor(type: string | undefined): string {

@@ -52,7 +52,9 @@ async function main(): Promise<number> {
   const directory = values.directory === undefined ? RUN_DIRECTORY : resolve(values.directory);
   const run = await findRun(directory);
   if (run === undefined) {
-    console.error('nothing is running here: start it with "npm start" in another terminal');
+    console.error(
+      'nothing is running here: start it with "npm start" in another terminal (--directory, if it keeps its files elsewhere)',
+    );
     return EXIT.failed;
   }
   const command = { run, identity: values.as, directory };

@@ -29,7 +29,7 @@ Ctrl-C ends it; a second Ctrl-C kills it.
   --once              play the scenario (default ${DEFAULT_SCENARIO}) and end: exit code 0 when everything came out right
   --port <n>          port of the Functions host (default 7071, or a free one when that is taken)
   --arm-port <n>      port of the simulated Azure Resource Manager (default: a free one)
-  --directory <path>  where certificates, the host's log and run.json go (default .dockwarden)
+  --directory <path>  where certificates, the host's log and run.json go (default .dockwarden; with --once a temporary folder)
   --help              show this help
 
 Scenarios:

@@ -8,7 +8,7 @@ import { type AuditWatch, openAudit, watchAudit } from './audit-watch.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from './azure/sample-subscription.ts';
 import { type LocalEnvironment, startEnvironment } from './environment.ts';
 import { isPortFree } from './ports.ts';
-import { findRun, removeRunFile, writeRunFile } from './run-file.ts';
+import { findRun, RUN_DIRECTORY, removeRunFile, writeRunFile } from './run-file.ts';
 import { scenarios } from './scenario/catalogue.ts';
 import { runScenario } from './scenario/run-scenario.ts';
 import type { Scenario } from './scenario/scenario.ts';
@@ -160,6 +160,8 @@ async function start(
 async function announce(environment: LocalEnvironment, { directory, scenario: played }: StartOptions): Promise<void> {
   const { caFile, simulator, storage } = environment;
   const functions = environment.host().url;
+  // Other commands look into the default folder.
+  const where = directory === RUN_DIRECTORY ? '' : ` --directory '${directory}'`;
   await writeRunFile(directory, {
     pid: process.pid,
     arm: simulator.armEndpoint,
@@ -181,10 +183,14 @@ async function announce(environment: LocalEnvironment, { directory, scenario: pl
 ${played === undefined ? 'All remediations are set to enforce here' : `Scenario ${played} sets what remediations may do`}, for this sample only: a deployment starts with observe.
 
 Break something, in another terminal – with the Azure CLI:
-  eval "$(npm run -s azure -- env)"
+  eval "$(npm run -s azure -- env${where})"
   az acr update -n contosoacr --admin-enabled true
 or without it:
-  npm run -s azure -- PATCH ${sampleId('contosoacr')} '{"properties":{"adminUserEnabled":true}}'
+  npm run -s azure -- PATCH ${sampleId('contosoacr')} '{"properties":{"adminUserEnabled":true}}'${where}
+
+Look into what came of it:
+  npm run -s dockwarden -- audit list${where}
+  npm run -s dockwarden -- tickets list${where}
 
 Ctrl-C ends it. What is decided and done, as the audit table has it (${played === undefined ? 'the first sweep' : 'the scenario'} starts now):
 `);

@@ -1,5 +1,6 @@
 import { TableClient } from '@azure/data-tables';
 import type { AuditRecord } from '../../src/audit/audit-log.ts';
+import { formatTable } from '../../src/cli/format-table.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { createTableStore } from '../../src/storage/table-store.ts';
 import { createTableWorkItems } from '../../src/work/table-work-items.ts';
@@ -230,10 +231,11 @@ async function waitForOwnEvents({ environment, waitUntil }: Stage): Promise<void
 
 function printOwnEvents(environment: LocalEnvironment): void {
   console.log('\n6. What others were told by CloudEvents, the last of them');
-  for (const { data, subject = '', time = '', type } of environment.topic.received.slice(-6)) {
+  const cells = environment.topic.received.slice(-6).map(({ data, subject = '', time = '', type }) => {
     const policy = isJsonObject(data) ? readString(data, 'policyId') : undefined;
-    console.log(`   ${time.slice(11, 19)}  ${type.padEnd(38)}  ${subject.split('/').at(-1) ?? ''}  ${policy ?? ''}`);
-  }
+    return [time.slice(11, 19), type, subject.split('/').at(-1) ?? '', policy ?? ''];
+  });
+  console.log(formatTable(['TIME (UTC)', 'TYPE', 'RESOURCE', 'POLICY'], cells).replaceAll(/^/gm, '   '));
 }
 
 function checkOwnEvents(environment: LocalEnvironment): Check[] {

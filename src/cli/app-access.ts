@@ -84,7 +84,7 @@ function locateApp(appUrl: string | undefined, run: RunFile | undefined): AppAdd
   if (given === undefined && local === undefined) {
     throw new DockwardenError(
       'CONFIG_MISSING',
-      'where the app is, is not known: give --app-url, set DOCKWARDEN_APP_URL, or run "npm start" in this folder',
+      'where the app is, is not known: give --app-url, set DOCKWARDEN_APP_URL, or run "npm start" (--directory, if it keeps its files elsewhere)',
     );
   }
   const origin = given === undefined ? local : parseAppUrl(given);

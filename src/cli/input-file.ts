@@ -11,8 +11,14 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new DockwardenError('INPUT_INVALID_MESSAGE', `no such file: ${file}`, { cause: error });
-    throw error;
+    const why = error instanceof Error && 'code' in error ? explain(error.code, file) : undefined;
+    if (why === undefined) throw error;
+    throw new DockwardenError('INPUT_INVALID_MESSAGE', why, { cause: error });
   }
+}
+
+/** What a person can do about it; undefined = the system's own text says more. */
+function explain(code: unknown, file: string): string | undefined {
+  if (code === 'ENOENT') return `no such file: ${file}`;
+  return code === 'EISDIR' ? `${file} is a folder, not a file` : undefined;
 }

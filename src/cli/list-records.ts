@@ -1,6 +1,7 @@
 import type { AuditKey, AuditLog, AuditRecord } from '../audit/audit-log.ts';
 import { findingId } from '../findings/finding-id.ts';
 import type { Finding, Findings } from '../findings/findings.ts';
+import { findResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 export interface AuditFilter {
@@ -69,12 +70,17 @@ function isWanted(record: AuditRecord, { resource, policy, outcome }: AuditFilte
 /** A finding with the short id that commands take. */
 export type IdentifiedFinding = Finding & { readonly id: string };
 
+/** As column RESOURCE of the audit has it; of a type that is not covered any more the last part of its id. */
+function nameOf({ resourceId }: Finding): string {
+  return findResourceId(resourceId)?.name ?? resourceId.replace(/^.*\//, '');
+}
+
 /** Decisions that end by themselves at a known time. */
 const PLANNING = new Set<Finding['decision']>(['defer', 'exempt', 'quarantine']);
 
 /** Findings by status. */
 export async function listFindings(
-  findings: Findings,
+  findings: Pick<Findings, 'all'>,
   status: string,
   onInvalid: OnInvalidRow,
 ): Promise<Listing<IdentifiedFinding>> {
@@ -97,7 +103,7 @@ export async function listFindings(
     ],
     rows: records.map((finding) => [
       finding.id,
-      finding.resourceId.split('/').at(-1) ?? '-',
+      nameOf(finding),
       finding.policyId,
       finding.status,
       finding.verdict,

@@ -25,10 +25,13 @@ export interface Difference {
 
 const ASPECTS = ['verdict', 'evidence', 'decision', 'reason', 'outcome'] as const;
 
-/** What an audit row says; undefined when it is about no policy. The reason of an outcome is not that of a decision. */
+/** Stages whose rows say what a look found; the others tell of tickets, requests and notices about it. */
+const JUDGING = new Set<AuditRecord['stage']>(['decision', 'intent', 'outcome']);
+
+/** What an audit row says; undefined when it judges no policy. The reason of an outcome is not that of a decision. */
 export function stateOfRow(row: AuditRecord): PolicyState | undefined {
-  const { policyId, verdict, evidence, decision, outcome, reason, operations } = row;
-  if (policyId === undefined) return undefined;
+  const { policyId, verdict, evidence, decision, outcome, reason, operations, stage } = row;
+  if (policyId === undefined || !JUDGING.has(stage)) return undefined;
   return {
     policyId,
     verdict,
@@ -62,6 +65,9 @@ export function joinCalls(operations: string): string {
   return describeCalls(operations).join('; ');
 }
 
+/** A look with such a verdict writes nothing, so that nothing is on record about it is no change. */
+const UNRECORDED = new Set<string | undefined>(['compliant', 'not-applicable']);
+
 /** Compares what is on record with what is there now, policy by policy. What neither of them says has no line. */
 export function compareStates(
   onRecord: readonly PolicyState[],
@@ -71,11 +77,12 @@ export function compareStates(
   return ids.flatMap((policyId) => {
     const before = onRecord.find((state) => state.policyId === policyId);
     const now = present.find((state) => state.policyId === policyId);
+    const isComparable = before !== undefined || !UNRECORDED.has(now?.verdict);
     const aspects = before?.calls === undefined || now?.calls === undefined ? ASPECTS : [...ASPECTS, 'calls' as const];
     return aspects.flatMap((what): readonly Difference[] => {
       const [old = '', fresh = ''] = [before?.[what], now?.[what]];
       if (old === '' && fresh === '') return [];
-      return [{ policyId, what, onRecord: old, now: fresh, isChanged: old !== fresh }];
+      return [{ policyId, what, onRecord: old, now: fresh, isChanged: isComparable && old !== fresh }];
     });
   });
 }

@@ -41,7 +41,7 @@ export async function requestApp(shell: Shell, { action, body, options, run, res
   const { message, requestId } = accepted;
   if (format === 'table') terminal.print(printable(`${message} (request ${requestId})`));
   const awaited = result === undefined ? undefined : await awaitResult(shell, requestId, timeout, result);
-  if (format === 'json') terminal.print(toJson(accepted, awaited));
+  if (format === 'json') terminal.print(toJson(accepted, awaited, options.wait));
   if (awaited === undefined) return;
   const { isFinished, last, rows } = awaited;
   if (format === 'table' && rows.length > 0) {
@@ -84,7 +84,8 @@ export function isLookDone({ stage, decision, outcome }: AuditRecord): boolean {
   return stage === 'outcome' ? outcome !== 'retry' : stage === 'decision' && decision !== 'fix';
 }
 
-function toJson(accepted: Accepted, awaited: Awaited | undefined): string {
-  const { rows, isFinished } = awaited ?? { rows: [], isFinished: false };
+/** What nobody waits for is done when the app answers, unless nobody was to wait. */
+function toJson(accepted: Accepted, awaited: Awaited | undefined, isWaiting: boolean): string {
+  const { rows, isFinished } = awaited ?? { rows: [], isFinished: isWaiting };
   return JSON.stringify({ ...accepted, isFinished, rows }, undefined, 2);
 }

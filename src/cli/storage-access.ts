@@ -30,7 +30,7 @@ export function openStorage(place: Place): OpenStorage {
   if (run === undefined) {
     throw new DockwardenError(
       'CONFIG_MISSING',
-      'no storage to read: give --storage-account, set AzureWebJobsStorage__accountName, or run "npm start" in this folder',
+      'no storage to read: give --storage-account, set AzureWebJobsStorage__accountName, or run "npm start" (--directory, if it keeps its files elsewhere)',
     );
   }
   const operator = run.identities['operator'];

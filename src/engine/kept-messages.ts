@@ -140,7 +140,7 @@ function readEvents(context: EngineContext, body: string, intake: Intake): Under
         counts.marked += marked;
         counts.ignored += ignored;
       }
-      return `${counts.marked} events are taken in, ${counts.ignored} are ignored`;
+      return `events taken in: ${counts.marked}, ignored: ${counts.ignored}`;
     },
   };
 }

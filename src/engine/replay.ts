@@ -157,6 +157,6 @@ async function answerObserved(
   } catch (error) {
     if (!isDockwardenError(error) || !error.code.startsWith('AZURE_')) throw error;
     const code = error.code === 'AZURE_NOT_FOUND' ? 'resource-not-found' : 'resource-unreadable';
-    return refused(409, code, error.message);
+    return refused(409, code, `${target.name} cannot be judged: ${error.message}`);
   }
 }

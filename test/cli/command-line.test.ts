@@ -116,6 +116,14 @@ describe('evaluate', () => {
       exitCode: 1,
       errors: `dockwarden: no such file: ${join(folder, 'none.json')}`,
     });
+    expect(await run(['evaluate', folder])).toMatchObject({
+      exitCode: 1,
+      errors: `dockwarden: ${folder} is a folder, not a file`,
+    });
+    expect(await run(['evaluate', join(folder, 'x'.repeat(300))])).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringMatching(/^dockwarden: ENAMETOOLONG/),
+    });
   });
 
   it('answers unknown for a resource without properties, and nothing for a type that is not covered', () => {

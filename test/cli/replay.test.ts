@@ -487,9 +487,10 @@ describe('messages', () => {
 
   it('can be handled again, or dropped, with a reason', async () => {
     patchRegistry(true);
-    const [first, second] = [
+    const [first, second, third] = [
       await put('dead-letter', 'T/S/1.json', [letter()]),
       await put('poison', 'work/0123', '{}'),
+      await put('poison', 'work/4567', '{}'),
     ];
 
     const replayed = await run(['messages', 'replay', first, '--reason', 'mended']);
@@ -499,10 +500,13 @@ describe('messages', () => {
 
     expect(replayed).toMatchObject({
       exitCode: 0,
-      out: expect.stringMatching(/^1 events are taken in, 0 are ignored; the message is removed \(request /),
+      out: expect.stringMatching(/^events taken in: 1, ignored: 0; the message is removed \(request /),
     });
     expect((await app.findings()).map(({ policyId }) => policyId)).toContain(POLICY);
     expect(refused).toMatchObject({ exitCode: 1, errors: expect.stringContaining('refused (409 not-understood)') });
+    const json = await run(['messages', 'drop', third, '--reason', 'of no use', '--format', 'json']);
+    // It is done when the app answers.
+    expect(JSON.parse(json.out)).toMatchObject({ isFinished: true, rows: [] });
     expect(dropped).toMatchObject({ exitCode: 0, out: expect.stringContaining(`message ${second} is removed`) });
     expect((await run(['messages', 'list'])).errors).toBe('nothing to show');
     const rows = (await app.rows('audit')).filter(({ causeId }) => causeId === first || causeId === second);

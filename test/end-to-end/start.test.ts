@@ -55,10 +55,14 @@ describe('npm start', () => {
     expect(output).toContain('All remediations are set to enforce here');
     expect(output).toContain('az acr update -n contosoacr --admin-enabled true');
     expect(output).toContain(`npm run -s azure -- PATCH ${sampleId('contosoacr')} '{"properties"`);
+    // Without it the printed commands would look into the default folder.
+    expect(output).toContain(`$(npm run -s azure -- env --directory '${directory}')`);
+    expect(output).toContain(`'{"properties":{"adminUserEnabled":true}}' --directory '${directory}'`);
+    expect(output).toContain(`npm run -s dockwarden -- audit list --directory '${directory}'`);
   });
 
   test('a change by the printed command is put right, and a line says so', async () => {
-    const command = /npm run -s azure -- (?<method>\w+) (?<path>\S+) '(?<body>.*)'/.exec(output)?.groups ?? {};
+    const command = /npm run -s azure -- (?<method>\w+) (?<path>\S+) '(?<body>[^']*)'/.exec(output)?.groups ?? {};
 
     const changed = await azure(command['method'] ?? '', command['path'] ?? '', command['body'] ?? '');
     await vi.waitFor(() => {
@@ -117,7 +121,9 @@ describe('npm start', () => {
     expect(existsSync(join(directory, 'run.json'))).toBe(false);
     expect(await azure('GET', '/subscriptions')).toMatchObject({
       code: 1,
-      stderr: 'nothing is running here: start it with "npm start" in another terminal\n',
+      stderr: expect.stringMatching(
+        /^nothing is running here: start it with "npm start" in another terminal \(--directory/,
+      ),
     });
   });
 });

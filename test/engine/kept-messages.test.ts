@@ -111,7 +111,7 @@ describe('a message that is handled again', () => {
     await engine.settle();
 
     expect(answer).toMatchObject({
-      message: '1 events are taken in, 1 are ignored; it is kept, because 1 of its events cannot be understood',
+      message: 'events taken in: 1, ignored: 1; it is kept, because 1 of its events cannot be understood',
     });
     expect(engine.deadLetters).toHaveLength(1);
     expect(engine.poison).toEqual([]);
@@ -156,7 +156,7 @@ describe('a message that is handled again', () => {
 
     const answer = await ask(engine, 'message-replay', { id, reason });
 
-    expect(answer).toMatchObject({ message: '1 events are taken in, 0 are ignored; the message is removed' });
+    expect(answer).toMatchObject({ message: 'events taken in: 1, ignored: 0; the message is removed' });
     expect(engine.work()).toMatchObject([{ resourceId: scene.resourceId, pending: [{ kind: 'alert' }] }]);
     expect(engine.tables.alerts.rows).toHaveLength(1);
   });

@@ -254,6 +254,7 @@ describe('a replay that only observes', () => {
     const answer = await ask(engine, 'replay', { message, observe: true });
 
     expect(answer).toMatchObject({ result: 'refused', status: 409, code });
+    expect(answer.message).toMatch(/^contoso\w+ cannot be judged: ./);
     expect(engine.audit().map(({ reason }) => reason)).toEqual(
       expect.arrayContaining(['replay-observed', `refused-${code}`]),
     );

@@ -62,9 +62,20 @@ test.each([
   [
     'what a service told',
     row({ outcome: 'fixed', latencyMs: 99, causeKind: 'notification' }),
-    'fixed in 0.1 s  (a service told of news)',
+    'fixed in 0.1 s  (a service has told of news)',
   ],
   ['a message that could not be read', row({ stage: 'input', reason: 'poison' }), 'input: poison'],
+  [
+    'a message that is no alert, and where it is kept',
+    row({ stage: 'input', error: 'no alert', causeKind: 'alert', causeId: 'poison/defender-alerts/4413' }),
+    'input: no alert  (kept as poison/defender-alerts/4413)',
+  ],
+  [
+    'what somebody asked for, and the text that goes with it',
+    row({ stage: 'operator', reason: 'replay-observed', error: 'event 1', causeKind: 'operator', actor: 'key:ops' }),
+    'operator: replay-observed, event 1  (asked for by key:ops)',
+  ],
+  ['a notice without a text', row({ stage: 'notice', reason: 'breaker-open' }), 'notice: breaker-open'],
 ])('%s', (_what, record, expected) => {
   const line = formatAuditLine(record);
 

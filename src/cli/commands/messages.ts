@@ -47,7 +47,7 @@ export function addMessages(program: Command, shell: Shell): void {
       .command(name)
       .description(description)
       .argument('<id>', MESSAGE, parseId)
-      .requiredOption('--reason <text>', 'kept in the audit');
+      .requiredOption('--reason <text>', 'why; kept in the audit (required)');
     addAppOptions(command).action(async (id: string, options: AppOptions & { readonly reason: string }) => {
       await requestApp(shell, {
         action,

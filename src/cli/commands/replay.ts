@@ -9,6 +9,7 @@ import { readInput } from '../input-file.ts';
 import { tabulateAudit } from '../list-records.ts';
 import { addAppOptions } from '../options.ts';
 import { parseArrived, type Replayed, type ReplayPlace, type ReplayResult, replayOne } from '../replay.ts';
+import type { Difference } from '../replay-difference.ts';
 import { findLocalRun, type OpenStorage, openStorage } from '../storage-access.ts';
 import { note, type Shell, type Terminal } from '../terminal.ts';
 
@@ -75,12 +76,17 @@ function showResult(terminal: Terminal, result: ReplayResult, timeout: number): 
       line.what,
       shorten(line.onRecord),
       shorten(line.now),
-      line.isChanged ? 'changed' : 'unchanged',
+      describeDifference(line),
     ]);
     terminal.print(formatTable(['POLICY', 'WHAT', 'ON RECORD', 'NOW', 'DIFFERENCE'], lines));
   }
   if (isFinished === false)
     note(terminal, `the look is not over within ${timeout} s: "audit list" and "findings list" show what comes of it`);
+}
+
+function describeDifference({ isChanged, now, onRecord }: Difference): string {
+  if (isChanged) return 'changed';
+  return now === onRecord ? 'unchanged' : 'not on record';
 }
 
 /** Longest text of a column. */

@@ -41,7 +41,7 @@ export function addReview(program: Command, shell: Shell): void {
     .command('reject')
     .description('reject the fix of a finding that waits for approval')
     .argument('<finding>', FINDING, parseFindingId)
-    .requiredOption('--reason <text>', 'kept in the audit');
+    .requiredOption('--reason <text>', 'why; kept in the audit (required)');
   addAppOptions(reject).action(async (id: string, options: AppOptions & { readonly reason: string }) => {
     const { findings, run } = openStorage(options);
     const finding = await findFinding(findings, id, warnAboutRow(shell.terminal));
