@@ -61,7 +61,6 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
   }
   if (failure !== undefined) await recordIncomplete(sweep, failure);
   await sweep.keys.recordUnlisted(sweep.id);
-  await pollAlerts(context);
   await queueLeftovers(sweep);
   await sweepTickets(context);
   const record: SweepRecord = {
@@ -73,6 +72,8 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
   };
   await context.sweeps.save(record);
   context.log.info('sweep finished', { ...record });
+  // Last: somebody may have raised alerts by the thousand, and each takes its time.
+  await pollAlerts(context);
   return record;
 }
 

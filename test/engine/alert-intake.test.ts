@@ -303,6 +303,19 @@ describe('the poll for alerts', () => {
   });
 });
 
+describe('a poll that fails', () => {
+  it('comes last in a sweep, and keeps nothing else of it away', async () => {
+    engine.setEnvironment({ DEFENDER_ALERTS_POLLING: 'on' });
+    engine.simulator.defender.raiseAlert({ resourceId: REGISTRY, alertType: 'ARM_AnomalousOperation.Impact' });
+    engine.exported.length = 0;
+    isWorkBroken = true;
+
+    await expect(sweepResources(engine.context())).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+
+    expect(await engine.context().sweeps.last()).toMatchObject({ complete: true });
+  });
+});
+
 describe('a message that is nested without end', () => {
   it('as an object is kept without its content, which nobody can write down', async () => {
     let deep: unknown = 1;
