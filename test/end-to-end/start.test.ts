@@ -62,7 +62,7 @@ describe('npm start', () => {
   });
 
   test('a change by the printed command is put right, and a line says so', async () => {
-    const command = /npm run -s azure -- (?<method>\w+) (?<path>\S+) '(?<body>[^']*)'/.exec(output)?.groups ?? {};
+    const command = /npm run -s azure -- (?<method>[A-Z]+) (?<path>\S+) '(?<body>[^']*)'/.exec(output)?.groups ?? {};
 
     const changed = await azure(command['method'] ?? '', command['path'] ?? '', command['body'] ?? '');
     await vi.waitFor(() => {
