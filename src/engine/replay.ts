@@ -13,6 +13,7 @@ import type { ParsedInput } from '../events/parse-message.ts';
 import type { FoundCause } from '../events/parsed.ts';
 import type { ReviewBody } from '../events/review-body.ts';
 import { findResourceId, type ResourceId } from '../resources/resource-id.ts';
+import { isKnownCause } from '../work/work-items.ts';
 import { acceptEvents, markDirty, readMessage } from './accept.ts';
 import { resourceColumns } from './audit-rows.ts';
 import { observeResource } from './observed-look.ts';
@@ -114,7 +115,7 @@ function describeEvent(event: ParsedInput): string {
 /** Has this cause been taken in and looked at before? Then it marks nothing. */
 async function isDone({ work }: EngineContext, target: ResourceId, { id }: Cause): Promise<boolean> {
   const item = (await work.get(target))?.item;
-  return item?.knownCauses.includes(id) === true && !item.pending.some((pending) => pending.id === id);
+  return item !== undefined && isKnownCause(item, id) && !item.pending.some((pending) => pending.id === id);
 }
 
 async function recordWish(

@@ -5,12 +5,13 @@ import { hashOf } from '../storage/resource-key.ts';
 import type { TableStore } from '../storage/table-store.ts';
 import { WorkItem, type WorkItems } from './work-items.ts';
 
-const { pending, knownCauses, changes, run } = WorkItem.shape;
+const { pending, knownCauses, knownAlerts, changes, run } = WorkItem.shape;
 /** The row as it is stored: lists and the run as JSON. */
 const WorkRow = z.object({
   ...WorkItem.shape,
   pending: JsonCell.pipe(pending),
   knownCauses: JsonCell.pipe(knownCauses),
+  knownAlerts: z.exactOptional(JsonCell.pipe(knownAlerts.unwrap())),
   changes: z.exactOptional(JsonCell.pipe(changes.unwrap())),
   run: z.exactOptional(JsonCell.pipe(run.unwrap())),
 });
@@ -44,6 +45,7 @@ function formatItem(item: WorkItem): Readonly<Record<string, unknown>> {
     ...item,
     pending: JSON.stringify(item.pending),
     knownCauses: JSON.stringify(item.knownCauses),
+    knownAlerts: item.knownAlerts === undefined ? undefined : JSON.stringify(item.knownAlerts),
     changes: item.changes === undefined ? undefined : JSON.stringify(item.changes),
     run: item.run === undefined ? undefined : JSON.stringify(item.run),
   };

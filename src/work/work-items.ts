@@ -74,6 +74,8 @@ export const WorkItem = z.object({
   pending: z.array(PendingCause).readonly(),
   /** Ids of causes that were taken in before; a known id marks nothing. */
   knownCauses: z.array(z.string()).readonly(),
+  /** Those of alerts once more: events by the hundred do not drive them out, and a poll tells of an alert for a month. */
+  knownAlerts: z.exactOptional(z.array(z.string()).readonly()),
   /** What was done with the resource lately, newest last, bounded: an alert may ask who did what. */
   changes: z.exactOptional(z.array(KnownChange).readonly()),
   /** Table `alerts` may hold something about it. */
@@ -117,21 +119,31 @@ export const LIMITS = { pending: 16, knownCauses: 64, changes: 10 } as const;
 
 /** The row with one more cause, or undefined when that cause is known already. */
 export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undefined {
-  if (item.knownCauses.includes(cause.id)) return undefined;
+  const { knownAlerts = [], knownCauses } = item;
+  if (isKnownCause(item, cause.id)) return undefined;
   const changes = cause.actor === undefined || cause.kind === 'operator' ? [] : [toChange(cause)];
   return {
     ...item,
     pending: bounded([...item.pending, cause]),
-    knownCauses: [...item.knownCauses, cause.id].slice(-LIMITS.knownCauses),
+    knownCauses: [...knownCauses, cause.id].slice(-LIMITS.knownCauses),
     ...(changes.length > 0 && { changes: [...(item.changes ?? []), ...changes].slice(-LIMITS.changes) }),
-    ...(cause.kind === 'alert' && { hasAlerts: true }),
+    ...(cause.kind === 'alert' && {
+      hasAlerts: true,
+      knownAlerts: [...knownAlerts, cause.id].slice(-LIMITS.knownCauses),
+    }),
   };
+}
+
+/** Was a cause with this id taken in before? */
+export function isKnownCause({ knownAlerts = [], knownCauses }: WorkItem, causeId: string): boolean {
+  return knownCauses.includes(causeId) || knownAlerts.includes(causeId);
 }
 
 /** What a worker that is done leaves in the row besides what it waits for. */
 export function rememberedOf({
   changes,
   hasAlerts,
+  knownAlerts,
   knownCauses,
   resourceId,
 }: WorkItem): Omit<WorkItem, 'pending' | 'attempt'> {
@@ -140,6 +152,7 @@ export function rememberedOf({
     knownCauses,
     ...(changes !== undefined && { changes }),
     ...(hasAlerts !== undefined && { hasAlerts }),
+    ...(knownAlerts !== undefined && { knownAlerts }),
   };
 }
 

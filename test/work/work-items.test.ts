@@ -94,7 +94,26 @@ describe('what outlives a worker', () => {
       knownCauses,
       changes,
       hasAlerts: true,
+      knownAlerts: ['a1'],
     });
     expect(rememberedOf(newWorkItem(ID))).toEqual({ resourceId: ID, knownCauses: [] });
+  });
+});
+
+describe('an alert', () => {
+  it('is known however much comes in after it, because a poll tells of it for a month', () => {
+    const events = Array.from({ length: LIMITS.knownCauses + 1 }, (_, index) => cause(`e${index}`));
+    const alert = cause('alert-1', { kind: 'alert' });
+    const item = { ...newWorkItem(ID), ...rememberedOf(after(alert, ...events)) };
+
+    expect(item.knownCauses).not.toContain('alert-1');
+    expect(withCause(item, alert)).toBeUndefined();
+    expect(withCause(item, cause('alert-2', { kind: 'alert' }))?.knownAlerts).toEqual(['alert-1', 'alert-2']);
+  });
+
+  it('is forgotten after so many others', () => {
+    const alerts = Array.from({ length: LIMITS.knownCauses + 1 }, (_, index) => cause(`a${index}`, { kind: 'alert' }));
+
+    expect(after(...alerts).knownAlerts).toEqual(alerts.slice(1).map(({ id }) => id));
   });
 });
