@@ -86,6 +86,8 @@ async function workOn(context: EngineContext, target: ResourceId, lease: WorkLea
   for (let passes = 1; ; passes += 1) {
     const pass = await ResourcePass.begin(context, target, lease);
     const wait = await lookAt(pass, openRun);
+    // What may be gone has its tickets when it turns out to be there.
+    if (wait !== undefined && wait.missingSince === undefined) await pass.noteAlertsAtOnce();
     await pass.save();
     if (wait !== undefined && !(await hasWaitedTooLong(pass, wait))) {
       await suspend(context, target, lease, wait);

@@ -22,6 +22,8 @@ import {
   busyState,
   evaluatePolicy,
   isStale,
+  isTold,
+  judgesAlerts,
   policiesFor,
   readSnapshot,
   type Snapshot,
@@ -50,6 +52,8 @@ export class ResourcePass {
   #defender: DefenderKnowledge;
   /** Policies whose fix has been tried in this pass: a second try is for the next one. */
   readonly #tried = new Set<string>();
+  /** Policies of which this pass has said something. */
+  readonly #noted = new Set<string>();
   /** Policies whose violation was counted as a reversal in this pass. */
   readonly #reversed = new Set<string>();
   #timings: Timings;
@@ -209,13 +213,24 @@ export class ResourcePass {
 
   /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
   async note(judged: Judged, snapshot?: Snapshot): Promise<void> {
+    this.#noted.add(judged.policy.id);
     await this.#notes.note(judged, snapshot);
   }
 
   /** Alerts have their tickets even if the resource cannot be read: that may be the attacker's doing. */
   async noteAlerts(policy: Policy): Promise<void> {
-    const snapshot = unreadSnapshot(this.target, this.#defender, this.context.clock.now());
+    const snapshot = this.#latest ?? unreadSnapshot(this.target, this.#defender, this.context.clock.now());
     await this.note(await this.#judge(policy, snapshot), snapshot);
+  }
+
+  /** And even if all the rest has to wait, which may be for hours. What somebody has exempted stays so while nobody can see whether that holds. */
+  async noteAlertsAtOnce(): Promise<void> {
+    if (!isTold(this.#defender)) return;
+    for (const policy of this.policies) {
+      const isExempt = this.#latest === undefined && this.previous.get(policy.id)?.decision === 'exempt';
+      const isTracked = judgesAlerts(policy) && this.remediationOf(policy) === undefined;
+      if (isTracked && !isExempt && !this.#noted.has(policy.id)) await this.noteAlerts(policy);
+    }
   }
 
   /** Stores what this pass has found. */

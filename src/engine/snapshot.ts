@@ -74,7 +74,8 @@ export function judgesAlerts({ needs }: Pick<Policy, 'needs'>): boolean {
 /** One policy on one snapshot. */
 export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: EvaluationFacts): Verdict {
   // Where Defender has never said anything, it does not matter how the resource reads.
-  if (judgesAlerts(policy) && isUntold(snapshot.related.defender)) return compliant;
+  const { defender } = snapshot.related;
+  if (judgesAlerts(policy) && defender !== undefined && !isTold(defender)) return compliant;
   if (!hasProperties(snapshot.raw)) return unknown('properties');
   if (snapshot.resource === undefined) return unknown('id and name');
   const malformed = facts.settings.malformedParameterOf(policy.id);
@@ -92,8 +93,9 @@ export function evaluatePolicy(policy: Policy, snapshot: Snapshot, facts: Evalua
   });
 }
 
-function isUntold(defender: DefenderKnowledge | undefined): boolean {
-  return defender?.alerts.length === 0 && defender.unreadable.length === 0;
+/** Has Defender ever said anything? */
+export function isTold(known: DefenderKnowledge): boolean {
+  return known.alerts.length + known.unreadable.length > 0;
 }
 
 const NOT_ASKED: RelatedMap = {

@@ -117,6 +117,39 @@ describe('an alert that says that credentials of a registry are stolen', () => {
     expect(alertTickets()).toHaveLength(1);
   });
 
+  it.each([
+    ['the resource is read', 'GET', /registries\/contosobuild\?/],
+    ['its passwords are renewed', 'POST', /regenerateCredential/],
+  ] as const)('has a ticket at once, even if Azure asks to wait for an hour when %s', async (_what, method, path) => {
+    await start();
+    const body = { error: { code: 'Throttled', message: 'later' } };
+    const effect = { kind: 'answer', status: 429, headers: { 'retry-after': '3600' }, body } as const;
+    engine.simulator.faults.add({ method, path, caller: 'dockwarden', times: Infinity, effect });
+    steal();
+    await engine.settle(MINUTE);
+
+    expect(alertTickets()).toMatchObject([{ state: 'open' }]);
+  });
+
+  it('stays exempted, where somebody has done that, while Azure does not answer', async () => {
+    await start();
+    const alert = { resourceId: REGISTRY, alertType: 'ARM_AnomalousOperation.Impact' } as const;
+    const until = new Date(engine.clock.now().getTime() + 10 * DAY).toISOString().slice(0, 10);
+    const tags = { 'dockwarden-exempt-acr-alerts-closed': `${until};known;CHG-1` };
+    engine.simulator.as('operator').patch(REGISTRY, { tags });
+    engine.simulator.defender.raiseAlert(alert);
+    await engine.settle(MINUTE);
+    const body = { error: { code: 'Throttled', message: 'later' } };
+    const effect = { kind: 'answer', status: 429, headers: { 'retry-after': '3600' }, body } as const;
+    engine.simulator.faults.add({ method: 'GET', path: /contosobuild\?/, times: Infinity, effect });
+    engine.simulator.defender.raiseAlert(alert);
+    await engine.settle(MINUTE);
+
+    expect(alertTickets()).toEqual([]);
+    const finding = engine.findings().find(({ policyId }) => policyId === 'acr-alerts-closed');
+    expect(finding).toMatchObject({ decision: 'exempt' });
+  });
+
   it('is found by polling where nothing is exported', async () => {
     await start();
     steal();

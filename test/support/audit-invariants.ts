@@ -77,7 +77,7 @@ export function watchMutations(engine: EngineHarness): { readonly seen: string[]
 export function expectSettled(engine: EngineHarness): void {
   for (const item of engine.work()) {
     // What is remembered for alerts is nothing to be done.
-    const { changes: _changes, hasAlerts: _flag, ...rest } = item;
+    const { changes: _changes, hasAlerts: _flag, knownAlerts: _alerts, ...rest } = item;
     expect(Object.keys(rest).toSorted(), `work row of ${item.resourceId}`).toEqual([
       'attempt',
       'knownCauses',
