@@ -1,4 +1,4 @@
-import { compliant, notApplicable, violation } from '../define-policy.ts';
+import { compliant, notApplicable, unknown, violation } from '../define-policy.ts';
 import { policyCases } from '../policy-cases.ts';
 import { acrImageVulnerabilitiesResolved } from './image-vulnerabilities-resolved.ts';
 import { registry } from './registry-example.ts';
@@ -37,6 +37,16 @@ export default policyCases(acrImageVulnerabilitiesResolved, {
     resource: registry(),
     related: { imageFindings: { status: 'Unhealthy', counts: new Map() } },
     verdict: violation({ status: 'Unhealthy' }),
+  },
+  'images have open findings, and the recommendation about them is not to be seen': {
+    resource: registry(),
+    related: { imageFindings: { status: undefined, counts: new Map([['High', 3]]) } },
+    verdict: unknown('the status of the recommendation about images'),
+  },
+  'the recommendation has no status': {
+    resource: registry(),
+    related: { imageFindings: { status: '', counts: new Map() } },
+    verdict: unknown('the status of the recommendation about images'),
   },
   'the status is one that nobody knows': {
     resource: registry(),

@@ -1,4 +1,4 @@
-import { compliant, definePolicy, type Evidence, notApplicable, violation } from '../define-policy.ts';
+import { compliant, definePolicy, type Evidence, notApplicable, unknown, violation } from '../define-policy.ts';
 
 const SETTLED = new Set(['healthy', 'notapplicable']);
 
@@ -18,7 +18,10 @@ export const acrImageVulnerabilitiesResolved = definePolicy({
   },
   evaluate(_registry, { related: { imageFindings } }) {
     const { counts, status } = imageFindings;
-    if (status === undefined) return notApplicable('Defender has scanned no image of the registry');
+    if (status === undefined && counts.size === 0)
+      return notApplicable('Defender has scanned no image of the registry');
+    // Resource Graph shows only what the identity may read: that proves no end of what was found.
+    if (status === undefined || status === '') return unknown('the status of the recommendation about images');
     if (SETTLED.has(status.toLowerCase())) return compliant;
     const sorted = [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
     const evidence: Evidence = Object.fromEntries(sorted.map(([severity, count]) => [`findings${severity}`, count]));
