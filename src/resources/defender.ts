@@ -23,6 +23,8 @@ export const DefenderAlert = z.object({
   steps: text(),
   /** Addresses on https, the one of the alert in the portal first, separated by blanks. */
   links: text(),
+  /** Object ids of the accounts that it names, separated by blanks; no names. */
+  accounts: z.exactOptional(text()),
   /** When Defender raised it, and when it last changed, ISO 8601. */
   raisedAt: z.iso.datetime(),
   changedAt: z.iso.datetime(),

@@ -115,7 +115,7 @@ export interface WorkItems {
 }
 
 /** Most causes that wait, most known ids, and most changes that are remembered, per resource: each fits into a table cell. */
-export const LIMITS = { pending: 16, knownCauses: 64, changes: 10 } as const;
+export const LIMITS = { pending: 16, knownCauses: 64, changes: 40 } as const;
 
 /** The row with one more cause, or undefined when that cause is known already. */
 export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undefined {

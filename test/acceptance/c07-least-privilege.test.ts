@@ -192,7 +192,7 @@ async function hearNews(run: EngineHarness): Promise<void> {
 describe('each action of the role is needed', () => {
   it.each([
     ['Microsoft.Security/alerts/read', 0],
-    ['Microsoft.Security/assessments/read', undefined],
+    ['Microsoft.Security/assessments/read', 'missing: the status of the recommendation about images'],
     ['Microsoft.Security/assessments/subAssessments/read', '{"status":"Unhealthy"}'],
     ['Microsoft.ContainerRegistry/registries/tokens/read', 'could not be listed'],
   ])("%s: without it Defender's news come to less", async (action, shows) => {

@@ -115,15 +115,26 @@ describe('a verdict on alerts', () => {
     expect(parts.filter(({ verdict: each }) => each === 'compliant')).toHaveLength(60);
   });
 
-  test('names the last five changes, the newest first', () => {
-    const changes = Array.from({ length: 7 }, (_, index) => exposure({ correlationId: `c-${index}` }));
+  test('names first what the accounts of the alert did', () => {
+    const changes = ['a', 'b', 'c'].map((actor) => exposure({ actor, correlationId: `c-${actor}` }));
+    const verdict = judgeAlerts(known([alert({ accounts: 'x b' })], { changes }), CLUSTER, NOW);
+    const [part] = ('parts' in verdict && verdict.parts) || [];
+    const lines = String(part?.evidence['recentChanges']).split('\n');
+
+    expect(part?.evidence['accounts']).toBe('x b');
+    expect(lines.map((line) => /correlation id c-(.)/.exec(line)?.[1])).toEqual(['b', 'c', 'a']);
+    expect(lines.map((line) => line.includes('whom the alert names'))).toEqual([true, false, false]);
+  });
+
+  test('names the last twenty changes, the newest first', () => {
+    const changes = Array.from({ length: 22 }, (_, index) => exposure({ correlationId: `c-${index}` }));
     const verdict = judgeAlerts(known([alert()], { changes }), CLUSTER, NOW);
     const [part] = ('parts' in verdict && verdict.parts) || [];
     const lines = String(part?.evidence['recentChanges']).split('\n');
 
-    expect(lines).toHaveLength(5);
-    expect(lines[0]).toContain('(correlation id c-6)');
-    expect(lines[4]).toContain('(correlation id c-2)');
+    expect(lines).toHaveLength(20);
+    expect(lines[0]).toContain('(correlation id c-21)');
+    expect(lines[19]).toContain('(correlation id c-2)');
   });
 
   test('says nothing of the tokens of a registry where they do not matter', () => {

@@ -56,14 +56,14 @@ describe('what was done with a resource', () => {
     expect(after(one)).not.toHaveProperty('changes');
   });
 
-  it('is kept for the last ten, the newest last, and no cause is counted twice', () => {
-    const causes = Array.from({ length: 12 }, (_, index) =>
+  it('is kept for the last forty, the newest last, and no cause is counted twice', () => {
+    const causes = Array.from({ length: LIMITS.changes + 2 }, (_, index) =>
       cause(`e${index}`, { actor: ACTOR, correlationId: `c-${index}` }),
     );
-    const { changes = [] } = after(...causes, cause('e11', { actor: ACTOR }));
+    const { changes = [] } = after(...causes, cause(`e${LIMITS.changes + 1}`, { actor: ACTOR }));
 
     expect(changes.map(({ correlationId }) => correlationId)).toEqual(
-      causes.slice(12 - LIMITS.changes).map(({ correlationId }) => correlationId),
+      causes.slice(2).map(({ correlationId }) => correlationId),
     );
   });
 });

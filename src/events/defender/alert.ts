@@ -14,6 +14,9 @@ export type IgnoredAlert = 'sample-alert' | 'test-alert' | 'no-covered-resource'
 
 /** Lengths beyond which texts are cut, in characters; together they fit into one row. */
 const MAX = { id: 128, type: 128, title: 300, description: 4000, intent: 300, steps: 4000, link: 1000, links: 4000 };
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+const MAX_ACCOUNTS = 5;
 /** Most entities that are looked through for a resource id. */
 const MAX_ENTITIES = 200;
 
@@ -74,6 +77,7 @@ export function readAlert(
     intent: clean(raw.intent ?? '', MAX.intent),
     steps: clean(textsOf(raw.remediationsteps).join('\n'), MAX.steps),
     links: linksOf(raw),
+    ...accountsOf(raw),
     raisedAt,
     changedAt: readTime(raw.processingendtime) ?? readTime(raw.processingendtimeutc) ?? raisedAt,
     status: isClosed ? 'closed' : 'active',
@@ -102,6 +106,17 @@ function idsOf(raw: Alert): readonly string[] {
 function resourceIdsOf(entity: unknown): readonly unknown[] {
   const { resourceid, cloudresource } = lowerNames(entity);
   return [resourceid, lowerNames(cloudresource)['resourceid']];
+}
+
+/** The accounts of Entra that it names: object ids only, as the audit has them. */
+function accountsOf({ entities }: Alert): Pick<DefenderAlert, 'accounts'> {
+  const ids = arrayOf(entities)
+    .map((entity) => lowerNames(entity)['aaduserid'])
+    .filter((id) => typeof id === 'string')
+    .map((id) => id.trim().toLowerCase())
+    .filter((id) => GUID.test(id) && id !== NOBODY);
+  const accounts = [...new Set(ids)].slice(0, MAX_ACCOUNTS).join(' ');
+  return accounts === '' ? {} : { accounts };
 }
 
 /** Any of the three marks that Microsoft puts on samples. */

@@ -13,7 +13,7 @@ const FORGOTTEN_AFTER = 90 * 24 * 3_600_000;
 /** Most alerts that get a ticket each; those above are counted. */
 const MAX_PARTS = 50;
 /** Most changes that a ticket names. */
-const MAX_CHANGES = 5;
+const MAX_CHANGES = 20;
 
 const SEVERITIES: Readonly<Record<DefenderAlert['severity'], Severity>> = {
   High: 'high',
@@ -84,14 +84,24 @@ function toPart(alert: DefenderAlert, knowledge: DefenderKnowledge, resource: Re
     evidence: {
       ...evidenceOf(alert),
       response: `${response.responses.join(', ')}: ${response.because}`,
-      ...changesOf(knowledge.changes),
+      ...changesOf(knowledge.changes, alert),
       ...(isAboutCredentials && knowledge.tokens === 'unreadable' && { tokens: 'could not be listed' }),
     },
     ...(isAboutCredentials && { items: tokensOf(knowledge) }),
   };
 }
 
-function evidenceOf({ description, id, intent, links, raisedAt, severity, steps, type }: DefenderAlert): Evidence {
+function evidenceOf({
+  accounts,
+  description,
+  id,
+  intent,
+  links,
+  raisedAt,
+  severity,
+  steps,
+  type,
+}: DefenderAlert): Evidence {
   return {
     alertType: type,
     alertId: id,
@@ -101,20 +111,27 @@ function evidenceOf({ description, id, intent, links, raisedAt, severity, steps,
     ...(description !== '' && { description }),
     ...(steps !== '' && { advice: steps }),
     ...(links !== '' && { links }),
+    ...(accounts !== undefined && { accounts }),
   };
 }
 
-/** Whoever did something lately need not be the attacker; it is where people begin to ask. */
-function changesOf(changes: readonly KnownChange[]): Evidence {
+/** What was done lately, first by the accounts that the alert names; else whoever did it need not be the attacker, and is where people begin to ask. */
+function changesOf(changes: readonly KnownChange[], { accounts = '' }: DefenderAlert): Evidence {
   if (changes.length === 0) return {};
-  return { recentChanges: changes.slice(-MAX_CHANGES).toReversed().map(describe).join('\n') };
+  const suspects = accounts.split(' ');
+  const isSuspect = ({ actor }: KnownChange) => actor !== undefined && suspects.includes(actor);
+  const newest = changes.toReversed();
+  const sorted = [...newest.filter(isSuspect), ...newest.filter((change) => !isSuspect(change))];
+  const lines = sorted.slice(0, MAX_CHANGES).map((change) => describe(change, isSuspect(change)));
+  return { recentChanges: lines.join('\n') };
 }
 
-function describe({ actor, application, correlationId, operation, time }: KnownChange): string {
+function describe({ actor, application, correlationId, operation, time }: KnownChange, isSuspect: boolean): string {
   const who = actor === undefined ? 'by somebody unknown' : `by ${actor}`;
+  const named = isSuspect ? ', whom the alert names' : '';
   const through = application === undefined ? '' : ` through application ${application}`;
   const where = correlationId === undefined ? '' : ` (correlation id ${correlationId})`;
-  return `${time} ${operation} ${who}${through}${where}`;
+  return `${time} ${operation} ${who}${named}${through}${where}`;
 }
 
 function tokensOf({ tokens }: DefenderKnowledge): NonNullable<Part['items']> {

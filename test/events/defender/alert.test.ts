@@ -24,6 +24,15 @@ function timesOf(change: Readonly<Record<string, unknown>>): readonly string[] {
   return [raisedAt, changedAt];
 }
 
+/** An entity that stands for a person. */
+function account(AadUserId: unknown) {
+  return { Type: 'account', Name: 'secret name', UPNSuffix: 'contoso.com', AadUserId };
+}
+
+function id(digit: number): string {
+  return `0000000${digit}-aaaa-4000-8000-00000000000${digit}`;
+}
+
 describe('the shapes of an alert', () => {
   const drift = {
     id: '57963b4b-3cb0-dc3a-16ed-000000000001',
@@ -153,6 +162,27 @@ describe('the resource of an alert', () => {
 
     expect(outcomeOf(exported({ ...none, Entities: many }))).toBe('ignored no-covered-resource');
     expect(causeOf(exported({ ...none, Entities: many.slice(1) })).resourceId.id).toBe(REGISTRY);
+  });
+});
+
+describe('the accounts of an alert', () => {
+  test('are kept as object ids, in one spelling, each once, and without names', () => {
+    const found = alertOf(
+      exported({ Entities: [account(id(1).toUpperCase()), account(id(2)), account(id(1)), 5, null] }),
+    );
+
+    expect(found.accounts).toBe(`${id(1)} ${id(2)}`);
+    expect(JSON.stringify(found)).not.toContain('secret name');
+  });
+
+  test('are at most five', () => {
+    const found = alertOf(exported({ Entities: [1, 2, 3, 4, 5, 6].map((digit) => account(id(digit))) }));
+
+    expect(found.accounts?.split(' ')).toHaveLength(5);
+  });
+
+  test.each([undefined, 7, 'me@contoso.com', '00000000-0000-0000-0000-000000000000'])('are none for %j', (value) => {
+    expect(alertOf(exported({ Entities: [account(value)] }))).not.toHaveProperty('accounts');
   });
 });
 
