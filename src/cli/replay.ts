@@ -140,7 +140,7 @@ async function awaitLook(
   const findings = await storage.findings.ofResource(parseResourceId(resourceId));
   const difference = compareStates(
     onRecord,
-    findings.map((finding) => stateOfFinding(finding, rows)),
+    findings.map(({ item }) => stateOfFinding(item, rows)),
   );
   const isFine = isFinished && rows.every(({ outcome }) => outcome === undefined || FINE.has(outcome));
   return { rows, isFinished, difference, isFine };

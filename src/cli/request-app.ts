@@ -76,7 +76,7 @@ async function isClosed(
   { resourceId, policyId }: Pick<Finding, 'resourceId' | 'policyId'>,
 ): Promise<boolean> {
   const present = await findings.ofResource(parseResourceId(resourceId));
-  return present.find((finding) => finding.policyId === policyId)?.status === 'closed';
+  return present.find(({ item }) => item.policyId === policyId)?.item.status === 'closed';
 }
 
 /** The rows that a look at a resource ends with; a `retry` is followed by another run. */

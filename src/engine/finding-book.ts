@@ -1,5 +1,7 @@
-import type { Finding } from '../findings/findings.ts';
+import { DockwardenError } from '../errors.ts';
+import type { Finding, NextFinding } from '../findings/findings.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { Versioned } from '../storage/versioned.ts';
 import { memoryOf, type SafetyMemory, withMemory } from './finding-state.ts';
 import type { EngineContext } from './ports.ts';
 import type { WorkLease } from './work-lease.ts';
@@ -8,14 +10,22 @@ import type { WorkLease } from './work-lease.ts';
 export class FindingBook {
   /** As they were stored, by policy. */
   readonly previous: ReadonlyMap<string, Finding>;
+  /** Versions of the rows as this pass knows them, by policy. */
+  readonly #etags: Map<string, string>;
   readonly #changed = new Map<string, Finding>();
   /** Policies whose finding says something that is not stored yet. */
   readonly #unsaved = new Set<string>();
   /** What the safety devices know of each policy's violation by now. */
   readonly #memories = new Map<string, SafetyMemory>();
 
-  constructor(findings: readonly Finding[]) {
-    this.previous = new Map(findings.map((finding) => [finding.policyId, finding]));
+  constructor(findings: readonly Versioned<Finding>[]) {
+    this.previous = new Map(findings.map(({ item }) => [item.policyId, item]));
+    this.#etags = new Map(findings.map(({ item, etag }) => [item.policyId, etag]));
+  }
+
+  /** As this pass knows it by now. */
+  latest(policyId: string): Finding | undefined {
+    return this.#changed.get(policyId) ?? this.previous.get(policyId);
   }
 
   isChanged(policyId: string): boolean {
@@ -39,17 +49,30 @@ export class FindingBook {
   /** The same, stored even if the pass ends before a decision. */
   remember(policyId: string, memory: SafetyMemory): void {
     this.setMemory(policyId, memory);
-    const finding = this.#changed.get(policyId) ?? this.previous.get(policyId);
+    const finding = this.latest(policyId);
     if (finding !== undefined) this.put(withMemory(finding, memory));
   }
 
-  /** Stores every finding that says something new, together. */
+  /** Stores every finding that says something new, together. Throws `LEASE_LOST` when another worker has stored what it found. */
   async save({ findings }: EngineContext, target: ResourceId, lease: WorkLease): Promise<void> {
     if (this.#unsaved.size === 0) return;
-    // A worker whose lease has run out would overwrite what its successor has found.
     await lease.ensure();
     const news = [...this.#changed.values()].filter(({ policyId }) => this.#unsaved.has(policyId));
-    await findings.save(target, news);
+    const written = await findings.save(
+      target,
+      news.map((item) => this.#withVersion(item)),
+    );
+    // The lease may have run out since it was looked at: what a successor has found stays.
+    if (written === undefined) {
+      const error = 'another worker has stored findings of this resource';
+      throw new DockwardenError('LEASE_LOST', error, { resourceId: target.id });
+    }
+    for (const { item, etag } of written) this.#etags.set(item.policyId, etag);
     this.#unsaved.clear();
+  }
+
+  #withVersion(item: Finding): NextFinding {
+    const etag = this.#etags.get(item.policyId);
+    return etag === undefined ? { item } : { item, etag };
   }
 }

@@ -2,6 +2,7 @@ import type { Finding } from '../findings/findings.ts';
 import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
 import { Tags } from '../resources/tags.ts';
 import { isInScope } from '../settings/remediation-scope.ts';
+import type { Versioned } from '../storage/versioned.ts';
 import { decisionRow } from './audit-rows.ts';
 import { givePlaceBack } from './breaking.ts';
 import type { Decision } from './decide.ts';
@@ -37,8 +38,10 @@ export class PassNotes {
   /** Runs that ended, and moments of fixes, by policy. */
   readonly #runs = new Map<string, RunOutcome>();
   readonly #fixedAt = new Map<string, Date>();
+  /** A run has ended since findings were stored. */
+  #hasEnds = false;
 
-  constructor(pass: ResourcePass, findings: readonly Finding[], inspection: NodeInspection | undefined) {
+  constructor(pass: ResourcePass, findings: readonly Versioned<Finding>[], inspection: NodeInspection | undefined) {
     this.#pass = pass;
     this.book = new FindingBook(findings);
     this.#tickets = new TicketLooks(pass.context, pass.target, pass.cause);
@@ -46,6 +49,7 @@ export class PassNotes {
   }
 
   noteRun(policyId: string, end: RunOutcome): void {
+    this.#hasEnds = true;
     this.#runs.set(policyId, end);
   }
 
@@ -84,7 +88,7 @@ export class PassNotes {
     if (decision !== undefined) await scheduleLook(this.#pass, policy, decision);
     if (previous?.hasPlace === true && next.hasPlace !== true && decision?.decision !== 'fix')
       await this.#givePlaceBack(policy.id);
-    if (!isChanged(previous, next)) return;
+    if (!isChanged(this.book.latest(policy.id), next)) return;
     if (decision !== undefined && decision.decision !== 'fix' && isNewDecision(previous, next)) {
       const plan =
         snapshot === undefined ? [] : await planFor(this.#pass, { policy, remediation, snapshot, verdict, decision });
@@ -138,9 +142,22 @@ export class PassNotes {
 
   /** Stores what this pass has found by now: findings first, then tickets, which go by them. */
   async saveSoFar(): Promise<void> {
+    await this.#saveFindings();
+    await this.#tickets.settle();
+  }
+
+  /**
+   * Stores how runs of this pass have ended. Has to come before another run is begun: that one takes the place of the last in the work row, and
+   * whoever takes it up knows no other.
+   */
+  async saveEnded(): Promise<void> {
+    if (this.#hasEnds) await this.#saveFindings();
+  }
+
+  async #saveFindings(): Promise<void> {
     await this.#noteEnded();
     await this.book.save(this.#pass.context, this.#pass.target, this.#pass.lease);
-    await this.#tickets.settle();
+    this.#hasEnds = false;
   }
 
   /** Stores the rest when the pass ends, the history of nodes last. */

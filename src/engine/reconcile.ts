@@ -88,7 +88,7 @@ async function workOn(context: EngineContext, target: ResourceId, lease: WorkLea
     const wait = await lookAt(pass, openRun);
     // What may be gone has its tickets when it turns out to be there.
     if (wait !== undefined && wait.missingSince === undefined) await pass.noteAlertsAtOnce();
-    await pass.save();
+    await pass.notes.save();
     if (wait !== undefined && !(await hasWaitedTooLong(pass, wait))) {
       await suspend(context, target, lease, wait);
       return;
@@ -264,7 +264,7 @@ async function afterMissing(
   }
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
   await refuseUndos(pass, 'gone', error.message);
-  await pass.noteGone();
+  await pass.notes.noteGone();
   return undefined;
 }
 

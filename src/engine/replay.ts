@@ -135,7 +135,7 @@ async function recordWish(
 /** What is on record about the resource before anything comes of the request. */
 async function listPresent({ context }: ReviewRequest, target: ResourceId) {
   const findings = await context.findings.ofResource(target);
-  return findings.map(({ policyId, verdict, evidence, decision, reason }) => ({
+  return findings.map(({ item: { policyId, verdict, evidence, decision, reason } }) => ({
     policyId,
     verdict,
     ...(evidence !== undefined && { evidence }),

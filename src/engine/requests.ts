@@ -71,7 +71,7 @@ async function release(pass: ResourcePass, cause: PendingCause, policyId: string
   const { reverts: _reverts, quarantines: _count, quarantinedUntil, ...memory } = pass.memoryOf({ id: policyId });
   // Stored first: a row that says so, and a quarantine that goes on, would be a lie.
   pass.remember(policyId, memory);
-  await pass.save();
+  await pass.notes.save();
   await context.audit.append(key, {
     time: context.clock.now().toISOString(),
     stage: 'operator',

@@ -5,6 +5,7 @@ import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { DefenderKnowledge } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { Versioned } from '../storage/versioned.ts';
 import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import type { Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';
@@ -47,7 +48,8 @@ export class ResourcePass {
   readonly #resting: ReadonlySet<string>;
   readonly causes: readonly PendingCause[];
   readonly cause: PendingCause | undefined;
-  readonly #notes: PassNotes;
+  /** What it has found out. */
+  readonly notes: PassNotes;
   readonly #inspection: NodeInspection | undefined;
   #defender: DefenderKnowledge;
   /** Policies whose fix has been tried in this pass: a second try is for the next one. */
@@ -64,7 +66,7 @@ export class ResourcePass {
     target: ResourceId,
     lease: WorkLease,
     known: {
-      readonly findings: readonly Finding[];
+      readonly findings: readonly Versioned<Finding>[];
       readonly inspection: NodeInspection | undefined;
       readonly defender: DefenderKnowledge;
     },
@@ -77,7 +79,7 @@ export class ResourcePass {
     this.#inspection = known.inspection;
     this.#defender = known.defender;
     this.causes = lease.causes;
-    const findingOf = ({ id }: Policy) => known.findings.find(({ policyId }) => policyId === id);
+    const findingOf = ({ id }: Policy) => known.findings.find(({ item }) => item.policyId === id)?.item;
     this.#resting = new Set(
       active
         .filter((policy) => isResting(policy, findingOf(policy), this.causes, known.inspection))
@@ -85,7 +87,7 @@ export class ResourcePass {
     );
     this.policies = active.filter(({ id }) => !this.#resting.has(id));
     this.cause = principalCause(lease.causes);
-    this.#notes = new PassNotes(this, known.findings, known.inspection);
+    this.notes = new PassNotes(this, known.findings, known.inspection);
     this.#timings = {
       ...(this.cause !== undefined && { event: this.cause.time, queued: this.cause.queuedAt }),
       started: context.clock.now().toISOString(),
@@ -103,7 +105,7 @@ export class ResourcePass {
 
   /** The findings as they were before this pass, by policy. */
   get previous(): ReadonlyMap<string, Finding> {
-    return this.#notes.book.previous;
+    return this.notes.book.previous;
   }
 
   /** Reads the live resource. */
@@ -118,7 +120,7 @@ export class ResourcePass {
   }
 
   evaluate(policy: Policy, snapshot: Snapshot, lastFixedAt?: Date): Verdict {
-    const fixedAt = lastFixedAt ?? this.#notes.fixedAt(policy.id);
+    const fixedAt = lastFixedAt ?? this.notes.fixedAt(policy.id);
     return evaluatePolicy(policy, snapshot, {
       now: this.context.clock.now(),
       settings: this.context.settings,
@@ -167,7 +169,7 @@ export class ResourcePass {
     const policies = this.policies.filter(isLate);
     const latest = this.#latest;
     if (latest === undefined || policies.length === 0) return;
-    await this.#notes.saveSoFar();
+    await this.notes.saveSoFar();
     const related = { ...latest.related, ...(await collectLate(this, this.#inspection, policies, latest)) };
     const snapshot: Snapshot = { ...latest, related };
     for (const policy of policies) await this.note(await this.#judge(policy, snapshot), snapshot);
@@ -199,10 +201,10 @@ export class ResourcePass {
   }
 
   #takeIn(policy: Policy, end: RunOutcome): Wait | undefined {
-    this.#notes.noteRun(policy.id, end);
+    this.notes.noteRun(policy.id, end);
     if (end.fixedAt !== undefined) {
       const renewed = this.remediationOf(policy)?.renews ?? [];
-      for (const { id } of [policy, ...renewed]) this.#notes.noteFix(id, end.fixedAt);
+      for (const { id } of [policy, ...renewed]) this.notes.noteFix(id, end.fixedAt);
     }
     if (end.isReversed === true) this.#countReversal(policy, end.runId);
     const { outcome, runId } = end;
@@ -214,13 +216,18 @@ export class ResourcePass {
   /** Puts the state of one policy aside for `save`, and writes an audit row when the decision is news. */
   async note(judged: Judged, snapshot?: Snapshot): Promise<void> {
     this.#noted.add(judged.policy.id);
-    await this.#notes.note(judged, snapshot);
+    await this.notes.note(judged, snapshot);
   }
 
   /** Alerts have their tickets even if the resource cannot be read: that may be the attacker's doing. */
   async noteAlerts(policy: Policy): Promise<void> {
-    const snapshot = this.#latest ?? unreadSnapshot(this.target, this.#defender, this.context.clock.now());
+    const snapshot = this.#latest ?? this.unread();
     await this.note(await this.#judge(policy, snapshot), snapshot);
+  }
+
+  /** What can be said of a resource that cannot be read. */
+  unread(): Snapshot {
+    return unreadSnapshot(this.target, this.#defender, this.context.clock.now());
   }
 
   /** And even if all the rest has to wait, which may be for hours. What somebody has exempted stays so while nobody can see whether that holds. */
@@ -231,16 +238,6 @@ export class ResourcePass {
       const isTracked = judgesAlerts(policy) && this.remediationOf(policy) === undefined;
       if (isTracked && !isExempt && !this.#noted.has(policy.id)) await this.noteAlerts(policy);
     }
-  }
-
-  /** Stores what this pass has found. */
-  async save(): Promise<void> {
-    await this.#notes.save();
-  }
-
-  /** Closes every open finding: the resource is gone. */
-  async noteGone(): Promise<void> {
-    await this.#notes.noteGone();
   }
 
   /** Not judged in this pass, because what it needs was collected a short time ago. */
@@ -273,7 +270,7 @@ export class ResourcePass {
       this.#countReversal(policy, reversed);
     const open = this.#openCase(policy, snapshot, verdict);
     const decided = await decideAbout(this, { ...open, ...(run !== undefined && { run }) });
-    this.#notes.book.setMemory(policy.id, decided.memory);
+    this.notes.book.setMemory(policy.id, decided.memory);
     return decided;
   }
 
@@ -293,12 +290,12 @@ export class ResourcePass {
   }
 
   memoryOf(policy: Pick<Policy, 'id'>): SafetyMemory {
-    return this.#notes.book.memoryOf(policy.id);
+    return this.notes.book.memoryOf(policy.id);
   }
 
   /** Changes what the safety devices remember; the next decision goes by it, and `save` stores it even if the pass ends before one. */
   remember(policyId: string, memory: SafetyMemory): void {
-    this.#notes.book.remember(policyId, memory);
+    this.notes.book.remember(policyId, memory);
   }
 
   /** A run of this pass that ended without touching what is known of the violation: no second try before the next pass. */
@@ -338,6 +335,7 @@ export class ResourcePass {
     const touched = remediation && touchedBefore(remediation, violation, snapshot);
     if (remediation === undefined || touched === undefined)
       throw new DockwardenError('INTERNAL_INVARIANT', 'the pre-flight let a before-state pass that cannot be stored');
+    await this.notes.saveEnded();
     return await startRun(this.context, runInputOf(this, policy, remediation), violation, decided, touched);
   }
 

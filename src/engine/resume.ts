@@ -77,7 +77,7 @@ async function endForgotten({ context, target, cause }: ResourcePass, run: OpenR
   return { end: 'outcome', outcome: 'abandoned', runId: run.runId };
 }
 
-/** Ends an open run whose resource cannot be read; void and ended runs stay as they are. */
+/** Ends an open run whose resource cannot be read. One that has ended stays as it is, and how it did is remembered. */
 export async function endUnreadable(
   pass: ResourcePass,
   run: OpenRun,
@@ -85,7 +85,14 @@ export async function endUnreadable(
   error: string,
 ): Promise<void> {
   const policy = policyOf(pass, run);
-  if ((await lookUp(pass, run)).state !== 'open') return;
+  const record = await lookUp(pass, run);
+  if (record.state === 'void') return;
+  if (record.state === 'ended') {
+    if (policy === undefined) return;
+    if (isUndoRun(run)) await settleUndo(pass, policy, run, record.end, pass.unread());
+    else pass.noteEarlierRun(policy, record.end);
+    return;
+  }
   const remediation = policy === undefined ? undefined : pass.remediationOf(policy);
   if (policy === undefined || remediation === undefined) {
     await endForgotten(pass, run);

@@ -48,7 +48,8 @@ export async function findOpen(
 ): Promise<{ readonly finding: Finding; readonly target: ResourceId } | Refused> {
   const target = findResourceId(resourceId);
   if (target === undefined) return refused(400, 'invalid-request', 'check resourceId');
-  const finding = (await context.findings.ofResource(target)).find((known) => known.policyId === policyId);
+  const findings = await context.findings.ofResource(target);
+  const finding = findings.find(({ item }) => item.policyId === policyId)?.item;
   if (finding?.status !== 'open')
     return refused(404, 'no-open-finding', 'there is no open finding of this policy on this resource');
   return { finding, target };

@@ -51,6 +51,7 @@ export async function undoFix(pass: ResourcePass, snapshot: Snapshot, cause: Und
   };
   const input = undoInput(pass, policy, remediation, run);
   input.calls.reset();
+  await pass.notes.saveEnded();
   await lease.storeRun(run);
   const subject = { ...subjectOf(pass, policy, pass.evaluate(policy, snapshot)), remediationId: remediation.id, cause };
   const details = { run, decision: undefined, previousRunId: runId };
@@ -172,7 +173,7 @@ export async function settleUndo(
     pass.remember(policy.id, { ...pass.memoryOf(policy), ...undone });
     // Stored before the answer, and before another run takes this one's place: nobody else knows that it is to be left alone.
     await pass.note({ policy, verdict: pass.evaluate(policy, current) });
-    await pass.save();
+    await pass.notes.save();
   }
   const because =
     end.outcome === 'undone'

@@ -1,11 +1,11 @@
 import { DockwardenError } from '../errors.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { Versioned } from '../storage/versioned.ts';
 import {
   newWorkItem,
   type OpenRun,
   type PendingCause,
   rememberedOf,
-  type Versioned,
   type WorkItem,
   type WorkItems,
   withCause,

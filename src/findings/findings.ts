@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { outcomes } from '../audit/audit-log.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
+import type { Versioned } from '../storage/versioned.ts';
 
 const text = () => z.exactOptional(z.string());
 const moment = () => z.exactOptional(z.iso.datetime());
@@ -102,11 +103,17 @@ export const Finding = z.object({
 });
 export type Finding = Readonly<z.infer<typeof Finding>>;
 
+/** A finding to be stored, and the version that it replaces; none = there must be none yet. */
+export interface NextFinding {
+  readonly item: Finding;
+  readonly etag?: string;
+}
+
 /** Store of findings: one range query and one batch per resource. */
 export interface Findings {
-  ofResource(resource: ResourceId): Promise<readonly Finding[]>;
-  /** All belong to one resource. */
-  save(resource: ResourceId, findings: readonly Finding[]): Promise<void>;
+  ofResource(resource: ResourceId): Promise<readonly Versioned<Finding>[]>;
+  /** All belong to one resource, and are stored together. Undefined when somebody else wrote one of them since: nothing is stored then. */
+  save(resource: ResourceId, findings: readonly NextFinding[]): Promise<readonly Versioned<Finding>[] | undefined>;
   /** Goes on without a row that cannot be read; `ofResource` refuses it. */
   ofSubscription(subscriptionId: string, onInvalid: OnInvalidRow): AsyncIterable<Finding>;
   all(onInvalid: OnInvalidRow): AsyncIterable<Finding>;

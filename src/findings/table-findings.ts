@@ -20,15 +20,17 @@ export function createTableFindings(table: TableStore): Findings {
       const hash = hashOf(resource);
       // `_` sorts directly before a backtick, so this range holds exactly the rows of this resource.
       const rows = table.range(resource.subscriptionId.toLowerCase(), `${hash}_`, `${hash}\``);
-      return await Array.fromAsync(rows, (row) => parseRow(FindingRow, row));
+      return await Array.fromAsync(rows, (row) => ({ item: parseRow(FindingRow, row), etag: row.etag }));
     },
     async save(resource, findings) {
       const hash = hashOf(resource);
-      const rows = findings.map((finding) => ({
-        rowKey: `${hash}_${finding.policyId}`,
-        columns: formatFinding(finding),
+      const rows = findings.map(({ item, etag }) => ({
+        rowKey: `${hash}_${item.policyId}`,
+        columns: formatFinding(item),
+        etag,
       }));
-      await table.putAll(resource.subscriptionId.toLowerCase(), rows);
+      const etags = await table.replaceAll(resource.subscriptionId.toLowerCase(), rows);
+      return etags === false ? undefined : findings.map(({ item }, index) => ({ item, etag: etags[index] ?? '' }));
     },
     ofSubscription: (subscriptionId, onInvalid) =>
       parseRows(FindingRow, table.range(subscriptionId.toLowerCase()), onInvalid),

@@ -94,7 +94,7 @@ export function createTableBreakers(table: TableStore, pause: (ms: number) => Pr
           columns: formatState(state),
           etag: rows[index]?.etag,
         }));
-        if (await table.replaceAll(PARTITION, written)) return answer;
+        if ((await table.replaceAll(PARTITION, written)) !== false) return answer;
         await pause(Math.random() * Math.min(PAUSE_LIMIT, tries * PAUSE_STEP));
       }
       const names = guards.join(' and ');

@@ -35,9 +35,9 @@ export interface TableStore {
   putAll(partitionKey: string, rows: readonly { readonly rowKey: string; readonly columns: Columns }[]): Promise<void>;
   /**
    * Writes rows of one partition together (100 at most), all or none: each must still have the given version, `undefined` =
-   * must not exist yet. False when one of them does not.
+   * must not exist yet. The new versions in the same order, or false when one of them does not.
    */
-  replaceAll(partitionKey: string, rows: readonly VersionedRow[]): Promise<boolean>;
+  replaceAll(partitionKey: string, rows: readonly VersionedRow[]): Promise<readonly string[] | false>;
   /** Rows of one partition with `from <= rowKey < to`, in key order. */
   range(partitionKey: string, from?: string, to?: string): AsyncIterable<StoredRow>;
   /** Rows that an OData filter selects, in key order; a row without the named column is not selected by it. */
@@ -150,7 +150,7 @@ export function createTableStore(client: TableClient): PrunableTableStore {
       }
     },
     async replaceAll(partitionKey, rows) {
-      if (rows.length === 0) return true;
+      if (rows.length === 0) return [];
       const actions = rows.map(({ rowKey, columns, etag }): TransactionAction => {
         const entity = toEntity({ partitionKey, rowKey }, columns);
         return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
@@ -160,7 +160,7 @@ export function createTableStore(client: TableClient): PrunableTableStore {
         [404, 409, 412],
         false as const,
       );
-      return answer !== false;
+      return answer !== false && answer.subResponses.map(({ etag = '' }) => etag);
     },
     async remove({ partitionKey, rowKey }, etag) {
       const answer = await guarded(

@@ -4,6 +4,7 @@ import { Cause } from '../events/cause.ts';
 import { KnownChange } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
+import type { Versioned } from '../storage/versioned.ts';
 
 /** A cause that is not dealt with yet. */
 const PendingCause = z.object({
@@ -97,11 +98,6 @@ export const WorkItem = z.object({
   previousPolicyId: z.exactOptional(z.string()),
 });
 export type WorkItem = Readonly<z.infer<typeof WorkItem>>;
-
-export interface Versioned<T> {
-  readonly item: T;
-  readonly etag: string;
-}
 
 /** Table `work`: one row per resource. A refused condition is an answer, not an error. */
 export interface WorkItems {

@@ -34,7 +34,7 @@ function eventCause(id: string, operation: string) {
 }
 
 /** One table whose writes can be made to fail. */
-function fallible(name: string, method: 'insert' | 'replace' | 'putAll') {
+function fallible(name: string, method: 'insert' | 'replace' | 'replaceAll') {
   const state = { failures: 0 };
   const wrapTable = (table: TableStore, tableName: string): TableStore => {
     if (tableName !== name) return table;
@@ -120,7 +120,7 @@ describe('findings of a resource that is gone', () => {
 
 describe('a violation that comes back', () => {
   it('before its finished run is taken up is fixed by a run of its own', async () => {
-    const findings = fallible('findings', 'putAll');
+    const findings = fallible('findings', 'replaceAll');
     engine = await startEngine({ wrapTable: findings.wrapTable });
     breakRegistry();
     await engine.deliverEvents();

@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
-import { sampleId } from '../../local/azure/sample-subscription.ts';
+import { createSampleSubscription, sampleId } from '../../local/azure/sample-subscription.ts';
+import { sweepResources } from '../../src/engine/sweep.ts';
 import type { TableStore } from '../../src/storage/table-store.ts';
-import { type EngineHarness, startEngine } from '../support/engine-harness.ts';
+import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
 
 let engine: EngineHarness;
 
@@ -42,3 +43,45 @@ it.each(['insert', 'replace'] as const)(
     expect(engine.work()).toMatchObject([{ pending: [] }]);
   },
 );
+
+it('a worker that stalls longer than its lease overwrites no finding of its successor', async () => {
+  const ROTATE = { POLICY_ACR_ADMIN_USER_DISABLED: 'off', REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce' };
+  const acr = sampleId('contosoacr');
+  const change = () => engine.simulator.as('operator').patch(acr, { properties: { adminUserEnabled: true } });
+  const seed = createSampleSubscription();
+  let isStalled = false;
+  let meanwhile: readonly (string | undefined)[] = [];
+  engine = await startEngine({
+    environment: { ...ENFORCING, ...ROTATE, REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'observe' },
+    seed: { ...seed, resources: seed.resources.filter(({ id }) => id === acr) },
+    wrapContext: (context) => ({
+      ...context,
+      findings: {
+        ...context.findings,
+        async save(...args) {
+          if (!isStalled) {
+            isStalled = true;
+            // Its successor rotates the password, while the first worker is about to store that nothing was rotated.
+            engine.clock.advance(200_000);
+            engine.setEnvironment(ROTATE);
+            change();
+            await engine.settle();
+            meanwhile = engine.findings().map(({ lastOutcome }) => lastOutcome);
+          }
+          return await context.findings.save(...args);
+        },
+      },
+    }),
+  });
+  change();
+
+  await engine.settle();
+  engine.clock.advance(200_000);
+  await sweepResources(engine.context());
+  await engine.settle();
+
+  expect(meanwhile).toEqual(['fixed']);
+  expect(engine.findings()).toMatchObject([{ status: 'closed', lastOutcome: 'fixed' }]);
+  expect(engine.audit('outcome').map(({ outcome }) => outcome)).toEqual(['fixed']);
+  expect(engine.work()).toMatchObject([{ pending: [] }]);
+});

@@ -6,7 +6,7 @@ import { DockwardenError } from '../../src/errors.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
 import type { Remediation } from '../../src/remediations/define-remediation.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
-import { ALICE, ask, runsWith } from '../acceptance/operator-requests.ts';
+import { ALICE, ask, runsWith, seedOf } from '../acceptance/operator-requests.ts';
 import {
   addRequiredTags,
   disableAdminUser,
@@ -172,6 +172,27 @@ describe('an undo that an older version began', () => {
   });
 });
 
+/** The worker dies at this call, the first `findings.save` after the outcome; then nobody can read the registry until the returned function is called. */
+async function dieUnread(boundary: Boundary, call: number): Promise<() => void> {
+  boundary.arm([[call, 'dies before']]);
+  await runHost(engine, { hasDied: () => boundary.hasDied, untilMs: 60_000 });
+  expect(boundary.calls[call - 1]).toBe('findings.save');
+  let isLocked = true;
+  engine.simulator.faults.add({
+    method: 'GET',
+    path: REGISTRY,
+    times: Infinity,
+    caller: 'dockwarden',
+    when: () => isLocked,
+    effect: { kind: 'answer', status: 403, body: { error: { code: 'AuthorizationFailed', message: 'refused' } } },
+  });
+  await runHost(engine);
+  expect(engine.work()[0]).not.toHaveProperty('run');
+  return () => {
+    isLocked = false;
+  };
+}
+
 describe('a worker that dies between outcome and finding', () => {
   it('after a retry leaves it to the next one to wait and try again', async () => {
     const boundary = new Boundary();
@@ -215,6 +236,47 @@ describe('a worker that dies between outcome and finding', () => {
     expect(engine.audit('undo')).toMatchObject([{ reason: 'undone', actor: ALICE.id }]);
     expectSettled(engine);
     expectRecordedMutations(engine);
+  });
+
+  it('repeats no rotation, though nobody could read the registry when its run was taken up', async () => {
+    const boundary = new Boundary();
+    engine = await startScene(rotateSecondPassword, {
+      seed: seedOf(rotateSecondPassword),
+      wrapContext: boundary.wrapContext,
+    });
+    boundary.watch(engine.simulator);
+    rotateSecondPassword.violate(engine);
+    const unlock = await dieUnread(boundary, 16);
+    expect(engine.findings()).toMatchObject([{ verdict: 'unknown', lastOutcome: 'fixed' }]);
+    unlock();
+
+    engine.clock.advance(HOUR);
+    await runHost(engine, { sweep: true });
+
+    expect(outcomes()).toEqual([['fixed', 'verified']]);
+    expect(engine.findings()).toMatchObject([{ status: 'closed', verdict: 'compliant' }]);
+    expectSettled(engine);
+  });
+
+  it('leaves an undone fix undone, though nobody could read the registry when the undo was taken up', async () => {
+    const boundary = new Boundary();
+    engine = await startScene(disableAdminUser, { seed: seedOf(disableAdminUser), wrapContext: boundary.wrapContext });
+    boundary.watch(engine.simulator);
+    disableAdminUser.violate(engine);
+    await runHost(engine, { untilMs: HOUR });
+    await ask(engine, 'undo', { runId: runsWith(engine, 'fixed')[0] });
+    const unlock = await dieUnread(boundary, 13);
+    expect(engine.audit('undo')).toMatchObject([{ reason: 'undone', actor: ALICE.id }]);
+    unlock();
+
+    engine.clock.advance(HOUR);
+    await runHost(engine, { sweep: true, untilMs: HOUR });
+
+    expect(outcomes()).toEqual([
+      ['undone', 'verified'],
+      ['fixed', 'verified'],
+    ]);
+    expect(engine.findings()).toMatchObject([{ status: 'open', reason: 'exempt-undone' }]);
   });
 
   it('after a run that found everything done leaves nothing that counts as a fix', async () => {

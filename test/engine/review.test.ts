@@ -106,20 +106,21 @@ async function slipIn(id: string, request: Cause['request'], resource = target):
 /** Puts a finding into the table as it is. */
 async function save(changes: Partial<Finding>): Promise<void> {
   const now = engine.clock.now().toISOString();
-  await engine.context().findings.save(target, [
-    {
-      resourceId: target.id,
-      subscriptionId: target.subscriptionId,
-      policyId: scene.policyId,
-      severity: 'high',
-      status: 'open',
-      verdict: 'violation',
-      since: now,
-      updated: now,
-      attempts: 0,
-      ...changes,
-    },
-  ]);
+  const { findings } = engine.context();
+  const known = (await findings.ofResource(target)).find(({ item }) => item.policyId === scene.policyId);
+  const item: Finding = {
+    resourceId: target.id,
+    subscriptionId: target.subscriptionId,
+    policyId: scene.policyId,
+    severity: 'high',
+    status: 'open',
+    verdict: 'violation',
+    since: now,
+    updated: now,
+    attempts: 0,
+    ...changes,
+  };
+  await findings.save(target, [{ item, ...(known !== undefined && { etag: known.etag }) }]);
 }
 
 describe('a request is on record with who made it', () => {
@@ -619,12 +620,12 @@ describe('a reset of the breaker', () => {
       attempts: 0,
     };
     await context.findings.save(other, [
-      { ...finding, reason: 'mode-observe' },
-      { ...finding, policyId: 'acr-second-password-fresh', reason: 'breaker-cap' },
-      { ...finding, policyId: 'of-another-version', reason: 'breaker-cap', resourceId: 'no id' },
+      { item: { ...finding, reason: 'mode-observe' } },
+      { item: { ...finding, policyId: 'acr-second-password-fresh', reason: 'breaker-cap' } },
+      { item: { ...finding, policyId: 'of-another-version', reason: 'breaker-cap', resourceId: 'no id' } },
     ]);
     await context.findings.save(parseResourceId(sampleId('contosobuild')), [
-      { ...finding, resourceId: 'no id', reason: 'breaker-cap' },
+      { item: { ...finding, resourceId: 'no id', reason: 'breaker-cap' } },
     ]);
     const [row] = engine.tables.findings.rows;
     await engine.tables.findings.putAll('damaged', [{ rowKey: 'x', columns: { ...row?.columns, verdict: 'perhaps' } }]);

@@ -49,28 +49,46 @@ describe.each(Object.entries(stores))('findings %s', (_name, create) => {
   it('of one resource are exactly its own, by whatever spelling of the id', async () => {
     const findings = createTableFindings(create());
     const own = [finding('one', 'a-policy'), finding('one', 'b-policy')];
-    await findings.save(registry('one'), own);
-    await findings.save(registry('two'), [finding('two', 'a-policy')]);
+    await findings.save(
+      registry('one'),
+      own.map((item) => ({ item })),
+    );
+    await findings.save(registry('two'), [{ item: finding('two', 'a-policy') }]);
 
-    expect(await findings.ofResource(parseResourceId(registry('one').id.toUpperCase()))).toEqual(own);
+    const found = await findings.ofResource(parseResourceId(registry('one').id.toUpperCase()));
+    expect(found.map(({ item }) => item)).toEqual(own);
     expect(await findings.ofResource(registry('nobody'))).toEqual([]);
   });
 
   it('are replaced whole when they are saved again', async () => {
     const findings = createTableFindings(create());
-    await findings.save(registry('one'), [finding('one', 'a-policy')]);
+    const [first] = (await findings.save(registry('one'), [{ item: finding('one', 'a-policy') }])) ?? [];
     const { evidence: _gone, ...next } = { ...finding('one', 'a-policy'), status: 'closed' as const };
 
-    await findings.save(registry('one'), [next]);
+    const written = await findings.save(registry('one'), [{ ...first, item: next }]);
 
-    expect(await findings.ofResource(registry('one'))).toEqual([next]);
+    expect(written).toMatchObject([{ item: next }]);
+    expect(await findings.ofResource(registry('one'))).toEqual(written);
+  });
+
+  it('are all left as they are when somebody else has written one of them', async () => {
+    const findings = createTableFindings(create());
+    const [mine] = (await findings.save(registry('one'), [{ item: finding('one', 'a-policy') }])) ?? [];
+    const [theirs] = (await findings.save(registry('one'), [{ ...mine, item: finding('one', 'a-policy') }])) ?? [];
+
+    const changed = { ...finding('one', 'a-policy'), attempts: 7 };
+    const late = [{ item: finding('one', 'b-policy') }, { ...mine, item: changed }];
+    expect(await findings.save(registry('one'), late)).toBeUndefined();
+    expect(await findings.save(registry('one'), [{ item: changed }])).toBeUndefined();
+
+    expect(await findings.ofResource(registry('one'))).toEqual([theirs]);
   });
 
   it('are listed by subscription in any spelling, and all together', async () => {
     const findings = createTableFindings(create());
     const other = '00000000-0000-4000-8000-00000000000b';
-    await findings.save(registry('one'), [finding('one', 'a-policy')]);
-    await findings.save(registry('two', other), [finding('two', 'a-policy', other)]);
+    await findings.save(registry('one'), [{ item: finding('one', 'a-policy') }]);
+    await findings.save(registry('two', other), [{ item: finding('two', 'a-policy', other) }]);
 
     const ofFirst = await Array.fromAsync(findings.ofSubscription(SUBSCRIPTION.toLowerCase(), noInvalid));
     const all = await Array.fromAsync(findings.all(noInvalid), ({ resourceId }) => resourceId);
@@ -82,8 +100,8 @@ describe.each(Object.entries(stores))('findings %s', (_name, create) => {
   it('that somebody has damaged are refused for their resource, and reported in lists', async () => {
     const table = create();
     const findings = createTableFindings(table);
-    await findings.save(registry('one'), [finding('one', 'a-policy')]);
-    await findings.save(registry('two'), [finding('two', 'a-policy')]);
+    await findings.save(registry('one'), [{ item: finding('one', 'a-policy') }]);
+    await findings.save(registry('two'), [{ item: finding('two', 'a-policy') }]);
     const rows = await Array.fromAsync(table.all());
     const damaged = rows.find(({ columns }) => columns['resourceId'] === registry('one').id);
     if (damaged === undefined) throw new Error('no row');

@@ -32,11 +32,11 @@ export class MemoryTableStore implements PrunableTableStore {
     await Promise.resolve();
   }
 
-  async replaceAll(partitionKey: string, rows: readonly VersionedRow[]): Promise<boolean> {
+  async replaceAll(partitionKey: string, rows: readonly VersionedRow[]): Promise<readonly string[] | false> {
     checkTransaction(rows);
     const isCurrent = rows.every(({ rowKey, etag }) => this.#rows.get(join({ partitionKey, rowKey }))?.etag === etag);
-    if (isCurrent) for (const { rowKey, columns } of rows) this.#write({ partitionKey, rowKey }, columns);
-    return await Promise.resolve(isCurrent);
+    if (!isCurrent) return await Promise.resolve(false);
+    return rows.map(({ rowKey, columns }) => this.#write({ partitionKey, rowKey }, columns));
   }
 
   async remove(key: RowKey, etag: string): Promise<boolean> {

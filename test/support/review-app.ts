@@ -188,7 +188,7 @@ export async function startReviewApp(): Promise<ReviewApp> {
     },
     async save(findings) {
       const table = createTableFindings(openTable('findings'));
-      for (const finding of findings) await table.save(parseResourceId(finding.resourceId), [finding]);
+      for (const finding of findings) await table.save(parseResourceId(finding.resourceId), [{ item: finding }]);
     },
     breakers: () => createTableBreakers(openTable('guards')),
     async rows(table) {

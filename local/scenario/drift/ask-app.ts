@@ -27,7 +27,7 @@ export async function approveTags(environment: LocalEnvironment): Promise<void> 
   const table = new TableClient(storage.table, 'findings', simulator.credential('operator'));
   const [resourceId, policyId] = [sampleId('aks-prod'), 'aks-required-tags-present'];
   const findings = await createTableFindings(createTableStore(table)).ofResource(parseResourceId(resourceId));
-  const finding = findings.find((known) => known.policyId === policyId);
+  const finding = findings.find(({ item }) => item.policyId === policyId)?.item;
   if (finding === undefined) throw new Error('there is no finding about the tags of aks-prod');
   await askApp(environment, 'approve', { resourceId, policyId, evidence: evidenceHash(finding) });
 }

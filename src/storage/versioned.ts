@@ -1,0 +1,5 @@
+/** What is stored in one row, with the version of the row. */
+export interface Versioned<T> {
+  readonly item: T;
+  readonly etag: string;
+}
