@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -39,15 +39,19 @@ export function runCommands(lines: readonly string[], environment: Readonly<Reco
   const script = lines.join('\n');
   const asked = [...script.matchAll(/\$\{([A-Z0-9_]+):\?/g)].map(([, name = '']) => [name, `given ${name}`]);
   const folder = mkdtempSync(join(tmpdir(), 'dockwarden-advice-'));
+  const [here, temporary] = [join(folder, 'here'), join(folder, 'tmp')];
+  mkdirSync(here);
+  mkdirSync(temporary);
   try {
     const { status, output } = spawnSync('sh', ['-s'], {
       input: `${STAND_INS}\n${script}\n`,
-      cwd: folder,
+      cwd: here,
       encoding: 'utf8',
       maxBuffer: 100_000_000,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
+        TMPDIR: temporary,
         NODE_GROUP: INSTANCE.nodeGroup,
         PROVIDER_ID,
         DRAIN_STATUS: '0',
@@ -62,7 +66,7 @@ export function runCommands(lines: readonly string[], environment: Readonly<Reco
       calls: calls.map((line) => line.split('\u001F')),
       status,
       errors: output[2] ?? '',
-      files: readdirSync(folder),
+      files: readdirSync(here),
     };
   } finally {
     rmSync(folder, { recursive: true });
