@@ -1,7 +1,7 @@
 import { DockwardenError } from '../errors.ts';
 import type { Finding, NextFinding } from '../findings/findings.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { Versioned } from '../storage/versioned.ts';
+import type { Versioned } from '../versioned.ts';
 import { memoryOf, type SafetyMemory, withMemory } from './finding-state.ts';
 import type { EngineContext } from './ports.ts';
 import type { WorkLease } from './work-lease.ts';

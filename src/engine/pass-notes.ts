@@ -2,7 +2,7 @@ import type { Finding } from '../findings/findings.ts';
 import { type Policy, unknown, type Verdict } from '../policy/define-policy.ts';
 import { Tags } from '../resources/tags.ts';
 import { isInScope } from '../settings/remediation-scope.ts';
-import type { Versioned } from '../storage/versioned.ts';
+import type { Versioned } from '../versioned.ts';
 import { decisionRow } from './audit-rows.ts';
 import { givePlaceBack } from './breaking.ts';
 import type { Decision } from './decide.ts';

@@ -5,7 +5,7 @@ import type { Policy, Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { DefenderKnowledge } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { Versioned } from '../storage/versioned.ts';
+import type { Versioned } from '../versioned.ts';
 import type { OpenRun, PendingCause } from '../work/work-items.ts';
 import type { Timings } from './audit-rows.ts';
 import { AzureCalls } from './azure-calls.ts';

@@ -1,6 +1,6 @@
 import { DockwardenError } from '../errors.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { Versioned } from '../storage/versioned.ts';
+import type { Versioned } from '../versioned.ts';
 import {
   newWorkItem,
   type OpenRun,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { outcomes } from '../audit/audit-log.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
-import type { Versioned } from '../storage/versioned.ts';
+import type { Versioned } from '../versioned.ts';
 
 const text = () => z.exactOptional(z.string());
 const moment = () => z.exactOptional(z.iso.datetime());

@@ -4,7 +4,7 @@ import { Cause } from '../events/cause.ts';
 import { KnownChange } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
-import type { Versioned } from '../storage/versioned.ts';
+import type { Versioned } from '../versioned.ts';
 
 /** A cause that is not dealt with yet. */
 const PendingCause = z.object({

@@ -17,6 +17,7 @@ const tables = ['@azure/data-tables', 'zod'];
  */
 export const layers: Readonly<Record<string, Layer>> = {
   errors: { from: [], packages: [] },
+  versioned: { from: [], packages: [] },
   // The one file outside src that is bundled.
   version: { from: ['package.json'], packages: [] },
   resources: { from: ['errors'], packages: ['zod'] },
@@ -33,9 +34,9 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['node:crypto', ...tables, '@azure/storage-*', '@azure/core-*', '@azure/identity'],
   },
   audit: { from: ['storage', 'resources', 'errors'], packages: [...tables, 'ulid'] },
-  findings: { from: ['storage', 'audit', 'resources', 'errors'], packages: [...tables, 'node:crypto'] },
+  findings: { from: ['storage', 'audit', 'resources', 'versioned', 'errors'], packages: [...tables, 'node:crypto'] },
   work: {
-    from: ['storage', 'events', 'resources', 'errors'],
+    from: ['storage', 'events', 'resources', 'versioned', 'errors'],
     packages: [...tables, '@azure/storage-queue', 'node:util'],
   },
   guards: { from: ['storage', 'resources', 'errors'], packages: tables },
@@ -66,6 +67,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'tickets',
       'outbound',
       'poison',
+      'versioned',
       'errors',
     ],
     // Hashing and comparing are pure; of Node nothing else is.

@@ -90,7 +90,10 @@ describe('a run that a version leaves behind which knows more than the next one'
     expectSettled(engine);
   });
 
-  it('is over when its outcome was stored already', async () => {
+  it.each([
+    ['', false],
+    [', also when the resource cannot be read any more', true],
+  ])('is over when its outcome was stored already%s', async (_when, isUnreadable) => {
     const boundary = new Boundary();
     let isChanged = false;
     engine = await startScene(disableAdminUser, {
@@ -104,6 +107,7 @@ describe('a run that a version leaves behind which knows more than the next one'
     await runHost(engine, { hasDied: () => boundary.hasDied, untilMs: 60_000 });
     expect(boundary.calls.at(-1)).toBe('findings.save');
     isChanged = true;
+    if (isUnreadable) refuse('GET', REGISTRY, 403, Infinity, 'AuthorizationFailed');
 
     await runHost(engine);
 

@@ -20,6 +20,7 @@ import { createHttpServer } from '../../local/host/http-server.ts';
 import { listHttpTriggers } from '../../local/host/http-trigger.ts';
 import { createInvoker } from '../../local/host/invocation.ts';
 import { readProductPermissions } from '../../local/product-actions.ts';
+import { findingId } from '../../src/findings/finding-id.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { createTableFindings } from '../../src/findings/table-findings.ts';
 import type { Breakers } from '../../src/guards/breaker.ts';
@@ -188,7 +189,12 @@ export async function startReviewApp(): Promise<ReviewApp> {
     },
     async save(findings) {
       const table = createTableFindings(openTable('findings'));
-      for (const finding of findings) await table.save(parseResourceId(finding.resourceId), [{ item: finding }]);
+      for (const item of findings) {
+        const resource = parseResourceId(item.resourceId);
+        const stored = (await table.ofResource(resource)).find((row) => findingId(row.item) === findingId(item));
+        const saved = await table.save(resource, [{ item, ...(stored && { etag: stored.etag }) }]);
+        if (saved === undefined) throw new Error(`the finding about ${item.resourceId} was written by somebody else`);
+      }
     },
     breakers: () => createTableBreakers(openTable('guards')),
     async rows(table) {
