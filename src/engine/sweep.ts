@@ -169,7 +169,7 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
   const open = finding?.status === 'open' ? finding : undefined;
   const mayHaveTickets = (finding?.ticketParts ?? []).length > 0;
   // Of attacks, and of what is in images, somebody tells us; what is known to be wrong is looked after.
-  if (isTold(policy)) return open !== undefined || mayHaveTickets;
+  if (judgesByNews(policy)) return open !== undefined || mayHaveTickets;
   // What the list does not hold, and what may have to be told to people, only a look can judge.
   if ((policy.needs ?? []).length > 0 || mayHaveTickets) return true;
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return open !== undefined;
@@ -184,7 +184,7 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
 }
 
 /** Does it judge only by what others tell? */
-function isTold(policy: Policy): boolean {
+function judgesByNews(policy: Policy): boolean {
   return judgesAlerts(policy) || needsImages(policy);
 }
 

@@ -16,14 +16,15 @@ export const KeyVault = z.object({
 export type KeyVault = z.infer<typeof KeyVault>;
 
 /** One rule of a rotation policy. Azure Resource Manager spells the action in lower case, the data plane does not. */
-const LifetimeAction = lenientObject({
+const LifetimeAction = z.object({
   trigger: lenientObject({
     /** ISO 8601 durations; one of them is there. */
     timeAfterCreate: lenient(z.string()),
     timeBeforeExpiry: lenient(z.string()),
   }),
-  action: lenientObject({ type: lenient(z.string()) }),
+  action: z.object({ type: z.string() }),
 });
+const LifetimeActions = z.array(LifetimeAction);
 
 /** Absent (as `{}` here) while nobody has set one: Azure then only notifies 30 days before expiry. */
 export const RotationPolicy = lenientObject({
@@ -31,7 +32,11 @@ export const RotationPolicy = lenientObject({
     /** Lifetime of the versions to come, as an ISO 8601 duration; absent = they do not expire. */
     expiryTime: lenient(z.string()),
   }),
-  lifetimeActions: z.array(LifetimeAction).catch([]),
+  /** `'unreadable'`: there is something, and nobody can tell whether the key rotates by it. */
+  lifetimeActions: z
+    .unknown()
+    .optional()
+    .transform((value) => LifetimeActions.safeParse(value ?? []).data ?? ('unreadable' as const)),
 });
 export type RotationPolicy = z.infer<typeof RotationPolicy>;
 

@@ -23,6 +23,7 @@ export const acrImageVulnerabilitiesResolved = definePolicy({
     // Resource Graph shows only what the identity may read: that proves no end of what was found.
     if (status === undefined || status === '') return unknown('the status of the recommendation about images');
     if (SETTLED.has(status.toLowerCase())) return compliant;
+    if (status.toLowerCase() !== 'unhealthy') return unknown('a known status of the recommendation about images');
     const sorted = [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
     const evidence: Evidence = Object.fromEntries(sorted.map(([severity, count]) => [`findings${severity}`, count]));
     return violation({ status, ...evidence });

@@ -19,9 +19,13 @@ export default policyCases(kvKeyRotationEnabled, {
     resource: key({ rotationPolicy: { lifetimeActions: [action('notify')] } }),
     verdict: violation({ rotates: false }),
   },
-  'the actions cannot be read': {
-    resource: key({ rotationPolicy: { lifetimeActions: [action(1), 'rotate'] } }),
-    verdict: violation({ rotates: false }),
+  'an action cannot be read': {
+    resource: key({ rotationPolicy: { lifetimeActions: [action('notify'), action(1)] } }),
+    verdict: unknown('readable properties.rotationPolicy.lifetimeActions'),
+  },
+  'the actions are no list': {
+    resource: key({ rotationPolicy: { lifetimeActions: 'rotate' } }),
+    verdict: unknown('readable properties.rotationPolicy.lifetimeActions'),
   },
   'the key is disabled': {
     resource: key({ attributes: { enabled: false }, rotationPolicy: undefined }),

@@ -13,7 +13,9 @@ export const kvKeyRotationEnabled = definePolicy({
     if (attributes.enabled === undefined) return unknown('properties.attributes.enabled');
     if (!attributes.enabled) return notApplicable('the key is disabled');
     // Absent while nobody has set one: Azure then notifies, and rotates nothing.
-    const types = rotationPolicy.lifetimeActions.map(({ action }) => action.type?.trim().toLowerCase());
+    const { lifetimeActions } = rotationPolicy;
+    if (lifetimeActions === 'unreadable') return unknown('readable properties.rotationPolicy.lifetimeActions');
+    const types = lifetimeActions.map(({ action }) => action.type.trim().toLowerCase());
     return types.includes('rotate') ? compliant : violation({ rotates: false });
   },
 });

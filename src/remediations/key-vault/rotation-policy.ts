@@ -29,7 +29,7 @@ export function daysIn(duration: string): number | undefined {
 /** The policy with a rotation in it. Expiry and notice of the present one stay where Azure allows them beside it. */
 export function addRotation({ attributes: { expiryTime }, lifetimeActions }: RotationPolicy): KeyRotationPolicy {
   const expiresIn = expiryTime !== undefined && fits(ROTATE.timeAfterCreate, expiryTime) ? expiryTime : EXPIRES_IN;
-  const notices = lifetimeActions
+  const notices = readable(lifetimeActions)
     .filter(({ action }) => isType(action.type, 'notify'))
     .map(({ trigger }) => trigger.timeBeforeExpiry);
   const notice = notices.find((time) => time !== undefined && fits(time, expiresIn)) ?? NOTICE;
@@ -55,7 +55,7 @@ export function policyOf(values: TouchedValues): KeyRotationPolicy {
     lifetimeActions:
       values[actions] === undefined
         ? NEVER_SET.lifetimeActions
-        : lifetimeActions.map(({ action, trigger: { timeAfterCreate, timeBeforeExpiry } }) => ({
+        : readable(lifetimeActions).map(({ action, trigger: { timeAfterCreate, timeBeforeExpiry } }) => ({
             action: isType(action.type, 'rotate') ? 'Rotate' : 'Notify',
             ...(timeAfterCreate !== undefined && { timeAfterCreate }),
             ...(timeBeforeExpiry !== undefined && { timeBeforeExpiry }),
@@ -75,6 +75,11 @@ function meaningOf({ expiresIn = '', lifetimeActions }: KeyRotationPolicy): stri
   return JSON.stringify([expiresIn, ...actions.toSorted()]);
 }
 
-function isType(type: string | undefined, wanted: 'rotate' | 'notify'): boolean {
-  return type?.trim().toLowerCase() === wanted;
+/** Nothing is changed where the actions cannot be read, and nothing is restored to such. */
+function readable(actions: RotationPolicy['lifetimeActions']) {
+  return actions === 'unreadable' ? [] : actions;
+}
+
+function isType(type: string, wanted: 'rotate' | 'notify'): boolean {
+  return type.trim().toLowerCase() === wanted;
 }
