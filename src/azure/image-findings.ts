@@ -1,5 +1,11 @@
 import { DockwardenError } from '../errors.ts';
-import { ImageFindingRow, type ImageFindings, imageAssessments } from '../resources/image-findings.ts';
+import {
+  chooseStatus,
+  ImageFindingRow,
+  type ImageFindings,
+  imageAssessments,
+  isUnhealthy,
+} from '../resources/image-findings.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { type CallContext, defineRead } from './operation.ts';
 import { queryGraph } from './resource-graph.ts';
@@ -14,19 +20,12 @@ export const queryImageFindings = defineRead({
     if (!rows.success)
       throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer has other columns than asked for');
     const counts = new Map<string, number>();
-    const [found, ...others] = rows.data.filter(({ type }) => !isPart(type));
-    for (const row of rows.data.filter(({ type }) => isPart(type)).filter(isOpen))
+    for (const row of rows.data.filter(({ code, type }) => isPart(type) && isUnhealthy(code)))
       counts.set(row.severity, (counts.get(row.severity) ?? 0) + row.findings);
-    // Of two scanners the one that found something counts.
-    return { status: others.find(isOpen)?.code ?? found?.code, counts };
+    const statuses = rows.data.filter(({ type }) => !isPart(type)).map(({ code }) => code);
+    return { status: chooseStatus(statuses), counts };
   },
 });
-
-type ImageFindingRow = ReturnType<typeof ImageFindingRow.parse>;
-
-function isOpen({ code }: ImageFindingRow): boolean {
-  return code.toLowerCase() === 'unhealthy';
-}
 
 function isPart(type: string): boolean {
   return type.toLowerCase().endsWith('/subassessments');

@@ -2,7 +2,7 @@ import { evaluatePolicy, parseResource, type Snapshot } from '../engine/snapshot
 import { DockwardenError } from '../errors.ts';
 import { policies } from '../policy/catalogue.ts';
 import type { Verdict } from '../policy/define-policy.ts';
-import { Assessment, imageAssessments } from '../resources/image-findings.ts';
+import { Assessment, chooseStatus, imageAssessments } from '../resources/image-findings.ts';
 import { isPlainObject } from '../resources/lenient.ts';
 import { AgentPool } from '../resources/managed-cluster.ts';
 import { coveredType, type RelatedMap, type ResourceType } from '../resources/resource-map.ts';
@@ -118,17 +118,17 @@ function readRelated(related: unknown): Partial<RelatedMap> {
   const pools = resources.filter(({ type }) => String(type).toLowerCase().endsWith('/managedclusters/agentpools'));
   const assessments = resources.filter(({ type }) => String(type).toLowerCase() === 'microsoft.security/assessments');
   return {
-    imageFindings: { status: imageAssessment(assessments), counts: new Map() },
+    imageFindings: { status: imageStatus(assessments), counts: new Map() },
     agentPools: pools.map(({ name, properties }) =>
       AgentPool.parse({ ...(isPlainObject(properties) ? properties : {}), name }),
     ),
   };
 }
 
-/** Status of the assessment about the images of a registry, if it is among them. */
-function imageAssessment(assessments: readonly Readonly<Record<string, unknown>>[]): string | undefined {
-  const found = assessments.find(({ name }) => imageAssessments.includes(String(name).toLowerCase()));
-  return Assessment.safeParse(found).data?.properties.status.code;
+/** Status of the assessments about the images of a registry, if there are any among them. */
+function imageStatus(assessments: readonly Readonly<Record<string, unknown>>[]): string | undefined {
+  const found = assessments.filter(({ name }) => imageAssessments.includes(String(name).toLowerCase()));
+  return chooseStatus(found.map((assessment) => Assessment.parse(assessment).properties.status.code ?? ''));
 }
 
 /** The elements of a file: a JSON array, a list as ARM answers it (`{"value":[…]}`), one JSON object, or one JSON object a line. Throws `INPUT_INVALID_MESSAGE` with the place. */

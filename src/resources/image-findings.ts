@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { lenient, lenientObject } from './lenient.ts';
 
-/** "Azure registry container images should have vulnerabilities resolved": the present assessment, and that of the scanner before (controls.md §1). */
+/** "Azure registry container images should have vulnerabilities resolved": the present assessment, that of the scanner before, and that of the preview (controls.md §1). */
 export const imageAssessments: readonly string[] = [
   'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5',
   'dbd0cb49-b563-45e7-9724-889e799fa648',
+  '33422d8f-ab1e-42be-bc9a-38685bb567b9',
 ];
 
 /** `Microsoft.Security/assessments` as ARM returns it; only what is read of it. */
@@ -14,7 +15,7 @@ export const Assessment = z.object({
 
 /** What Defender has found in the images of a registry. */
 export interface ImageFindings {
-  /** Status of the recommendation about its images, `Healthy`, `Unhealthy`, `NotApplicable`; undefined = there is none: nothing was scanned. */
+  /** Status of the recommendation about its images, `Healthy`, `Unhealthy`, `NotApplicable`; empty = it shows none; undefined = there is no recommendation: nothing was scanned. */
   readonly status: string | undefined;
   /** Open findings by severity, as Defender spells it. */
   readonly counts: ReadonlyMap<string, number>;
@@ -27,3 +28,19 @@ export const ImageFindingRow = z.object({
   severity: z.string(),
   findings: z.number(),
 });
+
+/** Statuses of a recommendation that asks for nothing. */
+const SETTLED = new Set(['healthy', 'notapplicable']);
+
+export function isUnhealthy(status: string): boolean {
+  return status.toLowerCase() === 'unhealthy';
+}
+
+export function isSettled(status: string): boolean {
+  return SETTLED.has(status.toLowerCase());
+}
+
+/** Of several scanners the one that found something counts, then one whose status nobody can read: no other proves that images are well. */
+export function chooseStatus(statuses: readonly string[]): string | undefined {
+  return statuses.find(isUnhealthy) ?? statuses.find((status) => !isSettled(status)) ?? statuses[0];
+}

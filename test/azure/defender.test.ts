@@ -14,8 +14,10 @@ afterEach(async () => {
 });
 
 const registry = sampleId('contosoacr');
-/** The present scanner, and the one before. */
-const [PRESENT, FORMER] = ['c0b7cfc6-3172-465a-b378-53c7ff2cc0d5', 'dbd0cb49-b563-45e7-9724-889e799fa648'];
+/** The present scanner, the one before, and the preview of the present one. */
+const PRESENT = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
+const FORMER = 'dbd0cb49-b563-45e7-9724-889e799fa648';
+const PREVIEW = '33422d8f-ab1e-42be-bc9a-38685bb567b9';
 const broken = [
   ['without data', { status: 200, headers: { 'content-type': 'application/json' }, body: {} }, 'AZURE_TRANSIENT'],
   ['with a refusal', { status: 403, body: { error: { code: 'AuthorizationFailed', message: 'no' } } }, 'AZURE_DENIED'],
@@ -86,11 +88,20 @@ describe('findings in the images of a registry', () => {
     [undefined, []],
     ['Healthy', ['Healthy']],
     ['Unhealthy', ['Healthy', 'Unhealthy']],
+    ['Unhealthy', ['Unhealthy', 'Healthy']],
+    ['Unhealthy', ['Healthy', 'NotApplicable', 'Unhealthy']],
   ] as const)('have the status %s after %j', async (status, codes) => {
     for (const [index, code] of codes.entries())
-      azure.simulator.defender.raiseAssessment({ ...about(registry, [FORMER, PRESENT][index]), code });
+      azure.simulator.defender.raiseAssessment({ ...about(registry, [FORMER, PRESENT, PREVIEW][index]), code });
 
     expect(await askImages()).toEqual({ status, counts: new Map() });
+  });
+
+  it('of the preview are findings like the others', async () => {
+    azure.simulator.defender.raiseAssessment({ ...about(registry, PREVIEW), code: 'Unhealthy' });
+    find('one', 'High', { key: PREVIEW });
+
+    expect(await askImages()).toEqual({ status: 'Unhealthy', counts: new Map([['High', 1]]) });
   });
 
   it('need both permissions: without them nothing was scanned, as far as anybody can see', async () => {

@@ -17,6 +17,8 @@ import { parseSettings } from '../../src/settings/settings.ts';
 const settings = parseSettings({}, { policies, remediations });
 const now = new Date('2026-11-23T10:00:00Z');
 const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
+/** What the present scanner, and the one before, say about images. */
+const [PRESENT, FORMER] = ['c0b7cfc6-3172-465a-b378-53c7ff2cc0d5', 'dbd0cb49-b563-45e7-9724-889e799fa648'];
 const LABELLED = '../shared/fixtures/rulesets/dev-cases.jsonl';
 
 let folder = '';
@@ -35,8 +37,7 @@ function unread(needs: readonly string[] = []) {
 }
 
 /** What Defender says about the images of a registry, as ARM returns it. */
-function assessment(code: string) {
-  const name = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
+function assessment(code: string, name = PRESENT) {
   return { type: 'Microsoft.Security/assessments', name, properties: { status: { code } } };
 }
 
@@ -81,7 +82,10 @@ describe('evaluate', () => {
     [[assessment('Healthy')], 'compliant'],
     [[{ ...assessment('Unhealthy'), name: 'another' }], 'not-applicable'],
     [[assessment('Unhealthy')], 'violation'],
-    [[{ ...assessment('Unhealthy'), properties: 5 }], 'not-applicable'],
+    [[assessment('Healthy', FORMER), assessment('Unhealthy')], 'violation'],
+    [[assessment('Healthy'), assessment('Unhealthy', '33422D8F-AB1E-42BE-BC9A-38685BB567B9')], 'violation'],
+    [[{ ...assessment('Unhealthy'), properties: 5 }], 'unknown'],
+    [[assessment('Healthy', FORMER), { ...assessment(''), properties: { status: {} } }], 'unknown'],
     [undefined, 'unknown'],
   ])('judges images by the assessment in "related": %j is %s', (related, verdict) => {
     const [found] = evaluateResources([{ ...registry(), related }], settings, now).filter(

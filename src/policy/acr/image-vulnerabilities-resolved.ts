@@ -1,6 +1,5 @@
+import { isSettled, isUnhealthy } from '../../resources/image-findings.ts';
 import { compliant, definePolicy, type Evidence, notApplicable, unknown, violation } from '../define-policy.ts';
-
-const SETTLED = new Set(['healthy', 'notapplicable']);
 
 export const acrImageVulnerabilitiesResolved = definePolicy({
   id: 'acr-image-vulnerabilities-resolved',
@@ -22,8 +21,8 @@ export const acrImageVulnerabilitiesResolved = definePolicy({
       return notApplicable('Defender has scanned no image of the registry');
     // Resource Graph shows only what the identity may read: that proves no end of what was found.
     if (status === undefined || status === '') return unknown('the status of the recommendation about images');
-    if (SETTLED.has(status.toLowerCase())) return compliant;
-    if (status.toLowerCase() !== 'unhealthy') return unknown('a known status of the recommendation about images');
+    if (isSettled(status)) return compliant;
+    if (!isUnhealthy(status)) return unknown('a known status of the recommendation about images');
     const sorted = [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
     const evidence: Evidence = Object.fromEntries(sorted.map(([severity, count]) => [`findings${severity}`, count]));
     return violation({ status, ...evidence });

@@ -5,6 +5,7 @@ import { CLUSTER, causeOf, MACHINE, outcomeOf, REGISTRY } from './samples.ts';
 const PROFILE = '56a83a6e-c417-42ec-b567-1e6fcb3d09a9';
 const IMAGES = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
 const OLD_IMAGES = 'dbd0cb49-b563-45e7-9724-889e799fa648';
+const PREVIEW_IMAGES = '33422d8f-ab1e-42be-bc9a-38685bb567b9';
 const TIME = '2026-11-02T18:37:16.485Z';
 
 interface Difference {
@@ -147,7 +148,7 @@ describe('a recommendation', () => {
 });
 
 describe('a recommendation about the images of a registry', () => {
-  test.each([IMAGES, OLD_IMAGES, IMAGES.toUpperCase()])('is told when it is met, too: %s', (key) => {
+  test.each([IMAGES, OLD_IMAGES, PREVIEW_IMAGES, IMAGES.toUpperCase()])('is told when it is met, too: %s', (key) => {
     const id = `${REGISTRY}/providers/Microsoft.Security/assessments/${key}`;
 
     for (const code of ['Healthy', 'NotApplicable', 'Unhealthy'])
