@@ -1,90 +1,41 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { assignProductRole, sampleId } from '../../local/azure/sample-subscription.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { findingId } from '../../src/findings/finding-id.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { FUNCTION_KEY, type ReviewApp, startReviewApp } from '../support/review-app.ts';
+import { createLocalRun } from './local-run.ts';
 
 const RUN_ID = '01KB0000000000000000000000';
 const POLICY = 'acr-admin-user-disabled';
 
 let app: ReviewApp;
-let folder = '';
-/** Where `npm start` would keep its run.json. */
-let directory = '';
+const localRun = createLocalRun(() => app);
+const { run, writeRun } = localRun;
 
 beforeAll(async () => {
   app = await startReviewApp();
   await app.reset();
-  folder = await mkdtemp(join(tmpdir(), 'dockwarden-operator-'));
 });
 
 afterAll(async () => {
   await app.stop();
-  await rm(folder, { recursive: true, force: true });
+  await localRun.remove();
 });
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(folder, 'run-'));
-  await writeRun();
+  await localRun.renew();
 });
 
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-async function writeRun(change: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  const { blob, queue, table } = app.storage();
-  const content = {
-    pid: process.pid,
-    arm: app.simulator.armEndpoint,
-    caFile: inject('certificates').caFile,
-    identities: { operator: app.simulator.identityEndpoint('operator') },
-    functions: app.url,
-    functionKey: FUNCTION_KEY,
-    storage: { blob, queue, table },
-    ...change,
-  };
-  await writeFile(join(directory, 'run.json'), JSON.stringify(content));
-}
-
-/** Runs a command line about the local run; each pause moves the clock, and the app works meanwhile. */
-async function run(
-  args: readonly string[],
-  work: () => Promise<unknown> = async () => await app.work(),
-  environment: Readonly<Record<string, string | undefined>> = {
-    IDENTITY_ENDPOINT: undefined,
-    IDENTITY_HEADER: undefined,
-  },
-) {
-  const out: string[] = [];
-  const errors: string[] = [];
-  let passed = 0;
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  const exitCode = await runCommandLine(
-    [...args, '--directory', directory],
-    {
-      readInput: async () => await Promise.resolve(''),
-      print: (line) => out.push(line),
-      printError: (line) => errors.push(line),
-    },
-    {
-      now: () => new Date(Date.now() + passed),
-      wait: async (milliseconds) => {
-        passed += milliseconds;
-        await work();
-      },
-    },
-  );
-  return { exitCode, out: out.join('\n'), errors: errors.join('\n'), passed };
-}
 
 interface Seen {
   readonly path: string;
@@ -360,7 +311,7 @@ describe('where the app is', () => {
   });
 
   it('has to be said when there is no local run', async () => {
-    await rm(join(directory, 'run.json'));
+    await rm(join(localRun.directory(), 'run.json'));
 
     expect(await run(undo)).toMatchObject({ exitCode: 1, errors: expect.stringContaining('--app-url') });
     vi.stubEnv('AzureWebJobsStorage__accountName', 'somewhere');
@@ -391,9 +342,8 @@ describe('where the app is', () => {
     await writeRun({ functions: url });
     const { endpoint, header } = app.simulator.identityEndpoint('operator');
 
-    const { exitCode } = await run([...undo, '--entra-scope', 'api://dockwarden/.default'], undefined, {
-      IDENTITY_ENDPOINT: endpoint,
-      IDENTITY_HEADER: header,
+    const { exitCode } = await run([...undo, '--entra-scope', 'api://dockwarden/.default'], {
+      environment: { IDENTITY_ENDPOINT: endpoint, IDENTITY_HEADER: header },
     });
 
     expect(exitCode).toBe(0);
@@ -409,9 +359,8 @@ describe('where the app is', () => {
     await writeRun({ functions: url });
     const { endpoint, header } = app.simulator.identityEndpoint('operator');
 
-    const { exitCode, errors } = await run([...undo, '--entra-scope', 'no resource'], undefined, {
-      IDENTITY_ENDPOINT: endpoint,
-      IDENTITY_HEADER: header,
+    const { exitCode, errors } = await run([...undo, '--entra-scope', 'no resource'], {
+      environment: { IDENTITY_ENDPOINT: endpoint, IDENTITY_HEADER: header },
     });
 
     expect({ exitCode, errors }).toEqual({
@@ -555,9 +504,11 @@ describe('asking the app', () => {
   it('to approve what is gone by then ends, too', async () => {
     const waiting = await app.violate('contosobuild');
 
-    const { exitCode, errors } = await run(['approve', findingId(waiting)], async () => {
-      app.simulator.as('operator').patch(waiting.resourceId, { properties: { adminUserEnabled: false } });
-      await app.work();
+    const { exitCode, errors } = await run(['approve', findingId(waiting)], {
+      work: async () => {
+        app.simulator.as('operator').patch(waiting.resourceId, { properties: { adminUserEnabled: false } });
+        await app.work();
+      },
     });
 
     expect({ exitCode, errors }).toEqual({
@@ -583,12 +534,11 @@ describe('asking the app', () => {
     await writeRun();
     const waiting = await app.violate('contosobuild');
 
-    const { exitCode, errors, out, passed } = await run(
-      ['approve', findingId(waiting), '--timeout', '30'],
-      async () => {
+    const { exitCode, errors, out, passed } = await run(['approve', findingId(waiting), '--timeout', '30'], {
+      work: async () => {
         await Promise.resolve();
       },
-    );
+    });
 
     expect(exitCode).toBe(1);
     // The real clock runs, too.

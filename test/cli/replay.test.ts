@@ -1,81 +1,36 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueClient } from '@azure/storage-queue';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { assignProductRole, sampleId } from '../../local/azure/sample-subscription.ts';
-import { runCommandLine } from '../../src/cli/program.ts';
-import { FUNCTION_KEY, type ReviewApp, startReviewApp } from '../support/review-app.ts';
+import { type ReviewApp, startReviewApp } from '../support/review-app.ts';
+import { createLocalRun } from './local-run.ts';
 
 const POLICY = 'acr-admin-user-disabled';
 
 let app: ReviewApp;
-let folder = '';
-let directory = '';
 let events = 0;
+const localRun = createLocalRun(() => app);
+const { run, writeRun } = localRun;
 
 beforeAll(async () => {
   app = await startReviewApp();
-  folder = await mkdtemp(join(tmpdir(), 'dockwarden-replay-'));
 });
 
 afterAll(async () => {
   await app.stop();
-  await rm(folder, { recursive: true, force: true });
+  await localRun.remove();
 });
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(folder, 'run-'));
   await app.reset();
-  await writeRun();
+  await localRun.renew();
 });
 
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-async function writeRun(change: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  const { blob, queue, table } = app.storage();
-  const content = {
-    pid: process.pid,
-    arm: app.simulator.armEndpoint,
-    caFile: inject('certificates').caFile,
-    identities: { operator: app.simulator.identityEndpoint('operator') },
-    functions: app.url,
-    functionKey: FUNCTION_KEY,
-    storage: { blob, queue, table },
-    ...change,
-  };
-  await writeFile(join(directory, 'run.json'), JSON.stringify(content));
-}
-
-/** Runs a command line about the local run; each pause moves the clock, and the app works meanwhile. */
-async function run(
-  args: readonly string[],
-  { input = '', work = async () => await app.work() }: { input?: string; work?: () => Promise<unknown> } = {},
-) {
-  const out: string[] = [];
-  const errors: string[] = [];
-  let passed = 0;
-  for (const name of ['IDENTITY_ENDPOINT', 'IDENTITY_HEADER']) vi.stubEnv(name, undefined);
-  const exitCode = await runCommandLine(
-    [...args, '--directory', directory],
-    {
-      readInput: async () => await Promise.resolve(input),
-      print: (line) => out.push(line),
-      printError: (line) => errors.push(line),
-    },
-    {
-      now: () => new Date(Date.now() + passed),
-      wait: async (milliseconds) => {
-        passed += milliseconds;
-        await work();
-      },
-    },
-  );
-  return { exitCode, out: out.join('\n'), errors: errors.join('\n') };
-}
 
 /** An event about a resource, as it arrived. */
 function eventAbout(resourceId: string, change: Readonly<Record<string, unknown>> = {}) {
@@ -96,7 +51,7 @@ function eventAbout(resourceId: string, change: Readonly<Record<string, unknown>
 }
 
 async function writeEvents(content: unknown): Promise<string> {
-  const file = join(directory, 'events.json');
+  const file = join(localRun.directory(), 'events.json');
   await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
   return file;
 }
