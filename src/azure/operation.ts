@@ -14,9 +14,10 @@ export interface CallContext {
   readonly noteRequestId: (requestId: string) => void;
   /** GUID of the run that a write belongs to; Azure keeps it as the correlation id of the Activity Log. Absent outside a run. */
   readonly correlationId?: string;
-  /** The run that a write belongs to, and the one that it continues: for writes that leave their run's id behind. */
+  /** The run that a write belongs to: for writes that leave its id behind. */
   readonly runId?: string;
-  readonly previousRunId?: string;
+  /** Is this the id of a run about the same violation, whatever became of it? Absent outside a run. */
+  readonly isSameViolation?: (runId: string) => boolean;
 }
 
 /** The headers that every write of a run carries. */

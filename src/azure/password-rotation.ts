@@ -24,8 +24,8 @@ export const rotateAndStorePassword = defineWrite({
   ],
   repeatable: false,
   /**
-   * Renews `password2` and stores it as secret `<registry>-password2`, tagged with the run. When the run has stored one already, somebody may have
-   * taken it, so nothing is rotated again. A vault that does not answer is found out before anything is rotated. The password is never anywhere but
+   * Renews `password2` and stores it as secret `<registry>-password2`, tagged with the run. When a run about the same violation has stored one
+   * already, somebody may have taken it, so nothing is rotated again. A vault that does not answer is found out before anything is rotated. The password is never anywhere but
    * in here and in the vault.
    */
   async run(context: CallContext, target: ResourceId, vaultUri: string) {
@@ -40,7 +40,8 @@ export const rotateAndStorePassword = defineWrite({
     const tags = { [RUN_TAG]: runId, registry: target.id.slice(0, MAX_TAG), password: 'password2' };
     const answers = new Answers(context);
     try {
-      const options = { contentType: 'text/plain', tags, ...answers.options(context.signal) };
+      // It has time of its own: what is renewed and not stored is lost.
+      const options = { contentType: 'text/plain', tags, ...answers.options(context.operationSignal) };
       await vault.setSecret(name, password, options);
     } catch (error) {
       throw notStored(answers, error, vaultUri);
@@ -48,14 +49,13 @@ export const rotateAndStorePassword = defineWrite({
   },
 });
 
-/** Has this run, or the one that it continues, stored its password? Reads no value. */
+/** Has this run, or one about the same violation before it, stored its password? Reads no value. */
 async function isStored(context: CallContext, vault: SecretClient, name: string): Promise<boolean> {
-  const { runId, previousRunId } = context;
   const answers = new Answers(context);
   try {
     for await (const { tags } of vault.listPropertiesOfSecretVersions(name, answers.options(context.signal))) {
       const run = tags?.[RUN_TAG];
-      if (run !== undefined && (run === runId || run === previousRunId)) return true;
+      if (run !== undefined && context.isSameViolation?.(run) === true) return true;
     }
     return false;
   } catch (thrown) {

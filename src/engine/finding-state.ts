@@ -73,6 +73,8 @@ export interface Observation {
   readonly cause: PendingCause | undefined;
   readonly othersActedAt: string | undefined;
   readonly run: { readonly runId: string; readonly outcome: Outcome } | undefined;
+  /** A run about it that ended in this pass, one that is to be tried again included. */
+  readonly endedRunId: string | undefined;
   /** A run of this pass has just fixed it, or cured it by the way. */
   readonly fixedAt: Date | undefined;
   readonly memory: SafetyMemory;
@@ -133,7 +135,7 @@ export function nextFinding(previous: Finding | undefined, observation: Observat
 }
 
 function openColumns(previous: Finding | undefined, observation: Observation) {
-  const { decision, mode, cause, run, configHash, now } = observation;
+  const { decision, mode, cause, run, endedRunId, configHash, now } = observation;
   const stillOpen = previous?.status === 'open' ? previous : undefined;
   const hasFailed = run !== undefined && FAILED_FOR_GOOD.has(run.outcome);
   const attempts = (stillOpen?.attempts ?? 0) + (hasFailed ? 1 : 0);
@@ -142,6 +144,7 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
   const backoff = hasFailed ? backoffUntil(attempts, now).toISOString() : stillOpen?.backoffUntil;
   const notBefore = hasFailed ? backoff : (until ?? backoff);
   const failedAt = hasFailed ? now.toISOString() : stillOpen?.failedAt;
+  const firstRunId = stillOpen?.firstRunId ?? endedRunId;
   return {
     status: 'open' as const,
     since: stillOpen?.since ?? now.toISOString(),
@@ -153,6 +156,7 @@ function openColumns(previous: Finding | undefined, observation: Observation) {
     ...(notBefore !== undefined && { notBefore }),
     ...(backoff !== undefined && { backoffUntil: backoff }),
     ...(failedAt !== undefined && { failedAt }),
+    ...(firstRunId !== undefined && { firstRunId }),
     ...actorOf(stillOpen, cause),
   };
 }

@@ -24,6 +24,8 @@ export interface RunInput {
   readonly calls: AzureCalls;
   readonly lease: WorkLease;
   readonly previousRunId: string | undefined;
+  /** The first run about this violation; undefined = there was none before. */
+  readonly firstRunId: string | undefined;
   /** Reads the live resource again. */
   read(): Promise<Snapshot>;
   /** Judges it; with `lastFixedAt`, as if the writes of this run counted already. */
@@ -126,7 +128,7 @@ export interface Called {
 /** Makes the calls of a run; what an earlier worker has done in it is not done again. */
 export async function callAzure(
   context: EngineContext,
-  { remediation, calls, lease, previousRunId }: RunInput,
+  { remediation, calls, firstRunId, lease }: RunInput,
   run: OpenRun,
   act: (ops: Parameters<Remediation['fix']>[0]['ops']) => Promise<void>,
 ): Promise<Called> {
@@ -134,7 +136,7 @@ export async function callAzure(
   const ops = calls.bind(remediation.uses, {
     writes: 'send',
     runId: run.runId,
-    ...(previousRunId !== undefined && { previousRunId }),
+    ...(firstRunId !== undefined && { firstRunId }),
     earlier: run.operations.filter(({ effect, result }) => effect === 'write' && result === 'done'),
     beforeWrite: async () => {
       await lease.ensure();

@@ -79,6 +79,7 @@ export class PassNotes {
       cause: writeCause(this.#pass.causes),
       othersActedAt: this.#pass.othersActedAt(policy),
       run: run === undefined || run.outcome === 'retry' ? undefined : run,
+      endedRunId: run?.runId,
       fixedAt,
       memory: this.book.memoryOf(policy.id),
       configHash: this.#pass.context.settings.hash,

@@ -33,6 +33,7 @@ export function runInputOf(pass: ResourcePass, policy: Policy, remediation: Reme
     calls: pass.calls,
     lease: pass.lease,
     previousRunId: previousPolicyId === policy.id ? previousRunId : undefined,
+    firstRunId: pass.notes.book.latest(policy.id)?.firstRunId,
     read: async () => await pass.read(),
     evaluate: (snapshot, lastFixedAt) => pass.evaluate(policy, snapshot, lastFixedAt),
   };

@@ -69,6 +69,8 @@ export const Finding = z.object({
   othersActedAt: moment(),
   lastOutcome: z.exactOptional(z.enum(outcomes)),
   lastRunId: text(),
+  /** The first run about the present violation that ended, however it did; gone when the finding is closed. */
+  firstRunId: text(),
   /** When the last unsuccessful run ended. */
   failedAt: moment(),
   /** Unsuccessful runs since the finding was opened. */

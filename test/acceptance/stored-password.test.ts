@@ -223,15 +223,49 @@ describe('a password that was made', () => {
     expectStored();
   });
 
-  it('is not made again once it is stored, even when everything else goes wrong', async () => {
+  it.each([2, 3])('is not made again once it is stored, even when the vault then fails %i times', async (times) => {
     await start();
     engine.simulator.faults.add({ ...PUT, effect: { kind: 'apply-then-drop' } });
-    engine.simulator.faults.add({ path: /\/versions\?/, skip: 1, times: 4, effect: { kind: 'drop' } });
+    // The look-ups after the rotation: one before it, which is answered, and its challenge.
+    engine.simulator.faults.add({ path: /\/versions\?/, skip: 2, times, effect: { kind: 'answer', status: 429 } });
 
     await run();
 
-    expect(outcomesOf(engine).at(-1)).toBe('fixed');
+    expect(outcomesOf(engine)).toEqual([...Array.from({ length: times }, () => 'retry'), 'fixed']);
     expect(rotations()).toBe(1);
+    expectStored();
+  });
+
+  it('is not made again when the fix was put off meanwhile', async () => {
+    await start();
+    engine.simulator.faults.add({ ...PUT, effect: { kind: 'apply-then-drop' } });
+    violate();
+    await runHost(engine, { untilMs: 0 });
+    expect(secret()?.versions).toHaveLength(1);
+    const vault = { ACR_ROTATED_PASSWORD_VAULT: engine.simulator.keyVault(VAULT_ID).url };
+    engine.setEnvironment({ ...vault, REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'observe' });
+    await engine.settle();
+    expect(outcomesOf(engine)).toEqual(['abandoned']);
+
+    engine.setEnvironment({ ...vault, REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce' });
+    await runHost(engine, { sweep: true });
+
+    expect(outcomesOf(engine)).toEqual(['abandoned', 'fixed']);
+    expect(rotations()).toBe(1);
+    expectStored();
+  });
+
+  it('is made again for the next time that it is due', async () => {
+    await start({ ACR_PASSWORD_MAX_AGE_DAYS: '30' });
+    await run();
+    expect(rotations()).toBe(1);
+
+    engine.clock.advance(31 * 24 * HOUR);
+    await runHost(engine, { sweep: true });
+
+    expect(outcomesOf(engine)).toEqual(['fixed', 'fixed']);
+    expect(rotations()).toBe(2);
+    expect(secret()?.versions).toHaveLength(2);
     expectStored();
   });
 });

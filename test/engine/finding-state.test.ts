@@ -38,6 +38,7 @@ function observation(change: Partial<Observation> = {}): Observation {
     cause: undefined,
     othersActedAt: undefined,
     run: undefined,
+    endedRunId: undefined,
     fixedAt: undefined,
     memory: {},
     ticketParts: [],
@@ -58,6 +59,22 @@ function open(change: Partial<Finding> = {}): Finding {
 }
 
 describe('the next state of a finding', () => {
+  it('knows the first run about the violation as long as it is open', () => {
+    const first = nextFinding(undefined, observation({ endedRunId: 'run-1' }));
+    const second = nextFinding(first, observation({ endedRunId: 'run-2' }));
+    const looked = nextFinding(second, observation());
+    const closed = nextFinding(looked, observation({ verdict: { verdict: 'compliant' } }));
+    const again = nextFinding(closed, observation());
+
+    expect([first, second, looked, closed, again].map((finding) => finding?.firstRunId)).toEqual([
+      'run-1',
+      'run-1',
+      'run-1',
+      undefined,
+      undefined,
+    ]);
+  });
+
   it.each([{ verdict: 'compliant' }, { verdict: 'not-applicable', reason: 'no admin user' }] as const)(
     'is nothing when nothing was ever wrong: $verdict',
     (verdict) => {
