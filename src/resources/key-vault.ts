@@ -51,8 +51,12 @@ export const VaultKey = z.object({
   properties: lenientObject({
     attributes: lenientObject({
       enabled: lenient(z.boolean()),
-      /** Unix seconds; absent = it does not expire. */
-      exp: lenient(z.number()),
+      /** Unix seconds; absent = it does not expire; `'unreadable'`: there is something, and nobody can tell when that is. */
+      exp: z
+        .union([z.number(), z.literal('unreadable')])
+        .nullish()
+        .catch('unreadable')
+        .transform((value) => value ?? undefined),
     }),
     kty: lenient(z.string()),
     keyUri: lenient(z.string()),

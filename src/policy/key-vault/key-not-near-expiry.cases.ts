@@ -34,6 +34,14 @@ export default policyCases(kvKeyNotNearExpiry, {
     resource: key({ attributes: { exp: 1_700_000_000 } }),
     verdict: unknown('properties.attributes.enabled'),
   },
+  'the key shows null instead of an expiry date': {
+    resource: key({ attributes: { enabled: true, exp: null } }),
+    verdict: notApplicable('the key has no expiry date'),
+  },
+  'the expiry date is text': {
+    resource: key({ attributes: { enabled: true, exp: '1600000000' } }),
+    verdict: unknown('a readable properties.attributes.exp'),
+  },
   'the expiry date is no date': {
     resource: key({ attributes: { enabled: true, exp: 1e15 } }),
     verdict: unknown('a readable properties.attributes.exp'),

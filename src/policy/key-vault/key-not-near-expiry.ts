@@ -24,9 +24,10 @@ export const kvKeyNotNearExpiry = definePolicy({
   evaluate({ properties: { attributes } }, { now, parameters: { warningDays } }) {
     if (attributes.enabled === undefined) return unknown('properties.attributes.enabled');
     if (!attributes.enabled) return notApplicable('the key is disabled');
-    if (attributes.exp === undefined) return notApplicable('the key has no expiry date');
-    const expires = attributes.exp * 1000;
-    if (Math.abs(expires) > MAX_DATE) return unknown('a readable properties.attributes.exp');
+    const { exp } = attributes;
+    if (exp === undefined) return notApplicable('the key has no expiry date');
+    if (exp === 'unreadable' || Math.abs(exp * 1000) > MAX_DATE) return unknown('a readable properties.attributes.exp');
+    const expires = exp * 1000;
     if (expires >= now.getTime() + warningDays * DAY) return compliant;
     const isExpired = expires <= now.getTime();
     return violation({ expires: new Date(expires).toISOString(), isExpired, warningDays });
