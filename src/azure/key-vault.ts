@@ -94,7 +94,7 @@ export const findKeyUsers: Read<[ResourceId, string], readonly KeyUser[]> = defi
    * A lower bound: Resource Graph lags behind and shows only what the identity may read, and other services and subscriptions use keys as well.
    */
   async run(context: CallContext, target: ResourceId, keyUri: string): Promise<readonly KeyUser[]> {
-    const wanted = withoutVersion(keyUri);
+    const wanted = parseKeyUri(keyUri);
     if (wanted === undefined)
       throw new DockwardenError('AZURE_INVALID', 'the key shows no address that its users could be found by', {
         resourceId: target.id,
@@ -111,10 +111,11 @@ const KEY_PROPERTIES = {
   'microsoft.containerservice/managedclusters': 'properties.securityProfile.azureKeyVaultKms.keyId',
 };
 
-/** `startswith` ignores case, and also finds keys whose name begins alike. */
-function usersQuery(keyUri: string): string {
+/** `contains` ignores case. It finds an address in any spelling, and those of keys and vaults of a like name. */
+function usersQuery({ vault, name }: KeyAddress): string {
   const isOurs = Object.entries(KEY_PROPERTIES).map(
-    ([type, path]) => `(type =~ '${type}' and tostring(${path}) startswith '${keyUri}')`,
+    ([type, path]) =>
+      `(type =~ '${type}' and tostring(${path}) contains '${vault}' and tostring(${path}) contains '/keys/${name}')`,
   );
   const columns = Object.values(KEY_PROPERTIES).map((path, index) => `keyUri${index} = tostring(${path})`);
   return [
@@ -125,23 +126,38 @@ function usersQuery(keyUri: string): string {
   ].join(' | ');
 }
 
-function readUsers(data: unknown, keyUri: string): readonly KeyUser[] {
+function readUsers(data: unknown, wanted: KeyAddress): readonly KeyUser[] {
   const rows = KeyUsageRows.safeParse(data);
   if (!rows.success) throw new DockwardenError('AZURE_TRANSIENT', 'the Resource Graph answer cannot be read');
   return rows.data.flatMap(({ id, keyUri0, keyUri1, keyUri2, isFollowing }) => {
-    const used = `${keyUri0}${keyUri1}${keyUri2}`;
-    if (withoutVersion(used) !== keyUri) return [];
-    return [{ id, isPinned: hasVersion(used) && isFollowing !== true }];
+    const used = parseKeyUri(`${keyUri0}${keyUri1}${keyUri2}`);
+    // It holds the names of the vault and of the key, and nobody can tell what it means by them.
+    if (used === undefined) return [{ id, isPinned: true }];
+    if (used.vault !== wanted.vault || used.name !== wanted.name) return [];
+    return [{ id, isPinned: used.version !== '' && isFollowing !== true }];
   });
 }
 
-const KEY_URI = /^(https:\/\/[a-z0-9.-]+(?::\d{1,5})?\/keys\/[a-z0-9-]+)(?:\/([a-z0-9]*))?$/i;
-
-/** The address of a key whatever its version, in lower case; undefined for what is no such address, so that nothing else gets into a query. */
-function withoutVersion(keyUri: string): string | undefined {
-  return KEY_URI.exec(keyUri)?.[1]?.toLowerCase();
+/** Where a key is; names in lower case. */
+interface KeyAddress {
+  /** Host, with its port unless that goes without saying. */
+  readonly vault: string;
+  readonly name: string;
+  /** Empty = the current one. */
+  readonly version: string;
 }
 
-function hasVersion(keyUri: string): boolean {
-  return (KEY_URI.exec(keyUri)?.[2] ?? '') !== '';
+const VAULT = /^[a-z0-9.-]*[a-z0-9](?::\d+)?$/;
+const KEY_NAME = /^[a-z0-9-]+$/;
+
+/** Reads the address of a key, however it is spelt; undefined for what is none, so that nothing else gets into a query. */
+function parseKeyUri(keyUri: string): KeyAddress | undefined {
+  const url = URL.parse(keyUri);
+  if (url?.protocol !== 'https:' || !VAULT.test(url.host)) return undefined;
+  const [folder, name = '', ...version] = url.pathname
+    .toLowerCase()
+    .split('/')
+    .filter((part) => part !== '');
+  if (folder !== 'keys' || !KEY_NAME.test(name)) return undefined;
+  return { vault: url.host, name, version: version.join('/') };
 }

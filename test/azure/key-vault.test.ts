@@ -350,6 +350,51 @@ describe('users of a key', () => {
     );
   });
 
+  it.each([
+    [`${URI}/${VERSION}/`, true],
+    [` ${URI}/${VERSION} `, true],
+    [`https://kv-test.vault.azure.net:443/keys/data/${VERSION}`, true],
+    ['https://KV-TEST.vault.azure.net:443/Keys/Data/', false],
+    [`${URI}//`, false],
+    [`${URI} `, false],
+    [`${URI}?api-version=7.4`, false],
+  ])('name it by its address in any spelling: %j, pinned %j', async (used, isPinned) => {
+    await start();
+    const ids = [registry('acr', used), encryptionSet('des', used, false), cluster('aks', used)];
+
+    const users = await find();
+
+    expect(new Map(users.map((user) => [user.id, user.isPinned]))).toEqual(new Map(ids.map((id) => [id, isPinned])));
+    expect(await find('https://kv-test.vault.azure.net:443/keys/DATA/')).toEqual(users);
+  });
+
+  it.each([
+    'kv-test.vault.azure.net/keys/data',
+    URI.replace('https', 'http'),
+    'https://kv-test.vault.azure.net./keys/data',
+    `${URI} ${VERSION}`,
+  ])('may name it by what is no address: %j counts as one version', async (used) => {
+    await start();
+    const ids = [registry('acr', used), encryptionSet('des', used, true), cluster('aks', used)];
+
+    expect(new Set(await find())).toEqual(new Set(ids.map((id) => ({ id, isPinned: true }))));
+  });
+
+  it.each([
+    `${URI}2`,
+    `${URI}-2/${VERSION}`,
+    'https://kv-test.vault.azure.net:444/keys/data',
+    `https://my-kv-test.vault.azure.net/keys/data/${VERSION}`,
+    'https://kv-test.vault.azure.net.example/keys/data',
+  ])('are not who uses a key of a like name, or of a like vault: %s', async (used) => {
+    await start();
+    registry('acr', used);
+    encryptionSet('des', used, false);
+    cluster('aks', used);
+
+    expect(await find()).toEqual([]);
+  });
+
   it('cost one query, and are only those that may be read', async () => {
     await start({ actions: findKeyUsers.actions.filter((action) => !action.includes('registries')) });
     registry('acrhidden', URI);
