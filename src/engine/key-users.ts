@@ -6,54 +6,60 @@ import { findResourceId } from '../resources/resource-id.ts';
 import type { PendingCause } from '../work/work-items.ts';
 import { markDirty } from './accept.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
+import { passOverDamaged } from './damaged-row.ts';
 import type { ResourcePass } from './resource-pass.ts';
+import { retryDelay } from './waiting.ts';
+import type { Wait } from './waits.ts';
 
 const NEW_VERSION = 'microsoft.keyvault.keynewversioncreated';
-/** Longest list of users in a row. */
-const MAX_LIST = 2000;
+/** Longest text in a row. */
+const MAX_TEXT = 2000;
 
 /**
  * A key has a new version: those of its users that are covered are looked at again, and those that hold on to an old version are put on record,
- * because they stop when that is disabled. What Resource Graph does not tell, the sweep finds out.
+ * because they stop when that is disabled. Returns how long to wait when Azure cannot tell at the moment; that it will not is on record.
  */
-export async function recheckKeyUsers(pass: ResourcePass): Promise<void> {
+export async function recheckKeyUsers(pass: ResourcePass): Promise<Wait | undefined> {
   const cause = pass.causes.find(({ operation }) => operation?.toLowerCase() === NEW_VERSION);
   const { keyUri } = VaultKey.safeParse(pass.latest?.raw).data?.properties ?? {};
-  if (cause === undefined || keyUri === undefined) return;
-  const users = await readUsers(pass, keyUri);
-  const pinned = users.filter(({ isPinned }) => isPinned);
-  if (pinned.length > 0) await recordPinned(pass, cause, pinned);
+  if (cause === undefined || keyUri === undefined) return undefined;
+  const { calls, context, lease, target } = pass;
+  let users: readonly KeyUser[];
+  try {
+    users = await calls.read(findKeyUsers, target, keyUri);
+  } catch (thrown) {
+    const error = classifyAzureError(thrown, 'read', context.clock.now(), target.id);
+    if (error.code === 'AZURE_TRANSIENT') return { delayMs: retryDelay(lease.item.attempt, error) };
+    await recordNotice(pass, cause, 'key-users-unknown', error.message);
+    return undefined;
+  }
+  const pinned = users.filter(({ isPinned }) => isPinned).map(({ id }) => id);
+  if (pinned.length > 0) {
+    const text = `these stay on the version that they name, and stop when it is disabled: ${pinned.join(', ')}`;
+    await recordNotice(pass, cause, 'key-users-pinned', text);
+  }
   for (const { id } of users) {
     const user = findResourceId(id);
-    if (user !== undefined)
-      await markDirty(pass.context, user, { ...withoutState(cause), id: `${cause.id} of its key` });
+    const ofKey = { ...withoutState(cause), id: `${cause.id} of its key` };
+    if (user !== undefined) await passOverDamaged(context, user, async () => await markDirty(context, user, ofKey));
   }
+  return undefined;
 }
 
-async function readUsers({ calls, context, target }: ResourcePass, keyUri: string): Promise<readonly KeyUser[]> {
-  try {
-    return await calls.read(findKeyUsers, target, keyUri);
-  } catch (error) {
-    const { message } = classifyAzureError(error, 'read', context.clock.now(), target.id);
-    context.log.warn('who uses a key is not known', { resourceId: target.id, error: message });
-    return [];
-  }
-}
-
-async function recordPinned(
+async function recordNotice(
   { context, target }: ResourcePass,
   cause: PendingCause,
-  pinned: readonly KeyUser[],
+  reason: 'key-users-pinned' | 'key-users-unknown',
+  text: string,
 ): Promise<void> {
   const now = context.clock.now();
-  const list = pinned.map(({ id }) => id).join(', ');
   await context.audit.append(auditKey(now, context.newRunId(now), 'notice'), {
     time: now.toISOString(),
     stage: 'notice',
-    reason: 'key-users-pinned',
+    reason,
     ...resourceColumns(target),
     ...causeColumns(cause),
-    error: `these stay on the version that they name, and stop when it is disabled: ${list}`.slice(0, MAX_LIST),
+    error: text.slice(0, MAX_TEXT),
     configHash: context.settings.hash,
     version: context.version,
   });

@@ -4,7 +4,7 @@ import { probeSubscription } from '../azure/resources.ts';
 import { type DockwardenError, isDockwardenError } from '../errors.ts';
 import { formatWorkMessage, type WorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
-import type { OpenRun, PendingCause } from '../work/work-items.ts';
+import type { OpenRun } from '../work/work-items.ts';
 import { causeColumns, resourceColumns } from './audit-rows.ts';
 import { isUnfinished } from './finding-state.ts';
 import { recheckKeyUsers } from './key-users.ts';
@@ -12,9 +12,9 @@ import { type EngineContext, LIMITS } from './ports.ts';
 import { refuseUndos, releaseQuarantines, undoFixes } from './requests.ts';
 import { ResourcePass } from './resource-pass.ts';
 import { endUnreadable, takeUpRun } from './resume.ts';
-import { judgesAlerts, type Snapshot, unreadable } from './snapshot.ts';
+import { type Snapshot, unreadable } from './snapshot.ts';
 import { delayUntil, retryDelay } from './waiting.ts';
-import type { Wait } from './waits.ts';
+import { sooner, type Wait } from './waits.ts';
 import { WorkLease } from './work-lease.ts';
 
 /** How long to stay away from storage that does not answer. */
@@ -135,8 +135,7 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
     if (done.wait !== undefined) return done.wait;
     const wait = await pass.treat(done.snapshot);
     await pass.judgeLate();
-    await recheckKeyUsers(pass);
-    return wait;
+    return sooner(wait, await recheckKeyUsers(pass));
   } catch (error) {
     // The resource is read once more where the first read is too old to act upon.
     return await afterFailedRead(pass, run, error);
@@ -183,15 +182,13 @@ async function afterFailedRead(
   return undefined;
 }
 
-/** Every policy's verdict is unknown, and what operators asked for cannot be done. */
+/** Every policy's verdict is unknown but for alerts, and what operators asked for cannot be done. */
 async function noteUnreadable(pass: ResourcePass, error: DockwardenError): Promise<void> {
   const because = `cannot be judged: ${error.message}`;
   await refuseUndos(pass, 'unreadable', error.message);
+  await pass.noteAlertsAtOnce();
   for (const policy of pass.policies) {
-    if (judgesAlerts(policy)) {
-      await pass.noteAlerts(policy);
-      continue;
-    }
+    if (pass.needsNoRead(policy)) continue;
     const verdict = unreadable(error);
     const decision = { decision: 'observe', reason: 'verdict-unknown', because } as const;
     await pass.note({ policy, verdict, decided: { decision, memory: pass.memoryOf(policy) } });
@@ -248,7 +245,7 @@ async function afterMissing(
   const hasUnfinished = [...pass.previous.values()].some(isUnfinished);
   if (!hasUnfinished && openRun === undefined) {
     await refuseUndos(pass, 'gone', error.message);
-    if (pass.cause?.kind === 'alert') await recordGone(pass, pass.cause, error.message);
+    await recordGone(pass, error.message);
     return undefined;
   }
   try {
@@ -264,21 +261,24 @@ async function afterMissing(
   }
   if (openRun !== undefined) await endUnreadable(pass, openRun, 'gone', error.message);
   await refuseUndos(pass, 'gone', error.message);
+  await recordGone(pass, error.message);
   await pass.notes.noteGone();
   return undefined;
 }
 
-/** An alert about what does not exist leads to nothing else, and somebody will ask what became of it. */
-async function recordGone({ context, target }: ResourcePass, cause: PendingCause, error: string): Promise<void> {
-  const now = context.clock.now();
-  await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
-    time: now.toISOString(),
-    stage: 'input',
-    ...resourceColumns(target),
-    ...causeColumns(cause),
-    reason: 'resource-gone',
-    configHash: context.settings.hash,
-    version: context.version,
-    error,
-  });
+/** Alerts about what does not exist lead to nothing else, and somebody will ask what became of each. */
+async function recordGone({ causes, context, target }: ResourcePass, error: string): Promise<void> {
+  for (const cause of causes.filter(({ kind }) => kind === 'alert')) {
+    const now = context.clock.now();
+    await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
+      time: now.toISOString(),
+      stage: 'input',
+      ...resourceColumns(target),
+      ...causeColumns(cause),
+      reason: 'resource-gone',
+      configHash: context.settings.hash,
+      version: context.version,
+      error,
+    });
+  }
 }

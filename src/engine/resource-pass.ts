@@ -219,25 +219,28 @@ export class ResourcePass {
     await this.notes.note(judged, snapshot);
   }
 
-  /** Alerts have their tickets even if the resource cannot be read: that may be the attacker's doing. */
-  async noteAlerts(policy: Policy): Promise<void> {
-    const snapshot = this.#latest ?? this.unread();
-    await this.note(await this.#judge(policy, snapshot), snapshot);
-  }
-
   /** What can be said of a resource that cannot be read. */
   unread(): Snapshot {
     return unreadSnapshot(this.target, this.#defender, this.context.clock.now());
   }
 
-  /** And even if all the rest has to wait, which may be for hours. What somebody has exempted stays so while nobody can see whether that holds. */
+  /**
+   * Alerts have their tickets even if the resource cannot be read, which may be the attacker's doing, and even if all the rest has to wait, which may be
+   * for hours. What somebody has exempted stays so while nobody can see whether that holds.
+   */
   async noteAlertsAtOnce(): Promise<void> {
     if (!isTold(this.#defender)) return;
+    const snapshot = this.#latest ?? this.unread();
     for (const policy of this.policies) {
       const isExempt = this.#latest === undefined && this.previous.get(policy.id)?.decision === 'exempt';
-      const isTracked = judgesAlerts(policy) && this.remediationOf(policy) === undefined;
-      if (isTracked && !isExempt && !this.#noted.has(policy.id)) await this.noteAlerts(policy);
+      if (!this.needsNoRead(policy) || isExempt || this.#noted.has(policy.id)) continue;
+      await this.note(await this.#judge(policy, snapshot), snapshot);
     }
+  }
+
+  /** Can it be judged without the resource: by what Defender has told, or because it never told anything? A fix needs to see what it changes. */
+  needsNoRead(policy: Policy): boolean {
+    return judgesAlerts(policy) && (this.remediationOf(policy) === undefined || !isTold(this.#defender));
   }
 
   /** Not judged in this pass, because what it needs was collected a short time ago. */

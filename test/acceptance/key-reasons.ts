@@ -51,4 +51,9 @@ export const keyInputs: Readonly<Record<string, Scenario>> = {
 
 export const keyNotices: Readonly<Record<string, Scenario>> = {
   'key-users-pinned': made(setRotationPolicy, {}, pinned),
+  'key-users-unknown': ofKey(setRotationPolicy, async (run) => {
+    refuse(run, 'POST', /ResourceGraph/, 403, Infinity);
+    violate(run, setRotationPolicy, {}, pinned);
+    await runHost(run, { untilMs: 60_000 });
+  }),
 };

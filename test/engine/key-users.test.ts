@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
-import { startKeys, userOf, vaultOf } from '../acceptance/key-scenes.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { hashOf } from '../../src/storage/resource-key.ts';
+import { KEY_ID, startKeys, userOf, vaultOf } from '../acceptance/key-scenes.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 
 let engine: EngineHarness;
@@ -16,6 +18,7 @@ const KEY = {
     attributes: { expiryTime: 'P2Y' },
   },
 };
+const NEW_VERSION = 'Microsoft.KeyVault.KeyNewVersionCreated';
 const REGISTRY = sampleId('contosofresh');
 const notices = () => engine.audit('notice').filter(({ reason }) => reason === 'key-users-pinned');
 const lookedAt = (name: string) =>
@@ -68,6 +71,30 @@ describe('a new version of a key', () => {
     expect(engine.work().map(({ resourceId }) => resourceId)).not.toContain(userOf(kid).id);
   });
 
+  it('puts no more of them on record than fits into a row', async () => {
+    await startWithRegistry();
+    const { kid } = vaultOf(engine).createKey('data', KEY);
+    const user = userOf(kid, false);
+    for (let count = 0; count < 30; count += 1)
+      engine.simulator.state.put({ ...user, id: `${user.id}-${count}`, name: `${user.name}-${count}` });
+    await engine.settle();
+
+    expect(notices()[0]?.error).toHaveLength(2000);
+  });
+
+  it('is a cause of its own for a user, which names the event about the key', async () => {
+    await startWithRegistry();
+    const { kid } = vaultOf(engine).createKey('data', KEY);
+    encrypt(kid);
+    const [id = ''] = engine.events.filter(({ eventType }) => eventType === NEW_VERSION).map((event) => event.id);
+    await engine.settle();
+
+    const causesOf = (resourceId: string) =>
+      engine.work().find((item) => item.resourceId.toLowerCase() === resourceId.toLowerCase())?.knownCauses;
+    expect(causesOf(KEY_ID)).toContain(id);
+    expect(causesOf(REGISTRY)).toEqual([`${id} of its key`]);
+  });
+
   it('is looked at all the same when nobody can tell who uses it', async () => {
     await startWithRegistry();
     engine.simulator.faults.add({
@@ -80,6 +107,33 @@ describe('a new version of a key', () => {
 
     expect(lookedAt('data')).toBe(1);
     expect(notices()).toEqual([]);
+    expect(engine.audit('notice')).toMatchObject([{ reason: 'key-users-unknown', resourceName: 'kv-test/data' }]);
+  });
+
+  it('is come back to when Azure cannot tell at the moment who uses it', async () => {
+    await startWithRegistry();
+    const { kid } = vaultOf(engine).createKey('data', KEY);
+    encrypt(kid);
+    engine.simulator.faults.add({ path: /ResourceGraph/, times: 2, effect: { kind: 'answer', status: 429 } });
+    await engine.settle();
+
+    expect(notices()).toHaveLength(1);
+    expect(lookedAt('contosofresh')).toBe(1);
+    expect(engine.work().filter(({ pending }) => pending.length > 0)).toEqual([]);
+  });
+
+  it('is on record, and the key is judged, even if the row of a user is damaged', async () => {
+    await startWithRegistry();
+    const { kid } = vaultOf(engine).createKey('data', { ...KEY, rotationPolicy: { lifetimeActions: [] } });
+    encrypt(kid);
+    const hash = hashOf(parseResourceId(REGISTRY));
+    await engine.tables.work.insert({ partitionKey: hash.slice(0, 2), rowKey: hash }, { pending: 'not JSON' });
+    await engine.settle();
+
+    expect(notices()).toHaveLength(1);
+    expect(engine.findings().map(({ policyId }) => policyId)).toContain('kv-key-rotation-enabled');
+    const ofKey = engine.tables.work.rows.find(({ columns }) => columns['resourceId'] === KEY_ID);
+    expect(ofKey?.columns['pending']).toBe('[]');
   });
 
   it('is not what every look at a key is about', async () => {

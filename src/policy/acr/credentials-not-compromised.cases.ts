@@ -50,6 +50,12 @@ export default policyCases(acrCredentialsNotCompromised, {
     related: { defender: known([], { unreadable: ['alert-1'] }) },
     verdict: unknown('stored alerts that can be read'),
   },
+  'the passwords were renewed, and what is stored of another alert cannot be read': {
+    resource: on,
+    related: { defender: known([stolen], { unreadable: ['alert-2'] }) },
+    lastFixedAt: new Date('2026-11-01T12:01:00Z'),
+    verdict: unknown('stored alerts that can be read'),
+  },
   'the flag of the admin user is missing': {
     resource: registry({ adminUserEnabled: undefined }),
     related: { defender },

@@ -25,7 +25,9 @@ export const acrCredentialsNotCompromised = definePolicy({
     }
     // Azure accepts no password while the admin user is off.
     if (!adminUserEnabled) return compliant;
-    if (lastFixedAt !== undefined && lastFixedAt >= new Date(newest.receivedAt)) return compliant;
+    // What cannot be read may be a theft that came later.
+    if (lastFixedAt !== undefined && lastFixedAt >= new Date(newest.receivedAt))
+      return defender.unreadable.length === 0 ? compliant : unknown(READABLE_ALERTS);
     return violation({ alertType: newest.type, alertId: newest.id, raised: newest.raisedAt });
   },
 });

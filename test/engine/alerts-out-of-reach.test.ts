@@ -1,0 +1,143 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { sampleId } from '../../local/azure/sample-subscription.ts';
+import { acceptEvents } from '../../src/engine/accept.ts';
+import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
+
+let engine: EngineHarness;
+
+afterEach(async () => {
+  await engine.stop();
+});
+
+const REGISTRY = sampleId('contosobuild');
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+async function start(options: EngineHarnessOptions = {}, change: Readonly<Record<string, string>> = {}): Promise<void> {
+  engine = await startEngine({
+    environment: {
+      ...ENFORCING,
+      REMEDIATE_ACR_TRACK_ALERTS: 'enforce',
+      REMEDIATE_ACR_ROTATE_COMPROMISED_PASSWORDS: 'enforce',
+      REMEDIATE_ACR_DISABLE_ADMIN_USER: 'observe',
+      REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'observe',
+      ...change,
+    },
+    ...options,
+  });
+}
+
+/** Defender says that credentials of a registry are stolen. */
+async function tell(id: string, resourceId = REGISTRY): Promise<void> {
+  const time = engine.clock.now().toISOString();
+  const alert = {
+    SystemAlertId: id,
+    AlertType: 'ARM_AnomalousOperation.CredentialAccess',
+    AlertDisplayName: 'Suspicious',
+    Severity: 'High',
+    Status: 'New',
+    AzureResourceId: resourceId,
+    TimeGenerated: time,
+    ProcessingEndTime: time,
+  };
+  await acceptEvents(engine.context(), alert, 'defender-alerts');
+}
+
+/** The registry cannot be read any more. */
+function refuseReads(): void {
+  engine.simulator.faults.add({
+    method: 'GET',
+    path: /registries\/contosobuild\?/i,
+    times: Infinity,
+    effect: { kind: 'answer', status: 403, body: { error: { code: 'AuthorizationFailed', message: 'no' } } },
+  });
+}
+
+const goneRows = () => engine.audit('input').filter(({ reason }) => reason === 'resource-gone');
+const findingOf = (policyId: string) =>
+  engine.findings().find((finding) => finding.policyId === policyId && finding.resourceId === REGISTRY);
+const alertTickets = () => engine.tickets().filter(({ policyId }) => policyId === 'acr-alerts-closed');
+
+describe('an alert about a resource that is gone is on record', () => {
+  it('each of several in one look', async () => {
+    await start();
+    for (const id of ['alert-1', 'alert-2', 'alert-3']) await tell(id, REGISTRY.replace('contosobuild', 'goneacr'));
+
+    await engine.settle(DAY);
+
+    expect(
+      goneRows()
+        .map(({ causeId }) => causeId)
+        .toSorted(),
+    ).toEqual(['alert-1', 'alert-2', 'alert-3']);
+  });
+
+  it('where something was known to be wrong with it', async () => {
+    await start();
+    engine.simulator.as('operator').patch(REGISTRY, { properties: { adminUserEnabled: true } });
+    await engine.settle(MINUTE);
+    expect(findingOf('acr-admin-user-disabled')).toMatchObject({ status: 'open' });
+    engine.simulator.as('operator').delete(REGISTRY);
+    await tell('alert-1');
+
+    await engine.settle(DAY);
+
+    expect(goneRows().map(({ causeId }) => causeId)).toEqual(['alert-1']);
+    expect(findingOf('acr-admin-user-disabled')).toMatchObject({ status: 'closed', closedBecause: 'gone' });
+  });
+});
+
+describe('an alert about a resource that cannot be read', () => {
+  it('leads to a ticket and to no decision to fix what nobody sees', async () => {
+    let isFirst = true;
+    await start({
+      wrapContext: (context) => ({
+        ...context,
+        breakers: {
+          ...context.breakers,
+          // Deciding takes so long that the resource is read once more before anything is changed.
+          async admit(request) {
+            const admission = await context.breakers.admit(request);
+            if (isFirst) {
+              isFirst = false;
+              engine.clock.advance(6000);
+              refuseReads();
+            }
+            return admission;
+          },
+        },
+      }),
+    });
+    engine.simulator.as('operator').patch(REGISTRY, { properties: { adminUserEnabled: true } });
+    await tell('alert-1');
+
+    await engine.settle(60 * MINUTE);
+
+    expect(engine.mutations()).toEqual([]);
+    expect(findingOf('acr-credentials-not-compromised')).toMatchObject({
+      verdict: 'unknown',
+      decision: 'observe',
+      reason: 'verdict-unknown',
+    });
+    expect(alertTickets()).toMatchObject([{ discriminator: 'alert-1', state: 'open' }]);
+  });
+
+  it('stays exempt, while nobody can see whether that holds', async () => {
+    await start();
+    const raw = engine.simulator.state.get(REGISTRY);
+    if (raw === undefined) throw new Error('the sample has no such registry');
+    const tags = { ...raw.tags, 'dockwarden-exempt-acr-alerts-closed': '2026-12-20;planned;CHG1' };
+    engine.simulator.state.put({ ...raw, tags });
+    await tell('alert-1');
+    await engine.settle(MINUTE);
+    expect(findingOf('acr-alerts-closed')).toMatchObject({ decision: 'exempt', reason: 'exempt-resource' });
+    refuseReads();
+
+    await tell('alert-2');
+    await engine.settle(60 * MINUTE);
+
+    expect(findingOf('acr-alerts-closed')).toMatchObject({ decision: 'exempt', reason: 'exempt-resource' });
+    expect(alertTickets()).toEqual([]);
+    expect(findingOf('acr-credentials-not-compromised')).toMatchObject({ verdict: 'unknown' });
+  });
+});
