@@ -1,25 +1,11 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { TableClient } from '@azure/data-tables';
 import { ManagedIdentityCredential } from '@azure/identity';
-import { QueueClient } from '@azure/storage-queue';
-import { inject } from 'vitest';
-import type { ResourceEvent } from '../../local/azure/events.ts';
-import {
-  assignProductRole,
-  createSampleIdentities,
-  createSampleSubscription,
-  SAMPLE_SUBSCRIPTION_ID,
-  sampleId,
-} from '../../local/azure/sample-subscription.ts';
-import { type AzureSimulator, startAzureSimulator } from '../../local/azure/simulator.ts';
-import { createRegistry, type HttpData, provideCoreModule, type TypedData } from '../../local/host/core-module.ts';
+import { sampleId } from '../../local/azure/sample-subscription.ts';
+import type { HttpData, TypedData } from '../../local/host/core-module.ts';
 import { hostFunction } from '../../local/host/hosted-function.ts';
 import { createHttpServer } from '../../local/host/http-server.ts';
 import { listHttpTriggers } from '../../local/host/http-trigger.ts';
-import { createInvoker } from '../../local/host/invocation.ts';
-import { readProductPermissions } from '../../local/product-actions.ts';
 import { findingId } from '../../src/findings/finding-id.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { createTableFindings } from '../../src/findings/table-findings.ts';
@@ -27,22 +13,17 @@ import type { Breakers } from '../../src/guards/breaker.ts';
 import { createTableBreakers } from '../../src/guards/table-breakers.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
-import { claimStorageAccount, type TestStorage } from './storage.ts';
+import { type FunctionApp, type Settings, startFunctionApp } from './function-app.ts';
 
 type SampleName = Parameters<typeof sampleId>[0];
-type Settings = Readonly<Record<string, string | undefined>>;
 
 const ARM_SCOPE = 'https://management.azure.com/.default';
 export const FUNCTION_KEY = 'the-function-key-of-this-test';
 
-/** The app's functions over the simulated Azure and the storage emulator, with the local host's HTTP front, in this process. */
-export interface ReviewApp {
-  readonly simulator: AzureSimulator;
+/** The app's functions with the local host's HTTP front, and what can be found out about them. */
+export interface ReviewApp extends Pick<FunctionApp, 'simulator' | 'logged' | 'storage' | 'stop'> {
   /** Base address; functions of level `function` open for {@link FUNCTION_KEY}. */
   readonly url: string;
-  /** What the app has logged since the last reset. */
-  readonly logged: string[];
-  storage(): TestStorage;
   /** Storage of its own for the next test, with these changes to the settings: registries are fixed after approval. */
   reset(changes?: Settings): Promise<void>;
   changeSettings(changes: Settings): void;
@@ -60,7 +41,6 @@ export interface ReviewApp {
   rows(table: 'audit' | 'guards'): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Makes every row of a table one that cannot be read. */
   corrupt(table: 'findings'): Promise<void>;
-  stop(): Promise<void>;
 }
 
 export interface Answer {
@@ -71,34 +51,12 @@ export interface Answer {
 }
 
 export async function startReviewApp(): Promise<ReviewApp> {
-  const logged: string[] = [];
-  const events: ResourceEvent[] = [];
-  const registry = createRegistry((_level, _category, message) => logged.push(message));
-  provideCoreModule(registry);
-  await import('../../src/main.ts');
-  const invoker = createInvoker({
-    registry,
-    log: (_level, _category, message) => logged.push(message),
-    timeoutMs: 30_000,
-    writeOutputs: async () => await Promise.resolve(),
-    onTimeout: (error) => {
-      throw error;
-    },
-  });
-  const { certFile, keyFile } = inject('certificates');
-  const simulator = await startAzureSimulator({
-    certificates: { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') },
-    seed: createSampleSubscription(),
-    identities: createSampleIdentities([]),
-    onEvent: (event) => events.push(event),
-  });
-  let storage: TestStorage;
+  const functions = await startFunctionApp();
+  const { simulator, logged, events, registry } = functions;
   let settings: Settings = {};
 
   async function invoke(name: string, data: TypedData) {
-    const target = registry.functions.get(name);
-    if (target === undefined) throw new Error(`no function ${name}`);
-    return await withEnvironment(settings, async () => await invoker.invoke(target, { data }));
+    return await withEnvironment(settings, async () => await functions.invoke(name, data));
   }
 
   const server = createHttpServer({
@@ -114,43 +72,24 @@ export async function startReviewApp(): Promise<ReviewApp> {
   });
   const url = await listen(server);
 
-  async function takeWork(): Promise<readonly string[]> {
-    const queue = new QueueClient(`${storage.queue}/work`, storage.credential);
-    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
-    for (const { messageId, popReceipt } of receivedMessageItems) await queue.deleteMessage(messageId, popReceipt);
-    return receivedMessageItems.map(({ messageText }) => Buffer.from(messageText, 'base64').toString());
-  }
-
   function openTable(name: string): TableStore {
-    return createTableStore(new TableClient(storage.table, name, storage.credential));
+    return createTableStore(functions.table(name));
   }
 
   const app: ReviewApp = {
     simulator,
     url,
     logged,
-    storage: () => storage,
+    storage: () => functions.storage(),
     async reset(changes = {}) {
-      storage = claimStorageAccount();
-      logged.length = 0;
-      const { endpoint, header } = simulator.identityEndpoint('dockwarden');
-      settings = {
-        IDENTITY_ENDPOINT: endpoint,
-        IDENTITY_HEADER: header,
-        AzureWebJobsStorage__blobServiceUri: storage.blob,
-        AzureWebJobsStorage__queueServiceUri: storage.queue,
-        AzureWebJobsStorage__tableServiceUri: storage.table,
-        DOCKWARDEN_ARM_ENDPOINT: simulator.armEndpoint,
-        DOCKWARDEN_PRINCIPAL_ID: simulator.identity('dockwarden').objectId,
-        SCOPES: SAMPLE_SUBSCRIPTION_ID,
-        SWEEP_SCHEDULE: '0 0 * * * *',
+      settings = functions.reset({
         REMEDIATE_ACR_DISABLE_ADMIN_USER: 'approve',
         // Tests break the same registry again and again.
         WAR_REVERTS: '20',
         WAR_REVERTS_TOTAL: '20',
         ...changes,
-      };
-      await assignRole();
+      });
+      await functions.assignRole(settings);
       // The first managed identity of a process is the one of all: it has to be the app's, not that of the command line beside it.
       await withEnvironment(settings, async () => await new ManagedIdentityCredential().getToken(ARM_SCOPE));
     },
@@ -175,7 +114,7 @@ export async function startReviewApp(): Promise<ReviewApp> {
       return finding;
     },
     async work() {
-      const messages = await takeWork();
+      const messages = await functions.take('work');
       for (const text of messages) await invoke('reconcile', { string: text });
       return messages.length;
     },
@@ -208,15 +147,9 @@ export async function startReviewApp(): Promise<ReviewApp> {
     },
     async stop() {
       server.close();
-      await simulator.stop();
+      await functions.stop();
     },
   };
-
-  async function assignRole(): Promise<void> {
-    const present = Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
-    const { actions, dataActions } = await readProductPermissions(Object.fromEntries(present));
-    simulator.identity('dockwarden').roleAssignments = assignProductRole(actions, dataActions);
-  }
   return app;
 }
 
