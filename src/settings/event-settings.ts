@@ -7,7 +7,7 @@ import { isEventGridHost } from './ticket-formats.ts';
 export interface EventSettings {
   /** Address of the custom topic; undefined = nothing is published. */
   readonly topic: string | undefined;
-  /** An address is set and cannot be read: nothing new is published, and what waits is kept. */
+  /** An address is set and cannot be read: what is to be published waits until it is put right, or is given up after seven days. */
   readonly isUnclear: boolean;
 }
 
@@ -24,7 +24,7 @@ export const eventSettings = {
       'https://platform.northeurope-1.eventgrid.azure.net/api/events',
     ],
     parse: parseTopic,
-    consequence: 'nothing new is published',
+    consequence: 'what is to be published waits',
   }),
 };
 

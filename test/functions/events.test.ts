@@ -62,6 +62,15 @@ describe('own events', () => {
     ]);
   });
 
+  it('wait while the address of the topic has a slip in it', async () => {
+    vi.stubEnv('EVENTS_TOPIC_ENDPOINT', 'htps://topic');
+    await fixRegistry();
+
+    const told = (await app.auditRows()).filter(({ stage }) => stage === 'outcome' || stage === 'configuration');
+    expect(told.length).toBeGreaterThan(0);
+    expect((await app.queue('events').getProperties()).approximateMessagesCount).toBe(told.length);
+  });
+
   it('are kept as poison when their message cannot be read', async () => {
     await invoke('events', '{"version":7}');
     await invoke('eventsPoison', 'given up');

@@ -45,7 +45,7 @@ describe('own events', () => {
 
     expect(events).toEqual({ topic: undefined, isUnclear: true });
     expect(findings.map(({ setting }) => setting)).toEqual(['EVENTS_TOPIC_ENDPOINT']);
-    expect(findings[0]?.message).toContain('nothing new is published');
+    expect(findings[0]?.message).toContain('what is to be published waits');
     expect(findings[0]?.message).not.toContain('s3cret');
     // What is told to others is no matter of what may be changed.
     expect(cap).toBe('enforce');
