@@ -4,6 +4,7 @@ import { acceptEvents } from '../../src/engine/accept.ts';
 import { sweepResources } from '../../src/engine/sweep.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
+import { throttle } from '../support/throttle.ts';
 
 const REGISTRY = sampleId('contosobuild');
 const CLUSTER = sampleId('aks-prod');
@@ -122,9 +123,7 @@ describe('an alert that says that credentials of a registry are stolen', () => {
     ['its passwords are renewed', 'POST', /regenerateCredential/],
   ] as const)('has a ticket at once, even if Azure asks to wait for an hour when %s', async (_what, method, path) => {
     await start();
-    const body = { error: { code: 'Throttled', message: 'later' } };
-    const effect = { kind: 'answer', status: 429, headers: { 'retry-after': '3600' }, body } as const;
-    engine.simulator.faults.add({ method, path, caller: 'dockwarden', times: Infinity, effect });
+    throttle(engine, { method, path, caller: 'dockwarden', times: Infinity });
     steal();
     await engine.settle(MINUTE);
 
@@ -139,9 +138,7 @@ describe('an alert that says that credentials of a registry are stolen', () => {
     engine.simulator.as('operator').patch(REGISTRY, { tags });
     engine.simulator.defender.raiseAlert(alert);
     await engine.settle(MINUTE);
-    const body = { error: { code: 'Throttled', message: 'later' } };
-    const effect = { kind: 'answer', status: 429, headers: { 'retry-after': '3600' }, body } as const;
-    engine.simulator.faults.add({ method: 'GET', path: /contosobuild\?/, times: Infinity, effect });
+    throttle(engine, { method: 'GET', path: /contosobuild\?/, times: Infinity });
     engine.simulator.defender.raiseAlert(alert);
     await engine.settle(MINUTE);
 
@@ -235,19 +232,7 @@ describe('an alert that says that credentials of a registry are stolen', () => {
 
   it('waits for no back-off of an earlier failure, and for no wake-up that was planned', async () => {
     await start({ ...ALL, REMEDIATE_ACR_DISABLE_ADMIN_USER: 'enforce' });
-    // Azure asks to wait for an hour; the alert is looked into at once.
-    const target = engine.simulator;
-    target.faults.add({
-      method: 'GET',
-      path: /registries\/contosobuild\?/,
-      times: 1,
-      effect: {
-        kind: 'answer',
-        status: 429,
-        headers: { 'retry-after': '3600' },
-        body: { error: { code: 'Throttled', message: 'later' } },
-      },
-    });
+    throttle(engine, { method: 'GET', path: /registries\/contosobuild\?/, times: 1 });
     engine.simulator.as('operator').patch(REGISTRY, { tags: { touched: 'yes' } });
     await engine.settle(MINUTE);
     expect(engine.work().some(({ notBefore }) => notBefore !== undefined)).toBe(true);
