@@ -25,10 +25,10 @@ import {
   runsWith,
   seedOf,
 } from '../acceptance/operator-requests.ts';
-import { disableAdminUser } from '../acceptance/remediation-scenes.ts';
+import { disableAdminUser, startScene } from '../acceptance/remediation-scenes.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { Boundary, mishaps } from '../support/boundary.ts';
-import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
+import type { EngineHarness, EngineHarnessOptions } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
 
 const scene = disableAdminUser;
@@ -41,11 +41,8 @@ afterEach(async () => {
 });
 
 async function start(changes: Environment = {}, options: EngineHarnessOptions = {}): Promise<void> {
-  engine = await startEngine({
-    environment: { ...ENFORCING, ...scene.environment, ...changes },
-    seed: seedOf(scene),
-    ...options,
-  });
+  engine = await startScene(scene, { seed: seedOf(scene), ...options });
+  engine.setEnvironment(changes);
 }
 
 /** Lets it be fixed; returns the run. */
