@@ -28,13 +28,14 @@ export function duration(
   };
 }
 
-/** The address of a key vault, or none. Whether it may get a token is decided where it is called. */
+/** The address of a key vault, or none. Whether it may get a token is for those to say who know the cloud. */
 export function vaultAddress(setting: string, description: string): Parameter<string | undefined> {
   return {
     setting,
     default: undefined,
     description,
-    format: 'https://<name>.vault.azure.net, without a path',
+    format:
+      'https://<name>.vault.azure.net, without a path; where DOCKWARDEN_VAULT_DNS_SUFFIX names another domain, a host below that',
     examples: ['https://contoso-kv.vault.azure.net', 'https://fabrikam-kv.vault.azure.net'],
     parse: parseVaultAddress,
   };

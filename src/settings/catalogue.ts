@@ -1,6 +1,6 @@
 import type { Parameter, Parameters } from '../policy/define-policy.ts';
 import { eventSettings } from './event-settings.ts';
-import { MODE_FORMAT, type Mode, parseDuration, parseMode, parseSwitch } from './formats.ts';
+import { isBelow, MODE_FORMAT, type Mode, parseDuration, parseMode, parseSwitch } from './formats.ts';
 import { globalSettings } from './global-settings.ts';
 import { type MaintenanceWindow, parseMaintenanceWindow } from './maintenance-window.ts';
 import { nodeSettings } from './node-settings.ts';
@@ -164,6 +164,21 @@ export function parameterSetting<V>(parameter: Parameter<V>): Setting<V> {
     examples: parameter.examples,
     parse: (text) => parameter.parse(text),
     consequence: 'a policy that needs it cannot judge, and no remediation that depends on it goes further than observe',
+  };
+}
+
+/** The setting of the vault that takes the secrets of a remediation: one that may get no token would fail every run. */
+export function secretVaultSetting(
+  parameter: Parameter<string | undefined>,
+  dnsSuffix: string,
+): Setting<string | undefined> {
+  const setting = parameterSetting(parameter);
+  return {
+    ...setting,
+    parse(text) {
+      const address = setting.parse(text);
+      return address !== undefined && isBelow(address, dnsSuffix) ? address : undefined;
+    },
   };
 }
 

@@ -119,6 +119,12 @@ export function parseDnsSuffix(text: string): string | undefined {
   return text.length <= 253 && DNS_NAME.test(text) ? text : undefined;
 }
 
+/** Does the host of this URL lie in this DNS zone? */
+export function isBelow(address: string, dnsSuffix: string): boolean {
+  const { hostname } = new URL(address);
+  return hostname === dnsSuffix || hostname.endsWith(`.${dnsSuffix}`);
+}
+
 /** Text that is a plain URL as written; `URL` alone would forgive blanks, backslashes and missing slashes. */
 function parseHttps(text: string): URL | undefined {
   if (!/^https:\/\/[a-z0-9.-]+(?::\d{1,5})?(?:\/[\w./-]*)?$/i.test(text)) return undefined;

@@ -10,6 +10,7 @@ import {
   parameterSetting,
   type SettingsCatalogue,
   scopeSetting,
+  secretVaultSetting,
   switchSetting,
   trackerModeSetting,
   trackerScopeSetting,
@@ -136,6 +137,7 @@ export function parseSettings(environment: Environment, catalogue: SettingsCatal
   const policies = new Map(catalogue.policies.map((policy) => [policy.id, readPolicy(policy, read)]));
   const limitsOf = (name: string, policyId: string): Limits => ({
     cap,
+    vaultDnsSuffix: others.vaults.dnsSuffix,
     isDegraded: restricted.has(name) || (policies.get(policyId)?.isMalformed ?? false),
   });
   const remediations = new Map(
@@ -260,6 +262,7 @@ function readPolicy(policy: ConfigurablePolicy, read: ReadSetting): PolicySettin
 /** What keeps a remediation or a tracker from going as far as its own settings say. */
 interface Limits {
   readonly cap: Mode;
+  readonly vaultDnsSuffix: string;
   readonly isDegraded: boolean;
 }
 
@@ -272,11 +275,11 @@ function readTracker(tracker: ConfigurableTracker, read: ReadSetting, { cap, isD
 function readRemediation(
   remediation: ConfigurableRemediation,
   read: ReadSetting,
-  { cap, isDegraded }: Limits,
+  { cap, isDegraded, vaultDnsSuffix }: Limits,
 ): RemediationSettings {
   const mode = lowerMode(read(modeSetting(remediation)).value, cap);
   const grace = remediation.yieldsTo && read(parameterSetting(remediation.yieldsTo.grace));
-  const vault = remediation.storesIn && read(parameterSetting(remediation.storesIn));
+  const vault = remediation.storesIn && read(secretVaultSetting(remediation.storesIn, vaultDnsSuffix));
   const scope = read(scopeSetting(remediation));
   const window = read(windowSetting(remediation));
   const notice = read(noticeSetting(remediation));

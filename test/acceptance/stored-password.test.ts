@@ -151,13 +151,15 @@ describe('nothing is rotated', () => {
 
     await run();
 
-    expect(runsOf(engine)).toMatchObject([
-      {
-        outcome: 'failed',
-        record: { error: expect.stringContaining('refused to send a token to https://vault.evil.example') },
-      },
-    ]);
+    expect(runsOf(engine)).toEqual([]);
     expect(rotations()).toBe(0);
+    const { settings } = engine.context();
+    expect(settings.modeOf('acr-rotate-second-password')).toBe('observe');
+    expect(settings.findings).toContainEqual({
+      setting: 'ACR_ROTATED_PASSWORD_VAULT',
+      problem: 'invalid-value',
+      message: expect.stringContaining('DOCKWARDEN_VAULT_DNS_SUFFIX'),
+    });
   });
 
   it('until the vault answers again', async () => {

@@ -925,6 +925,41 @@ test('vaults may lie in another cloud, or on this machine', () => {
   expect(parse({ ...deployed, DOCKWARDEN_VAULT_DNS_SUFFIX: 'localhost' }).vaults.dnsSuffix).toBe('localhost');
 });
 
+const ELSEWHERE = { DOCKWARDEN_VAULT_DNS_SUFFIX: 'vault.usgovcloudapi.net' };
+const LOCAL = { DOCKWARDEN_VAULT_DNS_SUFFIX: 'localhost' };
+
+test.each([
+  ['https://vault.evil.example', {}],
+  ['https://contoso-kv.vault.azure.net.evil.example', {}],
+  ['https://evilvault.azure.net', {}],
+  ['https://localhost:8443', {}],
+  ['https://contoso-kv.vault.azure.net', ELSEWHERE],
+  ['https://contoso-kv.vault.azure.net', LOCAL],
+])(
+  'a vault for secrets that may get no token is none, and what needs it changes nothing: %s with %j',
+  (vault, cloud) => {
+    const settings = parse({ ...enforced, ...cloud, ACR_DOOR_VAULT: vault });
+
+    expect(problems(settings)).toEqual(['ACR_DOOR_VAULT invalid-value']);
+    expect(settings.findings[0]?.message).toContain('DOCKWARDEN_VAULT_DNS_SUFFIX');
+    expect(settings.findings[0]?.message).not.toContain(vault);
+    expect(modes(settings)).toEqual(onlyCloseDrops);
+    expect(settings.secretVaultOf('acr-close-doors')).toBeUndefined();
+  },
+);
+
+test.each([
+  ['https://Contoso-KV.vault.azure.net:443/', {}],
+  ['https://contoso-kv.vault.usgovcloudapi.net', ELSEWHERE],
+  ['https://localhost:8443', LOCAL],
+])('a vault for secrets may lie wherever a token may go: %s with %j', (vault, cloud) => {
+  const settings = parse({ ...enforced, ...cloud, ACR_DOOR_VAULT: vault });
+
+  expect(settings.findings).toEqual([]);
+  expect(modes(settings)).toEqual(noneDrops);
+  expect(settings.secretVaultOf('acr-close-doors')).toBe(new URL(vault).origin);
+});
+
 test('a misspelt name of the vault for secrets changes nothing: the secrets would be lost', () => {
   const settings = parse({ ...enforced, ACR_DOOR_VAULTS: 'https://contoso-kv.vault.azure.net' });
 
