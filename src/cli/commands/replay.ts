@@ -28,9 +28,11 @@ export function addReplay(program: Command, shell: Shell): void {
     .option('--reason <text>', 'kept in the audit');
   addAppOptions(replay).action(async (subject: string, options: ReplayOptions) => {
     const isRow = RUN_ID.test(subject.toUpperCase()) || findAuditKey(subject) !== undefined;
+    // First: what is wrong with a file is so wherever the app keeps its tables.
+    const events = isRow ? [] : await readEvents(terminal, subject);
     const isStorageNeeded = isRow || (options.wait && options.observe !== true);
     const storage = isStorageNeeded ? openStorage(options) : undefined;
-    const all = isRow ? [await findRow(storage, subject)] : await readEvents(terminal, subject);
+    const all = isRow ? [await findRow(storage, subject)] : events;
     const run = storage === undefined ? findLocalRun(options) : storage.run;
     const place = { options, run, storage: options.wait ? storage : undefined, time };
     const results: ReplayResult[] = [];
