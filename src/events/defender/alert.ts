@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { DefenderAlert } from '../../resources/defender.ts';
 import { alertSeverities } from '../../resources/defender.ts';
 import { isPlainObject, lenient } from '../../resources/lenient.ts';
-import { mentionsCoveredType, parentOf } from '../../resources/resource-id.ts';
+import { findResourceId, mentionsCoveredType, parentOf } from '../../resources/resource-id.ts';
 import type { Cause } from '../cause.ts';
 import { readTime } from '../event-time.ts';
 import { findTarget } from '../find-target.ts';
@@ -52,20 +52,29 @@ type Alert = z.infer<typeof Alert>;
 /** Statuses in which nobody has to do anything any more. */
 const CLOSED = new Set(['resolved', 'dismissed']);
 
+type ParsedAlert = FoundCause | IgnoredInput<IgnoredAlert> | InvalidInput;
+
 /** Reads an alert in the names of the export, of the REST API or of Resource Graph. Acts on none of its texts, and follows no `$ref`. */
-export function readAlert(
-  members: Readonly<Record<string, unknown>>,
-): FoundCause | IgnoredInput<IgnoredAlert> | InvalidInput {
+export function readAlert(members: Readonly<Record<string, unknown>>): ParsedAlert {
   const raw = Alert.parse(members);
+  const raisedAt = readTime(raw.timegenerated) ?? readTime(raw.timegeneratedutc) ?? readTime(raw.starttimeutc);
+  const processedAt = readTime(raw.processingendtime) ?? readTime(raw.processingendtimeutc);
+  const parsed = judge(raw, raisedAt, processedAt);
+  const time = raisedAt ?? processedAt;
+  return parsed.result === 'cause' || time === undefined ? parsed : { ...parsed, time };
+}
+
+function judge(raw: Alert, raisedAt: string | undefined, processedAt: string | undefined): ParsedAlert {
   const { systemalertid: id, alerttype: type = '' } = raw;
   if (isSample(raw)) return ignored('sample-alert', id);
   if (/(?:^|_)EICAR$/i.test(type)) return ignored('test-alert', id);
   if (id === undefined) return missing('systemAlertId');
-  const place = idsOf(raw).find(mentionsCoveredType);
-  if (place === undefined) return ignored('no-covered-resource', id);
-  const target = findTarget(place, id);
+  const places = idsOf(raw).filter(mentionsCoveredType);
+  const [first] = places;
+  if (first === undefined) return ignored('no-covered-resource', id);
+  // An odd id does not hide a sound one behind it; where there is none, the first is reported.
+  const target = places.map(findResourceId).find((found) => found !== undefined) ?? findTarget(first, id);
   if ('result' in target) return target;
-  const raisedAt = readTime(raw.timegenerated) ?? readTime(raw.timegeneratedutc) ?? readTime(raw.starttimeutc);
   if (raisedAt === undefined) return missing('timeGenerated', id);
   const isClosed = CLOSED.has(raw.status?.trim().toLowerCase() ?? '');
   const alert: NonNullable<FoundCause['alert']> = {
@@ -79,7 +88,7 @@ export function readAlert(
     links: linksOf(raw),
     ...accountsOf(raw),
     raisedAt,
-    changedAt: readTime(raw.processingendtime) ?? readTime(raw.processingendtimeutc) ?? raisedAt,
+    changedAt: processedAt ?? raisedAt,
     status: isClosed ? 'closed' : 'active',
   };
   // Attackers are after the vault; which of its keys they touched is in the text.
@@ -179,6 +188,8 @@ export function unwrapAlert(members: Readonly<Record<string, unknown>>): Readonl
   const { properties } = members;
   if (looksLikeAlert(members) || !isPlainObject(properties)) return members;
   const inner = lowerNames(properties);
+  if (!looksLikeAlert(inner)) return members;
   // The REST API names the alert outside, too.
-  return looksLikeAlert(inner) ? { systemalertid: members['name'], ...inner } : members;
+  const { systemalertid: id } = inner;
+  return { ...inner, systemalertid: typeof id === 'string' && id !== '' ? id : members['name'] };
 }
