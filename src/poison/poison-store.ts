@@ -1,5 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { DockwardenError } from '../errors.ts';
+import { storageError } from '../storage/storage-error.ts';
 import { formatMessageId, type MessageKind, type MessagePlace } from './message-id.ts';
 
 /** One message as a list shows it. */
@@ -14,7 +15,11 @@ export interface KeptMessage extends MessagePlace {
 
 /** Where messages go that nobody could handle: whole, so that they can be inspected and replayed. */
 export interface PoisonStore {
-  /** Stores the body as blob `<queue>/<id>` of container `poison`; the same message twice is one blob. Returns its name. */
+  /**
+   * Stores the body as blob `<queue>/<id>` of container `poison`; the same message twice is one blob. Returns its name. Rejects with
+   * `INTERNAL_INVARIANT` when storage calls the body wrong or too large: it will do so each time. A permission that is missing is an outage, and
+   * not the fault of the body: somebody gives it, and what was waited for is kept after all.
+   */
   save(queue: string, id: string, body: string): Promise<string>;
   /** Everything in a container, by name; nothing while there is no such container. */
   list(kind: MessageKind): AsyncIterable<KeptMessage>;
@@ -29,7 +34,7 @@ const CALL_TIMEOUT = 10_000;
 /** Largest message that is read, in bytes: one dead letter may hold several events of 1 MB. */
 const MAX_SIZE = 16 * 1024 * 1024;
 
-/** `open` is called at the first use of a container; what it throws is passed on. The other errors are `STORAGE_UNAVAILABLE`. */
+/** `open` is called at the first use of a container; what it throws is passed on. The others are `STORAGE_UNAVAILABLE`, if nothing else is said. */
 export function createPoisonStore(open: (kind: MessageKind) => Promise<ContainerClient>): PoisonStore {
   const opened = new Map<MessageKind, ContainerClient>();
 
@@ -46,12 +51,16 @@ export function createPoisonStore(open: (kind: MessageKind) => Promise<Container
       const blob = container.getBlockBlobClient(name);
       try {
         await container.createIfNotExists({ abortSignal: AbortSignal.timeout(CALL_TIMEOUT) });
+      } catch (error) {
+        throw unavailable(container, error);
+      }
+      try {
         await blob.upload(body, Buffer.byteLength(body), {
           abortSignal: AbortSignal.timeout(CALL_TIMEOUT),
           blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
         });
       } catch (error) {
-        throw unavailable(container, error);
+        throw storageError(nameOf(container), error);
       }
       return name;
     },
@@ -99,6 +108,10 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'statusCode' in error && error.statusCode === 404;
 }
 
-function unavailable({ containerName }: ContainerClient, cause: unknown): DockwardenError {
-  return new DockwardenError('STORAGE_UNAVAILABLE', `blob container ${containerName} cannot be used`, { cause });
+function unavailable(container: ContainerClient, cause: unknown): DockwardenError {
+  return new DockwardenError('STORAGE_UNAVAILABLE', `${nameOf(container)} cannot be used`, { cause });
+}
+
+function nameOf({ containerName }: ContainerClient): string {
+  return `blob container ${containerName}`;
 }

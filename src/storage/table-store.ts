@@ -1,6 +1,6 @@
 import { type TableClient, type TableEntity, type TransactionAction } from '@azure/data-tables';
-import { DockwardenError } from '../errors.ts';
-import { describeStorageError } from './storage-error.ts';
+import type { DockwardenError } from '../errors.ts';
+import { describeStorageError, storageError } from './storage-error.ts';
 
 /** One stored row with its version, as the adapters see it. */
 export interface StoredRow {
@@ -56,9 +56,6 @@ export interface PrunableTableStore extends TableStore {
 
 /** Codes that say something about the table, and nothing about the row that was asked for. */
 const ABOUT_THE_TABLE = new Set<string | undefined>(['TableNotFound', 'TableBeingDeleted']);
-
-/** Statuses of a request that can never succeed: a cell that is too large, a key with a character that keys may not have. */
-const NEVER = new Set<number | undefined>([400, 413]);
 
 /** Longest wait for one answer, and for one whole list, in milliseconds. */
 const CALL_TIMEOUT = 10_000;
@@ -216,12 +213,5 @@ function quote(text: string): string {
 }
 
 function unavailable(table: string, error: unknown): DockwardenError {
-  const { status, code } = describeStorageError(error);
-  const why = code ?? (error instanceof Error ? error.name : 'unknown error');
-  // Trying again every half minute for ever would show to nobody; a message that fails shows in the poison queue.
-  const errorCode = NEVER.has(status) ? 'INTERNAL_INVARIANT' : 'STORAGE_UNAVAILABLE';
-  return new DockwardenError(errorCode, `table ${table} cannot be used: ${status ?? 'no answer'} ${why}`, {
-    cause: error,
-    ...(status !== undefined && { status }),
-  });
+  return storageError(`table ${table}`, error);
 }
