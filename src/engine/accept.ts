@@ -1,13 +1,12 @@
-import { auditKey } from '../audit/audit-log.ts';
 import { DockwardenError, isDockwardenError } from '../errors.ts';
-import type { Cause, CauseKind } from '../events/cause.ts';
+import type { Cause } from '../events/cause.ts';
 import { type ParsedInput, parseMessage } from '../events/parse-message.ts';
-import { type FoundCause, type InvalidInput, invalid } from '../events/parsed.ts';
+import { type FoundCause, type IgnoredInput, type InvalidInput, invalid } from '../events/parsed.ts';
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, withCause } from '../work/work-items.ts';
-import { resourceColumns } from './audit-rows.ts';
-import { keepBody } from './poison.ts';
+import { recordInput } from './input-rows.ts';
+import { hashMessage, type Kept, keepIfPossible, noteKept } from './poison.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Writes of one row that may collide before the message is given back. */
@@ -49,10 +48,15 @@ export async function acceptEvents(
   intake: Intake = 'resource-events',
 ): Promise<Accepted> {
   const accepted = { marked: 0, ignored: 0, invalid: 0 };
+  const origin: Origin = {
+    intake,
+    hash: once(() => hashMessage(message)),
+    keep: once(async () => await keepIfPossible(context, intake, message)),
+  };
   let failure: Error | undefined;
-  for (const { count, input } of joinRubbish(readMessage(context, message))) {
+  for (const element of joinRubbish(readMessage(context, message), intake)) {
     try {
-      accepted[await acceptOne(context, input, { message, intake })] += count;
+      accepted[await acceptOne(context, element, origin)] += element.count;
     } catch (error) {
       // An outage counts most: after it the others have another chance, and an element that nobody can handle fails again.
       if (!isDockwardenError(failure, 'STORAGE_UNAVAILABLE')) failure = toError(error);
@@ -67,42 +71,59 @@ function toError(thrown: unknown): Error {
   return new DockwardenError('INTERNAL_INVARIANT', 'something that is no error was thrown');
 }
 
-interface Counted {
-  readonly input: ParsedInput;
+/** One element of a message, or several that are alike. */
+interface Element<T extends ParsedInput = ParsedInput> {
+  readonly input: T;
   readonly count: number;
+  /** Where the last of them stands in its message. */
+  readonly index: number;
 }
 
-/** What cannot be told from rubbish is one input for each reason: the message that is kept of it is the same, and there may be thousands. */
-function joinRubbish(inputs: readonly ParsedInput[]): readonly Counted[] {
-  const sound: Counted[] = [];
-  const rubbish = new Map<string, Counted>();
-  for (const input of inputs) {
-    if (input.result !== 'invalid' || !UNREADABLE.has(input.reason)) {
-      sound.push({ input, count: 1 });
+/** What has no id, and is kept with its whole message, is one input for each reason: there may be thousands. */
+function joinRubbish(inputs: readonly ParsedInput[], intake: Intake): readonly Element[] {
+  const sound: Element[] = [];
+  const rubbish = new Map<string, Element>();
+  for (const [index, input] of inputs.entries()) {
+    if (input.result !== 'invalid' || input.eventId !== undefined || !isKept(intake, input)) {
+      sound.push({ input, index, count: 1 });
       continue;
     }
     const { detail, reason } = input;
     const count = (rubbish.get(reason)?.count ?? 0) + 1;
-    rubbish.set(reason, { count, input: count === 1 ? input : invalid(reason, `${count} elements: ${detail}`) });
+    const joined = count === 1 ? input : invalid(reason, `${count} elements: ${detail}`);
+    rubbish.set(reason, { count, index, input: joined });
   }
   return [...sound, ...rubbish.values()];
 }
 
+/** The message that an element came in. */
 interface Origin {
-  readonly message: unknown;
   readonly intake: Intake;
+  /** Tells it from others. */
+  readonly hash: () => string;
+  /** Keeps it whole. */
+  readonly keep: () => Promise<Kept>;
 }
 
-async function acceptOne(context: EngineContext, input: ParsedInput, origin: Origin): Promise<keyof Accepted> {
+/** Makes it when it is asked for, and once: a message may have thousands of elements that ask. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+async function acceptOne(context: EngineContext, { index, input }: Element, origin: Origin): Promise<keyof Accepted> {
   switch (input.result) {
     case 'cause':
       return await acceptOrRecord(context, input);
     case 'ignored':
       context.log.debug('event ignored', { reason: input.reason, eventId: input.eventId });
-      if (RECORDED.has(input.reason)) await recordInput(context, { causeKind: 'alert', ...input });
+      await recordIgnored(context, input, () => `${origin.hash()} ${index}`);
       return 'ignored';
     case 'invalid':
-      await recordInvalid(context, origin, input);
+      await recordInvalid(context, origin, { index, input });
       return 'invalid';
   }
 }
@@ -110,12 +131,18 @@ async function acceptOne(context: EngineContext, input: ParsedInput, origin: Ori
 /** One that is over, and was never heard of, is on record when somebody sends it: a poll finds it every time. */
 async function acceptOrRecord(context: EngineContext, input: FoundCause): Promise<'marked' | 'ignored'> {
   const result = await acceptCause(context, input);
-  if (result === 'ignored' && input.alert !== undefined) await recordClosed(context, input.resourceId, input.alert.id);
+  if (result === 'ignored' && input.alert !== undefined) await recordClosed(context, input.resourceId, input.alert);
   return result;
 }
 
-async function recordClosed(context: EngineContext, resourceId: ResourceId, eventId: string): Promise<void> {
-  await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', eventId, resourceId });
+/** It may be opened again, and closed once more. */
+async function recordClosed(
+  context: EngineContext,
+  resourceId: ResourceId,
+  { changedAt: time, id: causeId }: NonNullable<FoundCause['alert']>,
+): Promise<void> {
+  const subject = `${causeId} ${time}`;
+  await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', causeId, resourceId, subject, time });
 }
 
 /** An alert is stored before anything is marked, so that no look comes without it. One that is over matters only to those who knew it. */
@@ -132,7 +159,7 @@ export async function acceptCause(
   const [raisedAt, changedAt] = [earlier(alert.raisedAt, receivedAt), earlier(alert.changedAt, receivedAt)];
   const saved = await context.alerts.save(resourceId, { ...alert, raisedAt, changedAt, receivedAt });
   if (saved === 'unheard') return 'ignored';
-  if (saved === 'stored' && alert.status === 'closed') await recordClosed(context, resourceId, alert.id);
+  if (saved === 'stored' && alert.status === 'closed') await recordClosed(context, resourceId, alert);
   // What is known already is marked all the same: the worker before may have died between the two steps.
   const again = saved === 'reopened' ? { ...cause, id: `${cause.id} opened again ${alert.changedAt}` } : cause;
   await markDirty(context, resourceId, again);
@@ -174,43 +201,38 @@ export async function markDirty(context: EngineContext, resourceId: ResourceId, 
   });
 }
 
-/** Reasons why an element cannot even be told from rubbish; the whole message is then kept, because nobody can ask for it again. */
+/** Reasons why an element cannot even be told from rubbish. */
 const UNREADABLE = new Set<string>(['not-json', 'unknown-envelope', 'too-large', 'too-deep']);
 
-async function recordInvalid(context: EngineContext, { intake, message }: Origin, input: InvalidInput): Promise<void> {
-  const { detail, eventId, reason } = input;
-  context.log.warn('event invalid', { reason, detail });
-  const causeId = UNREADABLE.has(reason) ? `poison/${await keepBody(context, intake, message)}` : eventId;
-  await recordInput(context, {
-    causeKind: intake === 'resource-events' ? 'event' : 'alert',
-    reason,
-    detail,
-    ...(causeId !== undefined && { eventId: causeId }),
-  });
+/** Is the whole message kept for it? Nobody can ask for rubbish again, nor for an alert; an event is only a hint, and the sweep comes. */
+function isKept(intake: Intake, { reason }: InvalidInput): boolean {
+  return intake === 'defender-alerts' || UNREADABLE.has(reason);
 }
 
-/** What came in and led to nothing, on record. */
-async function recordInput(
+/** What has no id is known by its message and its place in there. */
+async function recordInvalid(
   context: EngineContext,
-  input: {
-    readonly causeKind: CauseKind;
-    readonly reason: string;
-    readonly detail?: string;
-    readonly eventId?: string;
-    readonly resourceId?: ResourceId;
-  },
+  { hash, intake, keep }: Origin,
+  { index, input }: Pick<Element<InvalidInput>, 'index' | 'input'>,
 ): Promise<void> {
-  const { causeKind, detail, eventId, reason, resourceId } = input;
-  const now = context.clock.now();
-  await context.audit.append(auditKey(now, context.newRunId(now), 'input'), {
-    time: now.toISOString(),
-    stage: 'input',
-    reason,
-    ...(resourceId !== undefined && resourceColumns(resourceId)),
-    ...(eventId !== undefined && { causeId: eventId.slice(0, 200) }),
-    causeKind,
-    ...(detail !== undefined && { error: detail }),
-    configHash: context.settings.hash,
-    version: context.version,
-  });
+  const { detail, eventId, reason, time } = input;
+  context.log.warn('event invalid', { reason, detail });
+  const note = { reason, time, causeKind: intake === 'resource-events' ? 'event' : 'alert' } as const;
+  if (!isKept(intake, input)) {
+    await recordInput(context, { ...note, detail, causeId: eventId, subject: eventId ?? `${hash()} ${index}` });
+    return;
+  }
+  const kept = noteKept(await keep(), eventId === undefined ? detail : `${eventId}: ${detail}`);
+  // Each message that is kept has its row, also where another one was about the same.
+  await recordInput(context, { ...note, causeId: eventId, ...kept, subject: `${hash()} ${eventId ?? index}` });
+}
+
+/** `name` is what the row knows it by where it has no id. */
+export async function recordIgnored(
+  context: EngineContext,
+  { eventId: causeId, reason, time }: IgnoredInput<string>,
+  name: () => string,
+): Promise<void> {
+  if (!RECORDED.has(reason)) return;
+  await recordInput(context, { causeKind: 'alert', reason, causeId, time, subject: causeId ?? name() });
 }

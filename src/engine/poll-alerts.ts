@@ -3,14 +3,17 @@ import { classifyAzureError } from '../azure/azure-error.ts';
 import { queryAlerts } from '../azure/defender.ts';
 import type { ResourcePage } from '../azure/resources.ts';
 import { isDockwardenError } from '../errors.ts';
+import type { ParsedInput } from '../events/parse-message.ts';
 import type { FoundCause } from '../events/parsed.ts';
-import { acceptCause, readMessage } from './accept.ts';
+import { acceptCause, readMessage, recordIgnored } from './accept.ts';
 import { AzureCalls } from './azure-calls.ts';
+import { recordInput } from './input-rows.ts';
+import { hashMessage } from './poison.ts';
 import type { EngineContext } from './ports.ts';
 
 /**
  * Asks Resource Graph for the alerts of the last 30 days, and for older ones that are closed by now: for those without an Event Hub, and for what
- * one has lost. What leads to nothing is not recorded each time anew. A list that cannot be read is recorded, and stops nothing. Rejects only for storage.
+ * one has lost. What leads to nothing is recorded once, and not each time anew. A list that cannot be read is recorded, and stops nothing. Rejects only for storage.
  */
 export async function pollAlerts(context: EngineContext): Promise<void> {
   const { defenderPolling, scopes } = context.settings;
@@ -26,8 +29,11 @@ export async function pollAlerts(context: EngineContext): Promise<void> {
       await recordFailure(context, classifyAzureError(error, 'read', context.clock.now()).message);
       return;
     }
-    for (const input of page.resources.flatMap((row) => readMessage(context, row)))
-      if (input.result === 'cause' && (await takeIn(context, input))) marked += 1;
+    for (const row of page.resources)
+      for (const input of readMessage(context, row)) {
+        if (input.result !== 'cause') await record(context, input, row);
+        else if (await takeIn(context, input)) marked += 1;
+      }
     skipToken = page.skipToken;
   } while (skipToken !== undefined);
   context.log.info('alerts polled', { marked });
@@ -43,6 +49,21 @@ async function takeIn(context: EngineContext, input: FoundCause): Promise<boolea
     context.log.error('an alert cannot be taken in', { resourceId: resourceId.id, error: error.message });
     return false;
   }
+}
+
+/**
+ * Whoever looks for an alert finds what became of it. Nothing is kept, since the next poll finds it again. Most alerts of a subscription are about
+ * what is not ours: those are no news, and would cost a call each with every sweep.
+ */
+async function record(context: EngineContext, input: Exclude<ParsedInput, FoundCause>, row: unknown): Promise<void> {
+  const { eventId, reason, time } = input;
+  if (reason === 'no-covered-resource') return;
+  if (input.result === 'ignored') {
+    await recordIgnored(context, input, () => hashMessage(row));
+    return;
+  }
+  const subject = eventId ?? hashMessage(row);
+  await recordInput(context, { causeKind: 'alert', reason, subject, time, causeId: eventId, detail: input.detail });
 }
 
 async function recordFailure(context: EngineContext, error: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { createContext } from '../app.ts';
 import { acceptEvents } from '../engine/accept.ts';
-import { keepPoison } from '../engine/poison.ts';
+import { giveUp } from '../engine/poison.ts';
 import type { EngineContext } from '../engine/ports.ts';
 import { isDockwardenError } from '../errors.ts';
 import { functionLog } from './function-log.ts';
@@ -35,18 +35,26 @@ export function registerDefenderAlerts(name: string): void {
   });
 }
 
-/** Each on its own. Throws when storage failed for one of them; what the others led to is not done twice. */
+/** Each on its own. Throws when one of them can be neither taken in nor given up; what the others led to is not done twice. */
 async function acceptBatch(context: EngineContext, messages: readonly unknown[]): Promise<void> {
-  let outage: Error | undefined;
+  let failure: { readonly error: unknown } | undefined;
   for (const message of messages) {
     try {
-      await acceptEvents(context, message, INTAKE);
+      await acceptOrGiveUp(context, message);
     } catch (error) {
-      if (isOutage(error)) outage = error;
-      else await keepPoison(context, INTAKE, message, error instanceof Error ? error.message : String(error));
+      failure = { error };
     }
   }
-  if (outage !== undefined) throw outage;
+  if (failure !== undefined) throw failure.error;
+}
+
+async function acceptOrGiveUp(context: EngineContext, message: unknown): Promise<void> {
+  try {
+    await acceptEvents(context, message, INTAKE);
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    await giveUp(context, INTAKE, message, error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** The same by HTTP: for a Logic App of a workflow automation, and for whoever has an alert as the REST API returns it. */
