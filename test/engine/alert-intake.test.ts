@@ -7,6 +7,7 @@ import { DockwardenError } from '../../src/errors.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { hashOf } from '../../src/storage/resource-key.ts';
 import { type EngineHarness, startEngine } from '../support/engine-harness.ts';
+import { throttle } from '../support/throttle.ts';
 
 const REGISTRY = sampleId('contosobuild');
 const OTHER = sampleId('contosoacr');
@@ -166,18 +167,7 @@ describe('a worker that dies after an alert was stored and before its resource w
 
 describe('an alert that comes in while its resource is looked at', () => {
   it('does not wait for the moment that this look puts the next one off to', async () => {
-    // Azure asks to wait for an hour.
-    engine.simulator.faults.add({
-      method: 'GET',
-      path: /registries\/contosobuild\?/,
-      times: 1,
-      effect: {
-        kind: 'answer',
-        status: 429,
-        headers: { 'retry-after': '3600' },
-        body: { error: { code: 'Throttled', message: 'later' } },
-      },
-    });
+    throttle(engine, { method: 'GET', path: /registries\/contosobuild\?/, times: 1 });
     duringLook = async () => {
       await accept(alert('New', T0));
       engine.clock.advance(1000);
