@@ -195,10 +195,12 @@ describe('a batch that comes again', () => {
     await accept({ foo: 2 });
     await accept([alert('a3', ODD), 1]);
     await accept([alert('a3', ODD), 2]);
-    for (const ProcessingEndTime of [T0, '2026-11-23T09:30:00.000Z'])
+    for (const ProcessingEndTime of [T0, '2026-11-23T09:30:00.000Z', '2026-12-24T00:00:00Z', '2026-12-24T00:00:01Z'])
       await accept(alert('a4', { Status: 'Resolved', ProcessingEndTime }));
 
     expect(rows()).toEqual([
+      'alert-closed a4',
+      'alert-closed a4',
       'alert-closed a4',
       'alert-closed a4',
       'invalid-resource-id poison/defender-alerts/…',
@@ -228,7 +230,7 @@ const days = () => engine.tables.audit.rows.map(({ partitionKey }) => partitionK
 describe('the day that a row stands in', () => {
   test.each([
     ['that of the alert', '2026-11-20T23:00:00.000Z', '2026-11-20'],
-    ['today where the alert is from the future', '2026-11-23T10:00:00.001Z', '2026-11-23'],
+    ['today where the alert is from the future', '2026-11-24T00:00:00.000Z', '2026-11-23'],
     ['that of an alert that is as old as alerts count', '2026-08-25T10:00:00.000Z', '2026-08-25'],
     ['today where it is older than that', '2026-08-25T09:59:59.999Z', '2026-11-23'],
   ])('is %s', async (_what, TimeGenerated, expected) => {
@@ -236,6 +238,12 @@ describe('the day that a row stands in', () => {
 
     expect(days()).toEqual([expected]);
     expect(engine.audit('input')).toMatchObject([{ time: '2026-11-23T10:00:00.000Z' }]);
+  });
+
+  it('is that of the closing where an alert is over', async () => {
+    await accept(alert('a1', { Status: 'Resolved', ProcessingEndTime: '2026-11-22T23:00:00.000Z' }));
+
+    expect(days()).toEqual(['2026-11-22']);
   });
 });
 
