@@ -11,10 +11,15 @@ export type SavedAlert =
   /** It was known to stand like this, or has changed since. */
   | 'known'
   /** It is closed, and nobody has told of it before. */
-  | 'unheard';
+  | 'unheard'
+  /** It is active, and there are so many others that it is not remembered. */
+  | 'forgotten';
 
 /** Told about the row of an alert that cannot be read, and whose alert it was, as far as that can. */
-type OnInvalidAlert = (error: DockwardenError, id: string | undefined) => void;
+export type OnInvalidAlert = (error: DockwardenError, id: string | undefined) => void;
+
+/** Told which active alerts are about to give way to others, by their ids. They go when it has resolved. */
+export type OnForgottenAlerts = (ids: readonly string[]) => Promise<void>;
 
 /** Table `alerts`: what Microsoft Defender for Cloud has told, by resource. Failures are `STORAGE_UNAVAILABLE`. */
 export interface Alerts {
@@ -22,7 +27,7 @@ export interface Alerts {
   ofResource(resource: Pick<ResourceId, 'key'>, onInvalid: OnInvalidAlert): Promise<readonly DefenderAlert[]>;
   /**
    * Takes an alert in. They come more than once and in any order: what Defender changed last counts, and of two at the same moment the one that is
-   * closed. A closed one that was never heard of is no news.
+   * closed. A closed one that was never heard of is no news. Of more than are remembered some go; active ones not before somebody was told.
    */
-  save(resource: ResourceId, alert: DefenderAlert): Promise<SavedAlert>;
+  save(resource: ResourceId, alert: DefenderAlert, onForgotten: OnForgottenAlerts): Promise<SavedAlert>;
 }

@@ -5,6 +5,7 @@ import { type FoundCause, type IgnoredInput, type InvalidInput, invalid } from '
 import { formatWorkMessage } from '../events/work-message.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, withCause } from '../work/work-items.ts';
+import { causeOfAlert, hearAlert, recordForgotten } from './heard-alert.ts';
 import { recordInput } from './input-rows.ts';
 import { hashMessage, type Kept, keepIfPossible, noteKept } from './poison.ts';
 import type { EngineContext } from './ports.ts';
@@ -131,7 +132,8 @@ async function acceptOne(context: EngineContext, { index, input }: Element, orig
 /** One that is over, and was never heard of, is on record when somebody sends it: a poll finds it every time. */
 async function acceptOrRecord(context: EngineContext, input: FoundCause): Promise<'marked' | 'ignored'> {
   const result = await acceptCause(context, input);
-  if (result === 'ignored' && input.alert !== undefined) await recordClosed(context, input.resourceId, input.alert);
+  if (result === 'ignored' && input.alert?.status === 'closed')
+    await recordClosed(context, input.resourceId, input.alert);
   return result;
 }
 
@@ -154,20 +156,15 @@ export async function acceptCause(
     await markDirty(context, resourceId, cause);
     return 'marked';
   }
-  const receivedAt = context.clock.now().toISOString();
-  // Nothing has happened later than now: an alert from the future would outlast, and outdo, all that follows.
-  const [raisedAt, changedAt] = [earlier(alert.raisedAt, receivedAt), earlier(alert.changedAt, receivedAt)];
-  const saved = await context.alerts.save(resourceId, { ...alert, raisedAt, changedAt, receivedAt });
-  if (saved === 'unheard') return 'ignored';
+  const heard = hearAlert(alert, context.clock.now());
+  const saved = await context.alerts.save(resourceId, heard, async (ids) => {
+    await recordForgotten(context, resourceId, ids);
+  });
+  if (saved === 'unheard' || saved === 'forgotten') return 'ignored';
   if (saved === 'stored' && alert.status === 'closed') await recordClosed(context, resourceId, alert);
   // What is known already is marked all the same: the worker before may have died between the two steps.
-  const again = saved === 'reopened' ? { ...cause, id: `${cause.id} opened again ${alert.changedAt}` } : cause;
-  await markDirty(context, resourceId, again);
+  await markDirty(context, resourceId, causeOfAlert(cause, alert, saved));
   return 'marked';
-}
-
-function earlier(one: string, other: string): string {
-  return one < other ? one : other;
 }
 
 /** Alerts that are ignored are rare, and somebody will ask why nothing was done about them. */

@@ -38,12 +38,19 @@ export interface Part {
 /** 3 = the thing itself says so (metric, annotation, boot id), 2 = a label on it, 1 = inferred (ARM, kernels of its neighbours, an event). */
 export type ProofStrength = 1 | 2 | 3;
 
-/** Result of one policy on one snapshot. Only `violation` can lead to a fix. With `parts`, each part has a verdict of its own besides. */
+/** What a verdict says of parts, each of which has a verdict of its own. */
+interface InParts {
+  readonly parts?: readonly Part[];
+  /** There may be more than these: one that is not among them need not be gone. */
+  readonly isPartial?: true;
+}
+
+/** Result of one policy on one snapshot. Only `violation` can lead to a fix. */
 export type Verdict =
-  | { readonly verdict: 'compliant'; readonly parts?: readonly Part[] }
-  | { readonly verdict: 'violation'; readonly evidence: Evidence; readonly parts?: readonly Part[] }
+  | ({ readonly verdict: 'compliant' } & InParts)
+  | ({ readonly verdict: 'violation'; readonly evidence: Evidence } & InParts)
   | { readonly verdict: 'not-applicable'; readonly reason: string }
-  | { readonly verdict: 'unknown'; readonly missing: string; readonly parts?: readonly Part[] };
+  | ({ readonly verdict: 'unknown'; readonly missing: string } & InParts);
 
 export const compliant: Verdict = { verdict: 'compliant' };
 

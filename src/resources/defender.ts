@@ -28,7 +28,10 @@ export const DefenderAlert = z.object({
   /** When Defender raised it, and when it last changed, ISO 8601. */
   raisedAt: z.iso.datetime(),
   changedAt: z.iso.datetime(),
-  /** When it first reached Dockwarden, ISO 8601: what Defender says of time proves nothing about what came after. */
+  /**
+   * When Dockwarden first heard that it is active, ISO 8601; anew each time that it is active again after it was closed. What Defender says of
+   * time proves nothing about what came after.
+   */
   receivedAt: z.iso.datetime(),
   /** `closed`: resolved or dismissed there. */
   status: z.enum(['active', 'closed']),
@@ -36,6 +39,18 @@ export const DefenderAlert = z.object({
   isReopened: z.exactOptional(z.literal(true)),
 });
 export type DefenderAlert = Readonly<z.infer<typeof DefenderAlert>>;
+
+/** Most alerts of one resource that are remembered. */
+export const MAX_ALERTS = 200;
+/** A closed one is remembered this long, so that its ticket learns of it, and one that nobody closes longer than it counts. */
+const CLOSED_FOR = 14 * 24 * 3_600_000;
+const KEPT_FOR = 100 * 24 * 3_600_000;
+
+/** Need nobody remember it any more? */
+export function isOver({ changedAt, raisedAt, status }: DefenderAlert, now: Date): boolean {
+  if (status === 'closed') return now.getTime() - Date.parse(changedAt) > CLOSED_FOR;
+  return now.getTime() - Date.parse(raisedAt) > KEPT_FOR;
+}
 
 /** Something that somebody did with the resource, as an event told it. */
 export const KnownChange = z.object({

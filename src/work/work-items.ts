@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { Cause } from '../events/cause.ts';
-import { KnownChange } from '../resources/defender.ts';
+import { KnownChange, MAX_ALERTS } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
 import type { Versioned } from '../versioned.ts';
@@ -110,8 +110,11 @@ export interface WorkItems {
   leftovers(onInvalid: OnInvalidRow): AsyncIterable<WorkItem>;
 }
 
-/** Most causes that wait, most known ids, and most changes that are remembered, per resource: each fits into a table cell. */
-export const LIMITS = { pending: 16, knownCauses: 64, changes: 40 } as const;
+/**
+ * Most causes that wait, most known ids, and most changes that are remembered, per resource: each fits into a table cell. Of alerts it is as many as are
+ * remembered at all: with fewer, a poll would tell of some of them as of something new every time.
+ */
+export const LIMITS = { pending: 16, knownCauses: 64, knownAlerts: MAX_ALERTS, changes: 40 } as const;
 
 /** The row with one more cause, or undefined when that cause is known already. */
 export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undefined {
@@ -125,7 +128,7 @@ export function withCause(item: WorkItem, cause: PendingCause): WorkItem | undef
     ...(changes.length > 0 && { changes: [...(item.changes ?? []), ...changes].slice(-LIMITS.changes) }),
     ...(cause.kind === 'alert' && {
       hasAlerts: true,
-      knownAlerts: [...knownAlerts, cause.id].slice(-LIMITS.knownCauses),
+      knownAlerts: [...knownAlerts, cause.id].slice(-LIMITS.knownAlerts),
     }),
   };
 }

@@ -1,6 +1,7 @@
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import { pollAlerts } from '../../src/engine/poll-alerts.ts';
+import { MAX_ALERTS } from '../../src/resources/defender.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { refuse, type Scenario } from './reason-scenarios.ts';
 import { disableAdminUser } from './remediation-scenes.ts';
@@ -29,6 +30,13 @@ export const defenderInputs: Readonly<Record<string, Scenario>> = {
       const id = run.simulator.defender.raiseAlert(ALERT);
       run.clock.advance(1000);
       run.simulator.defender.setAlertStatus(id, 'Dismissed');
+      await run.deliverEvents();
+    },
+  },
+  'alert-forgotten': {
+    scene: disableAdminUser,
+    async act(run) {
+      for (let count = 0; count <= MAX_ALERTS; count += 1) run.simulator.defender.raiseAlert(ALERT);
       await run.deliverEvents();
     },
   },

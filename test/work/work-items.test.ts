@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_ALERTS } from '../../src/resources/defender.ts';
 import type { PendingCause, WorkItem } from '../../src/work/work-items.ts';
 import { LIMITS, newWorkItem, rememberedOf, withCause } from '../../src/work/work-items.ts';
 
@@ -112,8 +113,18 @@ describe('an alert', () => {
   });
 
   it('is forgotten after so many others', () => {
-    const alerts = Array.from({ length: LIMITS.knownCauses + 1 }, (_, index) => cause(`a${index}`, { kind: 'alert' }));
+    const alerts = Array.from({ length: LIMITS.knownAlerts + 1 }, (_, index) => cause(`a${index}`, { kind: 'alert' }));
 
     expect(after(...alerts).knownAlerts).toEqual(alerts.slice(1).map(({ id }) => id));
+  });
+
+  it('is known as long as it is remembered, and the longest ids of all fit into a cell', () => {
+    // As `causeOfAlert` makes them of the longest ids that are read.
+    const longest = `${'x'.repeat(128)} again 2026-11-23T10:00:00.000Z`.length;
+    const ids = Array.from({ length: MAX_ALERTS }, (_, index) => `${index}`.padStart(longest, 'x'));
+    const item = after(...ids.map((id) => cause(id, { kind: 'alert' })));
+
+    expect(item.knownAlerts).toEqual(ids);
+    expect(JSON.stringify(item.knownAlerts).length).toBeLessThanOrEqual(32_768);
   });
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { MAX_CELL_CHARACTERS } from '../../audit/audit-log.ts';
 import type { Evidence, Part, Policy, Verdict } from '../../policy/define-policy.ts';
 import type { ResourceId } from '../../resources/resource-id.ts';
 import { MAX_ITEMS } from '../../tickets/ticket.ts';
@@ -28,18 +29,32 @@ export interface Look {
 const IN_TABLE_ONLY = new Set(['mode-observe', 'out-of-scope']);
 /** Longest text about one item: so many of them have to fit into a cell. */
 const MAX_DETAIL = 200;
+/** What the names of parts may take that have a ticket for the first time, in characters. */
+const ROOM_FOR_NEW = 6000;
 /** Proof of what ARM itself says about a resource. */
 const PLAIN_STRENGTH = 3;
 
 /** What the look says about each ticket that there is or should be, by part (`''` = the whole resource). */
 export function sightingsOf(look: Look): ReadonlyMap<string, Sighting> {
   const { verdict, knownParts } = look;
-  const parts = 'parts' in verdict ? verdict.parts : undefined;
-  if (parts === undefined) return sightingsOfWhole(look);
+  if (!('parts' in verdict) || verdict.parts === undefined) return sightingsOfWhole(look);
+  const { isPartial, parts } = verdict;
   const sightings = new Map<string, Sighting>(parts.map((part) => [part.name, sightPart(look, part)]));
-  // All parts were judged: one that is not among them is no more.
-  for (const name of knownParts) if (!sightings.has(name)) sightings.set(name, { seen: 'gone', resolution: 'gone' });
+  const missing = knownParts.filter((name) => !sightings.has(name));
+  // Where all parts were judged, one that is not among them is no more.
+  const unclear = new Set(isPartial === true ? fitting(missing, [...sightings.keys()]) : []);
+  for (const name of missing)
+    sightings.set(name, unclear.has(name) ? { seen: 'unclear' } : { seen: 'gone', resolution: 'gone' });
   return sightings;
+}
+
+/** As many parts as a finding can remember besides those that it has to, and those that are new when it is looked at the next time. */
+function fitting(names: readonly string[], others: readonly string[]): readonly string[] {
+  let room = MAX_CELL_CHARACTERS - ROOM_FOR_NEW - JSON.stringify(others).length;
+  return names.filter((name) => {
+    room -= JSON.stringify(name).length + 1;
+    return room >= 0;
+  });
 }
 
 /** A verdict without parts is about the whole resource; a violation does not tell which of the parts that have tickets are concerned. */

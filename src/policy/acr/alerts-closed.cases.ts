@@ -87,6 +87,7 @@ export default policyCases(acrAlertsClosed, {
       verdict: 'unknown',
       missing: 'stored alerts that can be read',
       parts: [{ name: 'alert-1', verdict: 'unknown', evidence: {} }],
+      isPartial: true,
     },
   },
   'the alert was closed in Defender': {

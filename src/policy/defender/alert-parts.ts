@@ -2,7 +2,9 @@ import {
   alertSeverities,
   type DefenderAlert,
   type DefenderKnowledge,
+  isOver,
   type KnownChange,
+  MAX_ALERTS,
 } from '../../resources/defender.ts';
 import type { ResourceType } from '../../resources/resource-map.ts';
 import { compliant, type Evidence, type Part, type Severity, type Verdict } from '../define-policy.ts';
@@ -50,12 +52,19 @@ export function judgeAlerts(knowledge: DefenderKnowledge, resource: ResourceType
     ...active.slice(MAX_PARTS).map(uncounted),
     ...alerts.filter((alert) => !isActive(alert, now)).map(closed),
   ];
+  const told = { parts, ...(mayBeMore(knowledge, now) && { isPartial: true as const }) };
   if (active.length === 0)
     return unreadable.length === 0
-      ? { verdict: 'compliant', parts }
-      : { verdict: 'unknown', missing: READABLE_ALERTS, parts };
+      ? { verdict: 'compliant', ...told }
+      : { verdict: 'unknown', missing: READABLE_ALERTS, ...told };
   const types = [...new Set(active.map(({ type }) => type))].toSorted().slice(0, 10).join(', ');
-  return { verdict: 'violation', evidence: { activeAlerts: active.length, types }, parts };
+  return { verdict: 'violation', evidence: { activeAlerts: active.length, types }, ...told };
+}
+
+/** Are there as many as are remembered, so that others may have given way, or one of which not even the id can be read? */
+function mayBeMore({ alerts, unreadable }: DefenderKnowledge, now: Date): boolean {
+  const remembered = alerts.filter((alert) => !isOver(alert, now)).length + unreadable.length;
+  return remembered >= MAX_ALERTS || unreadable.includes('');
 }
 
 /** The worst first; of the same severity they stay in their order. */
