@@ -99,7 +99,7 @@ export class ResourcePass {
     const inspection = await NodeInspection.begin(context, target, lease.causes, async () => {
       await lease.ensure();
     });
-    const defender = await recallDefender(context, target, lease.item);
+    const defender = await recallDefender(context, target, lease.item, findings);
     return new ResourcePass(context, target, lease, { findings, inspection, defender });
   }
 
