@@ -1,3 +1,4 @@
+import { foretellAlert } from '../defender/foretell-alert.ts';
 import type { FoundCause } from '../events/parsed.ts';
 import type { Policy } from '../policy/define-policy.ts';
 import type { DefenderAlert } from '../resources/defender.ts';
@@ -5,6 +6,7 @@ import type { ResourceId } from '../resources/resource-id.ts';
 import { newWorkItem, type RecordedOperation } from '../work/work-items.ts';
 import { planFix, planFor } from './dry-run.ts';
 import { evidenceOf } from './finding-state.ts';
+import { hearAlert } from './heard-alert.ts';
 import { collectLate, isLate } from './late-policies.ts';
 import { NodeInspection } from './node-inspection.ts';
 import type { EngineContext } from './ports.ts';
@@ -35,11 +37,14 @@ export async function observeResource(
   target: ResourceId,
   { alert, cause }: Pick<FoundCause, 'alert' | 'cause'>,
 ): Promise<readonly ObservedPolicy[]> {
-  const now = context.clock.now().toISOString();
-  const quiet = withoutTraces(alert === undefined ? context : withAlert(context, { ...alert, receivedAt: now }));
+  const now = context.clock.now();
+  const quiet = withoutTraces(alert === undefined ? context : withAlert(context, hearAlert(alert, now)));
   const item = (await context.work.get(target))?.item ?? newWorkItem(target.id);
   const known = alert === undefined ? item : { ...item, hasAlerts: true as const };
-  const lease = WorkLease.none(quiet.work, quiet.clock, target, { ...known, pending: [{ ...cause, queuedAt: now }] });
+  const lease = WorkLease.none(quiet.work, quiet.clock, target, {
+    ...known,
+    pending: [{ ...cause, queuedAt: now.toISOString() }],
+  });
   const pass = await ResourcePass.begin(quiet, target, lease);
   const snapshot = await readAll(pass);
   const observed: ObservedPolicy[] = [];
@@ -55,8 +60,7 @@ function withAlert(context: EngineContext, alert: DefenderAlert): EngineContext 
     alerts: {
       ...alerts,
       async ofResource(resource, onInvalid) {
-        const known = await alerts.ofResource(resource, onInvalid);
-        return [alert, ...known.filter(({ id }) => id !== alert.id)];
+        return (await foretellAlert(alerts, resource, alert, onInvalid)).alerts;
       },
     },
   };

@@ -9,13 +9,13 @@ import {
 } from '../audit/audit-log.ts';
 import { isDockwardenError } from '../errors.ts';
 import { type Cause, RUN_ID } from '../events/cause.ts';
-import type { ParsedInput } from '../events/parse-message.ts';
-import type { FoundCause } from '../events/parsed.ts';
+import { type FoundCause, type IgnoredInput, type InvalidInput, ignored } from '../events/parsed.ts';
 import type { ReviewBody } from '../events/review-body.ts';
 import { findResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { isKnownCause } from '../work/work-items.ts';
 import { acceptEvents, markDirty, readMessage } from './accept.ts';
 import { resourceColumns } from './audit-rows.ts';
+import { foretellCause } from './heard-alert.ts';
 import { observeResource } from './observed-look.ts';
 import type { EngineContext } from './ports.ts';
 import { operatorCause, type ReviewAnswer, type ReviewRequest, record, refused } from './review-request.ts';
@@ -96,18 +96,29 @@ async function replayElement(request: ReviewRequest, message: unknown, wish: Wis
   if (event.result !== 'cause') {
     // The real intake puts it on record, too, and keeps what nobody can read.
     if (event.result === 'invalid' && !wish.observe) await acceptEvents(context, message);
-    return { result: 'shown', message: describeEvent(event), details: { requestId, event } };
+    return answerUntaken(request, event);
   }
-  const { cause, resourceId: target } = event;
-  if (wish.observe) return await answerObserved(request, target, event);
+  const { resourceId: target } = event;
+  const { cause, saved } = await foretellCause(context, event);
+  const untaken = ignored(saved === 'unheard' ? 'alert-closed' : 'alert-forgotten', cause.id);
+  if (wish.observe) {
+    const isTaken = saved !== 'unheard' && saved !== 'forgotten';
+    return isTaken ? await answerObserved(request, target, event) : answerUntaken(request, untaken);
+  }
   const isKnown = await isDone(context, target, cause);
   const details = { resourceId: target.id, causeId: cause.id, isKnown, present: await listPresent(request, target) };
-  await acceptEvents(context, message);
+  const { marked } = await acceptEvents(context, message);
+  if (marked === 0) return answerUntaken(request, untaken);
   const news = isKnown ? 'was taken in before, and marks nothing' : 'is taken in';
   return { result: 'accepted', requestId, message: `event ${cause.id} about ${target.name} ${news}`, details };
 }
 
-function describeEvent(event: ParsedInput): string {
+/** What leads to nothing. */
+function answerUntaken({ requestId }: ReviewRequest, event: InvalidInput | IgnoredInput<string>): ReviewAnswer {
+  return { result: 'shown', message: describeEvent(event), details: { requestId, event } };
+}
+
+function describeEvent(event: FoundCause | InvalidInput | IgnoredInput<string>): string {
   if (event.result === 'cause') return `event ${event.cause.id}`;
   return `event ${event.eventId ?? 'without id'}, ${event.result}: ${event.reason}`;
 }
