@@ -3,16 +3,20 @@ import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subsc
 import { queryAlerts } from '../../src/azure/defender.ts';
 import { queryImageFindings } from '../../src/azure/image-findings.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { FixedClock } from '../simulator/harness.ts';
 import { type AzureHarness, failureOf, startAzure } from './azure-harness.ts';
 
 let azure: AzureHarness;
+let clock: FixedClock;
 beforeEach(async () => {
-  azure = await startAzure();
+  clock = new FixedClock();
+  azure = await startAzure({ clock });
 });
 afterEach(async () => {
   await azure.stop();
 });
 
+const DAY = 86_400_000;
 const registry = sampleId('contosoacr');
 /** The present scanner, the one before, and the preview of the present one. */
 const PRESENT = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
@@ -35,6 +39,22 @@ function find(name: string, severity: 'Low' | 'Medium' | 'High', more: object = 
 }
 
 describe('alerts', () => {
+  it.each([
+    ['Active', 29, 'found'],
+    ['Active', 31, 'left out'],
+    ['InProgress', 31, 'left out'],
+    ['Resolved', 31, 'found'],
+    ['Dismissed', 89, 'found'],
+    ['Resolved', 91, 'left out'],
+  ] as const)('that are %s after %d days are %s', async (status, days, result) => {
+    azure.simulator.defender.raiseAlert({ resourceId: registry, alertType: 'ARM_AnomalousOperation.Impact', status });
+    clock.advance(days * DAY);
+
+    const { resources } = await askAlerts();
+
+    expect(resources).toHaveLength(result === 'found' ? 1 : 0);
+  });
+
   it('are read page by page, open and closed', async () => {
     azure.simulator.limits.enabled = false;
     const { defender } = azure.simulator;
