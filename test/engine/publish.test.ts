@@ -134,6 +134,7 @@ describe('a row of the audit', () => {
   });
 
   test.each([
+    ['408', () => fail(408)],
     ['429', () => fail(429)],
     ['500', () => fail(500)],
     ['503', () => fail(503)],
