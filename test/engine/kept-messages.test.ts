@@ -10,6 +10,7 @@ import { formatWorkMessage } from '../../src/events/work-message.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { ALICE, ask, runsWith, seedOf } from '../acceptance/operator-requests.ts';
 import { disableAdminUser } from '../acceptance/remediation-scenes.ts';
+import { KEY } from '../outbound/audit-rows.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
 
@@ -50,6 +51,19 @@ function deadLetter(...events: readonly unknown[]): string {
 function raise(): object {
   scene.violate(engine);
   return { ...engine.events.splice(0)[0], deadLetterReason: 'MaxDeliveryAttemptsExceeded', deliveryAttempts: 30 };
+}
+
+function alert(): object {
+  return {
+    SystemAlertId: '2517538088322968242_1',
+    AlertType: 'ACR_Example',
+    AlertDisplayName: 'Example',
+    Severity: 'High',
+    Status: 'New',
+    TimeGenerated: engine.clock.now().toISOString(),
+    ResourceIdentifiers: [{ $id: '1', AzureResourceId: scene.resourceId, Type: 'AzureResource' }],
+    AzureResourceId: scene.resourceId,
+  };
 }
 
 function hashOf(body: string): string {
@@ -143,22 +157,25 @@ describe('a message that is handled again', () => {
   });
 
   it('is an alert that is taken in as one', async () => {
-    const alert = {
-      SystemAlertId: '2517538088322968242_1',
-      AlertType: 'ACR_Example',
-      AlertDisplayName: 'Example',
-      Severity: 'High',
-      Status: 'New',
-      TimeGenerated: engine.clock.now().toISOString(),
-      ResourceIdentifiers: [{ $id: '1', AzureResourceId: scene.resourceId, Type: 'AzureResource' }],
-    };
-    const id = await giveUp('defender-alerts', { ...alert, AzureResourceId: scene.resourceId });
+    const id = await giveUp('defender-alerts', alert());
 
     const answer = await ask(engine, 'message-replay', { id, reason });
 
     expect(answer).toMatchObject({ message: 'events taken in: 1, ignored: 0; the message is removed' });
     expect(engine.work()).toMatchObject([{ resourceId: scene.resourceId, pending: [{ kind: 'alert' }] }]);
     expect(engine.tables.alerts.rows).toHaveLength(1);
+  });
+
+  it('remains a message of the alerts, whatever in it cannot be understood even now', async () => {
+    const id = await giveUp('defender-alerts', { records: [alert(), nobodyKnows] });
+
+    const answer = await ask(engine, 'message-replay', { id, reason });
+
+    expect(answer).toMatchObject({ message: expect.stringMatching(/^events taken in: 1, .*; it is kept, /) });
+    expect(engine.audit('input').filter(({ reason: why }) => why === 'unknown-envelope')).toMatchObject([
+      { causeKind: 'alert', causeId: id },
+    ]);
+    expect(new Set(engine.poison.map(({ name }) => `poison/${name}`))).toEqual(new Set([id]));
   });
 
   it('goes back into the queue of own events', async () => {
@@ -241,6 +258,24 @@ it('a queue that is not there is no fault of the message', async () => {
   };
 
   await expect(review(context, ALICE, 'message-replay', { id, reason })).rejects.toThrow('no queue');
+});
+
+describe('a message that is handled again while the audit cannot be written', () => {
+  test.each([
+    ['resource-events', () => raise()],
+    ['work', () => formatWorkMessage({ resourceId: target })],
+    ['tickets', () => formatTicketMessage({ key: `dw-${'0'.repeat(32)}` })],
+    ['events', () => formatOutboundMessage({ ...KEY, since: '2026-11-23T10:00:00.000Z', attempt: 3 })],
+  ])('stays where it is, and goes nowhere: %s', async (queue, make) => {
+    const id = await giveUp(queue, make());
+    engine.tables.audit.insert = async () => await Promise.reject(new Error('no audit'));
+
+    await expect(ask(engine, 'message-replay', { id, reason })).rejects.toThrow('no audit');
+
+    expect(engine.poison).toHaveLength(1);
+    expect([engine.queue, engine.ticketQueue, engine.eventQueue]).toEqual([[], [], []]);
+    expect(engine.work()).toEqual([]);
+  });
 });
 
 describe('a message that is dropped', () => {
