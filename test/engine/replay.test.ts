@@ -194,6 +194,34 @@ describe('a replay that only observes', () => {
     expect(engine.audit().map(({ reason }) => reason)).toEqual(['replay-observed']);
   });
 
+  it('looks at nodes that a worker has just inspected, and that rest for it', async () => {
+    const cluster = sampleId('aks-prod');
+    engine = await startEngine({
+      environment: {
+        ...ENFORCING,
+        POLICY_AKS_NODE_REBOOT_COVERAGE_COMPLETE: 'on',
+        AKS_NODE_INSPECTION_INTERVAL: '1h',
+      },
+    });
+    engine.simulator.as('operator').patch(cluster, { tags: {} });
+    await engine.settle(0);
+    const inspected = engine.tables.nodes.rows.length;
+    engine.simulator.kubernetes(cluster).isOffline = true;
+    engine.simulator.as('operator').patch(cluster, { tags: {} });
+    const [message] = engine.events.splice(0);
+
+    const answer = await ask(engine, 'replay', { message: { ...message }, observe: true });
+
+    expect(inspected).toBeGreaterThan(0);
+    const policies = answer.result === 'shown' ? answer.details['policies'] : [];
+    expect(policies).toContainEqual(
+      expect.objectContaining({
+        policyId: 'aks-node-reboot-coverage-complete',
+        evidence: 'missing: the API server of the cluster cannot be reached',
+      }),
+    );
+  });
+
   it('judges an alert that nobody has heard of as if it were known, and forgets it', async () => {
     await start();
     const message = {
@@ -214,7 +242,13 @@ describe('a replay that only observes', () => {
 
     for (const answer of [unknown, known]) {
       const policies = answer.result === 'shown' ? answer.details['policies'] : [];
-      expect(policies).toContainEqual(expect.objectContaining({ policyId: 'acr-alerts-closed', verdict: 'violation' }));
+      expect(policies).toContainEqual(
+        expect.objectContaining({
+          policyId: 'acr-alerts-closed',
+          verdict: 'violation',
+          evidence: '{"activeAlerts":1,"types":"ACR_Example"}',
+        }),
+      );
     }
   });
 
