@@ -221,8 +221,8 @@ describe('the export of Defender by an Event Hub', () => {
     mend = () => vi.stubEnv('AzureWebJobsStorage__queueServiceUri', storage.queue);
     await arrive(alert('a1'), alert('a2', { AlertDisplayName: '[SAMPLE ALERT] x' }));
 
-    // Both tries took in what could be taken in.
-    expect(await column('reason', 'audit')).toEqual(['sample-alert', 'sample-alert']);
+    // Both tries took in what could be taken in, and it is on record once.
+    expect(await column('reason', 'audit')).toEqual(['sample-alert']);
     expect(await column('knownCauses', 'work')).toEqual(['["a1"]']);
     expect(await takeWork()).toHaveLength(1);
     expect(await poison()).toEqual([]);
@@ -237,6 +237,8 @@ describe('the export of Defender by an Event Hub', () => {
     await arrive(alert('a1'));
 
     expect(await takeWork()).toHaveLength(1);
+    expect(await poison()).toEqual([]);
+    expect(await column('reason', 'audit')).toEqual([]);
     expect(waits.map((milliseconds) => milliseconds / 1000)).toEqual([5, 10, 20, 40, 80, 160, 300, 300]);
   });
 });
@@ -302,6 +304,19 @@ describe('alerts by HTTP', () => {
       headers: { 'retry-after': '30' },
     });
     expect(JSON.stringify(answer.body)).not.toContain(NOBODY);
+  });
+
+  it('are to be sent again while the storage is not configured', async () => {
+    vi.stubEnv('AzureWebJobsStorage__queueServiceUri', undefined);
+    expect(await post(JSON.stringify(alert('a1')))).toMatchObject({
+      status: 503,
+      body: { code: 'storage-unavailable' },
+      headers: { 'retry-after': '30' },
+    });
+    vi.stubEnv('AzureWebJobsStorage__queueServiceUri', storage.queue);
+
+    expect(await post(JSON.stringify(alert('a1')))).toMatchObject({ status: 202, body: { marked: 1 } });
+    expect(await poison()).toEqual([]);
   });
 
   it('that nobody can handle are a fault of ours, and the log says which', async () => {
