@@ -28,6 +28,13 @@ export interface SecretVersion extends ObjectVersion {
   readonly contentType?: string | undefined;
 }
 
+/**
+ * https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-tags. The page about secrets says 512 characters, and said 256 until
+ * 2023: the shorter one is safe for both.
+ */
+const MAX_TAGS = 15;
+const MAX_TAG_CHARACTERS = 256;
+
 interface VaultObject<V> {
   /** In the spelling of whoever created it. */
   readonly name: string;
@@ -78,7 +85,7 @@ interface Change {
   readonly tags?: Tags;
 }
 
-/** Reads `attributes` and `tags` of a body; throws BadParameter for values of the wrong kind. */
+/** Reads `attributes` and `tags` of a body; throws BadParameter for values of the wrong kind, and for too many or too long tags. */
 export function readChange({ attributes, tags }: JsonObject): Change {
   if (!isAbsent(attributes) && !isJsonObject(attributes)) throw badParameter("'attributes' must be an object.");
   const { enabled, exp, nbf } = attributes ?? {};
@@ -103,8 +110,12 @@ function readTags(tags: Json): Tags {
   if (!isJsonObject(tags)) throw badParameter("'tags' must be an object of strings.");
   const entries = Object.entries(tags).map(([name, value]) => {
     if (typeof value !== 'string') throw badParameter(`the value of the tag '${name}' must be a string.`);
+    if (name.length > MAX_TAG_CHARACTERS || value.length > MAX_TAG_CHARACTERS) {
+      throw badParameter(`the name and the value of a tag have at most ${MAX_TAG_CHARACTERS} characters.`);
+    }
     return [name, value] as const;
   });
+  if (entries.length > MAX_TAGS) throw badParameter(`there are at most ${MAX_TAGS} tags.`);
   return Object.fromEntries(entries);
 }
 
