@@ -1,9 +1,4 @@
-import { TableClient } from '@azure/data-tables';
-import type { AuditRecord } from '../../src/audit/audit-log.ts';
 import { formatTable } from '../../src/cli/format-table.ts';
-import { parseResourceId } from '../../src/resources/resource-id.ts';
-import { createTableStore } from '../../src/storage/table-store.ts';
-import { createTableWorkItems } from '../../src/work/table-work-items.ts';
 import { isJsonObject, readString } from '../azure/json.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../azure/sample-ids.ts';
 import type { AzureSimulator } from '../azure/simulator.ts';
@@ -11,6 +6,7 @@ import type { LocalEnvironment } from '../environment.ts';
 import type { Check } from './checks.ts';
 import type { Expectation } from './expectation.ts';
 import { printTicket } from './print-ticket.ts';
+import { readWork } from './read-tables.ts';
 import type { Scenario, Stage } from './scenario.ts';
 import { printStory } from './story.ts';
 
@@ -19,6 +15,7 @@ const clusterId = sampleId('aks-dev');
 const TOKEN = 'settlement-agent';
 const ALERTS = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}/providers/Microsoft.Security/locations/westeurope/alerts`;
 const INVESTIGATE = 'https://portal.azure.com/#blade/Microsoft_Azure_Security/SecurityMenuBlade/7';
+const INTENT = 'CredentialAccess';
 const DESCRIPTION =
   'An application that does not usually do so has listed the credentials of a container registry. This might be the access phase of an attack.';
 
@@ -67,7 +64,7 @@ export const alert: Scenario = {
     console.log('\n1. An ordinary day: a sweep looks at everything');
     addToken(simulator);
     await environment.sweep();
-    const calm = await waitFor(CALM);
+    await waitFor(CALM);
 
     console.log('\n2. The automation lists the passwords of contosolegacy, which it has never done before');
     await stealPasswords(stage);
@@ -75,12 +72,12 @@ export const alert: Scenario = {
 
     console.log('   Defender for Cloud noticed, and exports an alert');
     const alertId = raiseAlert(simulator);
-    const response = await waitFor(responseTo(alertId));
+    await waitFor(responseTo(alertId));
 
     console.log('\n3. Alerts that are no attack, and one on a cluster');
     const callsBefore = simulator.requests.length;
     raiseOthers(simulator);
-    const others = await waitFor(OTHERS);
+    await waitFor(OTHERS);
 
     console.log('\n4. What the audit tells of the stolen credentials');
     printStory(rows.filter(({ causeId }) => causeId === alertId));
@@ -93,20 +90,14 @@ export const alert: Scenario = {
 
     console.log('\n5. Somebody has looked into it, and resolves the alert in Defender for Cloud');
     simulator.defender.setAlertStatus(alertId, 'Resolved');
-    const resolved = await waitFor(RESOLVED);
+    await waitFor(RESOLVED);
     await waitForOwnEvents(stage);
     printOwnEvents(environment);
 
     return [
-      ...calm,
-      ...response,
-      ...others,
-      ...resolved,
       ...checkRegistry(simulator, stolen),
       ...checkTicket(ticket, simulator),
       ...checkOthers(simulator, callsBefore),
-      ...checkSecrets(environment, rows, stolen),
-      ...checkOwnEvents(environment),
     ];
   },
 };
@@ -128,12 +119,10 @@ function addToken({ state }: AzureSimulator): void {
 }
 
 /** Returns once the app has learnt who did it, as it has long before Defender tells of anything. */
-async function stealPasswords({ environment: { simulator, storage }, waitUntil }: Stage): Promise<void> {
-  simulator.as('automation').post(`${registryId}/listCredentials`);
-  const table = new TableClient(storage.table, 'work', simulator.credential('operator'));
-  const work = createTableWorkItems(createTableStore(table));
+async function stealPasswords({ environment, waitUntil }: Stage): Promise<void> {
+  environment.simulator.as('automation').post(`${registryId}/listCredentials`);
   await waitUntil(async () => {
-    const { changes = [] } = (await work.get(parseResourceId(registryId)))?.item ?? {};
+    const { changes = [] } = (await readWork(environment, registryId)) ?? {};
     return changes.some(({ operation }) => operation.endsWith('/listCredentials/action'));
   }, 'the app knows who has listed the passwords of contosolegacy');
 }
@@ -150,7 +139,7 @@ function raiseAlert({ defender }: AzureSimulator): string {
     severity: 'High',
     displayName: "Suspicious invocation of a high-risk 'Credential Access' operation detected",
     description: DESCRIPTION,
-    intent: 'CredentialAccess',
+    intent: INTENT,
     extendedLinks: [{ Category: null, Label: 'Investigate', Href: INVESTIGATE, Type: 'webLink' }],
     remediationSteps: ['Ask the owner of the application whether this was meant.', 'Look at what else it has done.'],
   });
@@ -187,7 +176,8 @@ function checkTicket(ticket: string, simulator: AzureSimulator): Check[] {
   const parts = {
     "Defender's text": DESCRIPTION,
     'its link': INVESTIGATE,
-    'the intent by MITRE': 'CredentialAccess',
+    // The type of the alert holds the same word.
+    'the intent by MITRE': `mitreIntent: ${INTENT}`,
     'the token, whose passwords are still good': TOKEN,
     'what was done with the registry lately': 'listCredentials/action',
     'who did that': simulator.identity('automation').objectId,
@@ -209,11 +199,6 @@ function isAbout(path: string, resourceId: string): boolean {
   return path.toLowerCase().startsWith(resourceId.toLowerCase());
 }
 
-function checkSecrets({ topic }: LocalEnvironment, rows: readonly AuditRecord[], stolen: readonly string[]): Check[] {
-  const told = JSON.stringify([rows, topic.received]);
-  return [{ what: 'no password is in the audit or in an event', holds: !stolen.some((value) => told.includes(value)) }];
-}
-
 /** Types of the events that the app must have published about the registry. */
 const OWN_EVENTS = [
   'dockwarden.remediation.fixed.v1',
@@ -226,7 +211,9 @@ function ownTypes({ topic }: LocalEnvironment): readonly string[] {
 }
 
 async function waitForOwnEvents({ environment, waitUntil }: Stage): Promise<void> {
-  for (const type of OWN_EVENTS) await waitUntil(() => ownTypes(environment).includes(type), `own event ${type}`);
+  for (const type of OWN_EVENTS) {
+    await waitUntil(() => ownTypes(environment).includes(type), `others were told: ${type}`);
+  }
 }
 
 function printOwnEvents(environment: LocalEnvironment): void {
@@ -236,9 +223,4 @@ function printOwnEvents(environment: LocalEnvironment): void {
     return [time.slice(11, 19), type, subject.split('/').at(-1) ?? '', policy ?? ''];
   });
   console.log(formatTable(['TIME (UTC)', 'TYPE', 'RESOURCE', 'POLICY'], cells).replaceAll(/^/gm, '   '));
-}
-
-function checkOwnEvents(environment: LocalEnvironment): Check[] {
-  const types = ownTypes(environment);
-  return OWN_EVENTS.map((type) => ({ what: `others were told: ${type}`, holds: types.includes(type) }));
 }

@@ -55,7 +55,12 @@ export interface SimulatedVault {
   /** Undefined for an unknown name. */
   key(name: string): SimulatedKey | undefined;
   secret(name: string): SimulatedSecret | undefined;
-  /** Raises NearExpiry and Expired for the current version of every key and secret that is due and was not told yet. Default: now. */
+  /** Changes the current version of a key, as if somebody had called the vault: no event tells of it. */
+  updateKey(name: string, change: Pick<KeyOptions, 'enabled' | 'exp' | 'nbf' | 'tags'>): SimulatedKey;
+  /**
+   * Raises NearExpiry and Expired for the current version of every key and secret that is due and was not told yet, but of no version of the seed.
+   * Default: now.
+   */
   announceExpiry(now?: Date): void;
 }
 
@@ -110,6 +115,11 @@ export class ServedVault implements SimulatedVault {
   createKey(name: string, options: KeyOptions = {}): SimulatedKey {
     this.contents.createKey(name, toBody(options));
     return this.#finishKey(name, options);
+  }
+
+  updateKey(name: string, change: KeyOptions): SimulatedKey {
+    this.contents.updateKey(name, undefined, toBody(change));
+    return this.#finishKey(name, {});
   }
 
   /** Puts a key there that has been there before. */

@@ -1,11 +1,8 @@
-import { TableClient } from '@azure/data-tables';
 import type { ReviewAction } from '../../../src/events/review-body.ts';
 import { evidenceHash } from '../../../src/findings/finding-id.ts';
-import { createTableFindings } from '../../../src/findings/table-findings.ts';
-import { parseResourceId } from '../../../src/resources/resource-id.ts';
-import { createTableStore } from '../../../src/storage/table-store.ts';
 import { sampleId } from '../../azure/sample-ids.ts';
 import type { LocalEnvironment } from '../../environment.ts';
+import { readFinding } from '../read-tables.ts';
 
 /** Asks the app as an operator does; the function key stands for a person here. Throws when the app refuses. */
 export async function askApp(
@@ -23,11 +20,8 @@ export async function askApp(
 
 /** Approves the tags of `aks-prod` as somebody who has looked at the finding. Throws when there is none. */
 export async function approveTags(environment: LocalEnvironment): Promise<void> {
-  const { simulator, storage } = environment;
-  const table = new TableClient(storage.table, 'findings', simulator.credential('operator'));
   const [resourceId, policyId] = [sampleId('aks-prod'), 'aks-required-tags-present'];
-  const findings = await createTableFindings(createTableStore(table)).ofResource(parseResourceId(resourceId));
-  const finding = findings.find(({ item }) => item.policyId === policyId)?.item;
+  const finding = await readFinding(environment, resourceId, policyId);
   if (finding === undefined) throw new Error('there is no finding about the tags of aks-prod');
   await askApp(environment, 'approve', { resourceId, policyId, evidence: evidenceHash(finding) });
 }
