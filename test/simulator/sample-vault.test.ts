@@ -40,11 +40,16 @@ test('a disk encryption set and a registry use two of them, whatever their versi
   expect(registry.encryption?.keyVaultProperties?.keyIdentifier).toBe(`${url}/keys/registry-cmk`);
 });
 
-test('it tells of the two that expire soon when it is asked to', () => {
-  harness.simulator.keyVault(vaultId).announceExpiry();
+test('of the two that expire soon it tells nothing before they have a new version', () => {
+  const vault = harness.simulator.keyVault(vaultId);
+  vault.announceExpiry();
+  expect(harness.simulator.events).toEqual([]);
+
+  vault.createKey('registry-cmk', { exp: new Date('2026-12-05T10:00:00Z') });
+  vault.announceExpiry();
 
   expect(harness.simulator.events.map(({ eventType, subject }) => [eventType, subject])).toEqual([
-    ['Microsoft.KeyVault.KeyNearExpiry', 'legacy-signing'],
+    ['Microsoft.KeyVault.KeyNewVersionCreated', 'registry-cmk'],
     ['Microsoft.KeyVault.KeyNearExpiry', 'registry-cmk'],
   ]);
 });

@@ -599,8 +599,29 @@ describe('seeds', () => {
     });
     expect(harness.vault.key('fixed')?.exp).toEqual(new Date('2027-01-01'));
     expect(harness.vault.key('rotating')?.rotationPolicy).toMatchObject({ expiryTime: 'P1Y' });
+  });
+
+  test('are older than any event subscription: their versions raise no event, those made later do', async () => {
+    await restart({
+      seed: vaultSeed(undefined, [
+        { vaultId: VAULT_ID, name: 'expired', expiresInDays: -1 },
+        { vaultId: VAULT_ID, name: 'near', expiresInDays: 5 },
+        { vaultId: VAULT_ID, name: 'renewed', expiresInDays: 5 },
+      ]),
+    });
     harness.vault.announceExpiry();
-    expect(received.map(({ eventType }) => eventType)).toEqual(['Microsoft.KeyVault.KeyExpired']);
+    harness.vault.updateKey('near', { exp: new Date(NOW + 4 * DAY) });
+    harness.vault.announceExpiry();
+    expect(received).toEqual([]);
+
+    harness.vault.createKey('renewed', { exp: new Date(NOW + 365 * DAY) });
+    harness.vault.announceExpiry();
+    harness.vault.updateKey('renewed', { exp: new Date(NOW + 5 * DAY) });
+    harness.vault.announceExpiry();
+    harness.clock.advance(6 * DAY);
+    harness.vault.announceExpiry();
+
+    expect(typesOf()).toEqual(['KeyNewVersionCreated renewed', 'KeyNearExpiry renewed', 'KeyExpired renewed']);
   });
 
   test('a key that a vault would refuse stops the start', async () => {

@@ -21,7 +21,7 @@ export interface KeyOptions {
   readonly rotationPolicy?: JsonObject;
 }
 
-/** A key that is there from the start; nobody is told about it. */
+/** A key that is there from the start: of this version nobody is told, nor of its expiry. */
 export interface KeySeed extends KeyOptions {
   /** Id of a vault of the seed; one that the seed does not have is passed over. */
   readonly vaultId: string;

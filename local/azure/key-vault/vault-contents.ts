@@ -40,6 +40,8 @@ export class VaultContents {
   readonly #policies = new Map<string, RotationPolicy>();
   /** `{version}|{what}`. */
   readonly #announced = new Set<string>();
+  /** Versions that are older than any event subscription. */
+  readonly #silent = new Set<string>();
 
   constructor(options: ContentsOptions) {
     this.#options = options;
@@ -62,7 +64,7 @@ export class VaultContents {
     return Math.floor(this.#options.clock.now().getTime() / 1000);
   }
 
-  /** Creates a key, or a version of one that is there, from the body of a POST. `created` in unix seconds; a quiet one is told to nobody. */
+  /** Creates a key, or a version of one that is there, from the body of a POST. `created` in unix seconds; of a quiet one nobody is ever told. */
   createKey(name: string, body: JsonObject, { created = this.now, isQuiet = false } = {}): KeyVersion {
     checkName(name);
     const kind = readKind(body, this.vault);
@@ -71,7 +73,8 @@ export class VaultContents {
     const material = new KeyMaterial(kind);
     const version = { version: newVersionId(), enabled, created, updated: created, exp, nbf, tags, keyOps, material };
     this.keys.add(name, version);
-    if (!isQuiet) this.#tell('Key', name, version, 'NewVersionCreated');
+    if (isQuiet) this.#silent.add(version.version);
+    else this.#tell('Key', name, version, 'NewVersionCreated');
     return version;
   }
 
@@ -147,7 +150,10 @@ export class VaultContents {
     return version;
   }
 
-  /** Tells, once per current version, what is near its expiry at an instant, and what is past it. */
+  /**
+   * Tells, once per current version, what is near its expiry at an instant, and what is past it. Versions that were there before anybody could
+   * subscribe raise no events. https://learn.microsoft.com/azure/key-vault/general/event-grid-overview
+   */
   announceExpiry(now: Date): void {
     for (const { name, versions } of this.keys.list()) {
       this.#announceOne('Key', name, versions.at(-1), readWarningSeconds(this.policyOf(name)), now);
@@ -164,7 +170,7 @@ export class VaultContents {
     warningSeconds: number,
     now: Date,
   ): void {
-    if (version?.exp === undefined) return;
+    if (version?.exp === undefined || this.#silent.has(version.version)) return;
     const left = version.exp - now.getTime() / 1000;
     if (left > warningSeconds) return;
     const what = left > 0 ? 'NearExpiry' : 'Expired';
