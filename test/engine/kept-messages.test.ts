@@ -9,10 +9,10 @@ import { formatTicketMessage } from '../../src/events/ticket-message.ts';
 import { formatWorkMessage } from '../../src/events/work-message.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { ALICE, ask, runsWith, seedOf } from '../acceptance/operator-requests.ts';
-import { disableAdminUser } from '../acceptance/remediation-scenes.ts';
+import { disableAdminUser, startScene } from '../acceptance/remediation-scenes.ts';
 import { KEY } from '../outbound/audit-rows.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
-import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
+import type { EngineHarness } from '../support/engine-harness.ts';
 
 const scene = disableAdminUser;
 const target = parseResourceId(scene.resourceId);
@@ -24,8 +24,7 @@ let broken: Partial<EngineContext['poison']> = {};
 
 beforeEach(async () => {
   broken = {};
-  engine = await startEngine({
-    environment: { ...ENFORCING, ...scene.environment },
+  engine = await startScene(scene, {
     seed: seedOf(scene),
     wrapContext: (context) => ({ ...context, poison: { ...context.poison, ...broken } }),
   });

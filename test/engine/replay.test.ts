@@ -7,7 +7,7 @@ import type { ReviewAnswer } from '../../src/engine/review.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import type { Environment } from '../../src/settings/settings.ts';
 import { ALICE, ask, asSeen, findingOf, HOUR, runsWith, seedOf } from '../acceptance/operator-requests.ts';
-import { disableAdminUser } from '../acceptance/remediation-scenes.ts';
+import { disableAdminUser, startScene } from '../acceptance/remediation-scenes.ts';
 import { expectRecordedMutations, expectSettled } from '../support/audit-invariants.ts';
 import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
 
@@ -23,11 +23,8 @@ afterEach(async () => {
 });
 
 async function start(changes: Environment = {}, options: EngineHarnessOptions = {}): Promise<void> {
-  engine = await startEngine({
-    environment: { ...ENFORCING, ...scene.environment, ...changes },
-    seed: seedOf(scene),
-    ...options,
-  });
+  engine = await startScene(scene, { seed: seedOf(scene), ...options });
+  engine.setEnvironment(changes);
 }
 
 /** An event about a violation, that nobody has taken in yet. */
