@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { AuditKey, AuditRecord } from '../audit/audit-log.ts';
 import { DockwardenError, isDockwardenError } from '../errors.ts';
 import { decodeMessage } from '../events/decode-message.ts';
+import { isTooDeep } from '../events/parse-message.ts';
 import { parseResourceId } from '../resources/resource-id.ts';
 import { postToApp } from './app-access.ts';
 import { awaitRows } from './await-rows.ts';
@@ -93,6 +94,9 @@ export function parseArrived(text: string): readonly unknown[] {
 /** Asks the app to replay one thing, and waits for what comes of it. A refusal is a result; that there is no answer is an error. */
 export async function replayOne(place: ReplayPlace, replayed: Replayed): Promise<ReplayResult> {
   const { observe = false, reason } = place.options;
+  // Nobody could write it down to send it.
+  if (replayed.kind === 'event' && isTooDeep(replayed.message))
+    return { message: 'nested too deep to be an event', difference: [], isFine: false };
   const what = replayed.kind === 'row' ? { auditKey: replayed.id } : { message: replayed.message };
   const body = { ...what, observe, ...(reason !== undefined && { reason }) };
   let answer: Answer;

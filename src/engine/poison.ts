@@ -22,15 +22,25 @@ function hashOf(body: string): string {
   return createHash('sha256').update(body).digest('hex').slice(0, 32);
 }
 
-/** What is nested so deep that no text can be made of it was made for nothing else, and is not kept. */
+/** Deeper than anything that is ever understood, and not too deep to be written down. */
+const MAX_DEPTH = 100;
+
+/** Of what is nested so deep that no text can be made of it, everything down to `MAX_DEPTH`: it was made for nothing else. */
 function bodyOf(message: unknown): string {
   if (typeof message === 'string') return message;
   if (message instanceof Uint8Array) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(message);
   try {
     return JSON.stringify(message) ?? '';
   } catch {
-    return '"nested too deep to be kept"';
+    return JSON.stringify(cutOff(message, MAX_DEPTH));
   }
+}
+
+function cutOff(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return '(nested too deep to be kept)';
+  if (Array.isArray(value)) return value.map((element) => cutOff(element, levels - 1));
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cutOff(member, levels - 1)]));
 }
 
 /** The blob that a message is kept in, as audit rows name it; or why storage will never take it. */

@@ -2,11 +2,11 @@ import { auditKey } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import { queryAlerts } from '../azure/defender.ts';
 import type { ResourcePage } from '../azure/resources.ts';
-import { isDockwardenError } from '../errors.ts';
 import type { ParsedInput } from '../events/parse-message.ts';
 import type { FoundCause } from '../events/parsed.ts';
 import { acceptCause, readMessage, recordIgnored } from './accept.ts';
 import { AzureCalls } from './azure-calls.ts';
+import { passOverDamaged } from './damaged-row.ts';
 import { recordInput } from './input-rows.ts';
 import { hashMessage } from './poison.ts';
 import type { EngineContext } from './ports.ts';
@@ -32,23 +32,15 @@ export async function pollAlerts(context: EngineContext): Promise<void> {
     for (const row of page.resources)
       for (const input of readMessage(context, row)) {
         if (input.result !== 'cause') await record(context, input, row);
-        else if (await takeIn(context, input)) marked += 1;
+        else if ((await takeIn(context, input)) === 'marked') marked += 1;
       }
     skipToken = page.skipToken;
   } while (skipToken !== undefined);
   context.log.info('alerts polled', { marked });
 }
 
-/** Was its resource marked? A row that somebody has damaged keeps only its own resource from being looked at. */
-async function takeIn(context: EngineContext, input: FoundCause): Promise<boolean> {
-  try {
-    return (await acceptCause(context, input)) === 'marked';
-  } catch (error) {
-    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
-    const { resourceId } = input;
-    context.log.error('an alert cannot be taken in', { resourceId: resourceId.id, error: error.message });
-    return false;
-  }
+async function takeIn(context: EngineContext, input: FoundCause): Promise<'marked' | 'ignored' | undefined> {
+  return await passOverDamaged(context, input.resourceId, async () => await acceptCause(context, input));
 }
 
 /**

@@ -39,8 +39,8 @@ function elementsOf(value: unknown): readonly unknown[] {
   return Array.isArray(list) ? list : [value];
 }
 
-/** Without recursion, which is what such an input is after. */
-function isTooDeep(element: unknown): boolean {
+/** Is it nested deeper than anything of ours? Without recursion, which is what such an input is after. */
+export function isTooDeep(element: unknown): boolean {
   let level: readonly unknown[] = [element];
   for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
     level = level.flatMap((node) => (typeof node === 'object' && node !== null ? Object.values(node) : []));

@@ -1,6 +1,7 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { createContext } from '../app.ts';
-import { acceptEvents } from '../engine/accept.ts';
+import { type Accepted, acceptEvents } from '../engine/accept.ts';
+import { recordInput } from '../engine/input-rows.ts';
 import { giveUp } from '../engine/poison.ts';
 import type { EngineContext } from '../engine/ports.ts';
 import { isDockwardenError } from '../errors.ts';
@@ -12,6 +13,7 @@ const INTAKE = 'defender-alerts';
 /** Longest body, in bytes: as much as one message of an Event Hub may hold. */
 const MAX_BODY = 1_048_576;
 const RETRY_AFTER_SECONDS = 30;
+const ROUTE = 'defender/alerts';
 
 /**
  * The continuous export of Microsoft Defender for Cloud, by an Event Hub. The hub's reader moves on whether the function fails or not, so what
@@ -48,26 +50,37 @@ async function acceptBatch(context: EngineContext, messages: readonly unknown[])
   if (failure !== undefined) throw failure.error;
 }
 
-async function acceptOrGiveUp(context: EngineContext, message: unknown): Promise<void> {
+/** Undefined = it is given up. */
+async function acceptOrGiveUp(context: EngineContext, message: unknown): Promise<Accepted | undefined> {
   try {
-    await acceptEvents(context, message, INTAKE);
+    return await acceptEvents(context, message, INTAKE);
   } catch (error) {
     if (isOutage(error)) throw error;
     await giveUp(context, INTAKE, message, error instanceof Error ? error.message : String(error));
+    return undefined;
   }
 }
 
 /** The same by HTTP: for a Logic App of a workflow automation, and for whoever has an alert as the REST API returns it. */
 export function registerDefenderAlertsHttp(name: string): void {
-  app.http(name, { methods: ['POST'], authLevel: 'function', route: 'defender/alerts', handler: handleRequest });
+  app.http(name, { methods: ['POST'], authLevel: 'function', route: ROUTE, handler: handleRequest });
 }
 
 async function handleRequest(request: HttpRequest, invocation: InvocationContext): Promise<HttpResponseInit> {
-  const body = await readJson(request, MAX_BODY);
-  if ('status' in body) return body;
   const log = functionLog(invocation);
+  const context = createContext(log);
+  const body = await readJson(request, MAX_BODY);
   try {
-    const accepted = await acceptEvents(createContext(log), body.value, INTAKE);
+    if ('status' in body) {
+      await recordRefusal(context, body.status);
+      return body;
+    }
+    const accepted = await acceptOrGiveUp(context, body.value);
+    if (accepted === undefined)
+      return answer(500, {
+        code: 'internal-error',
+        message: 'It could not be handled, and is kept. The audit says why.',
+      });
     // What is invalid is on record, and sending it again helps nobody.
     return answer(202, { ...accepted });
   } catch (error) {
@@ -80,6 +93,14 @@ async function handleRequest(request: HttpRequest, invocation: InvocationContext
     });
     return { ...unavailable, headers: { ...unavailable.headers, 'retry-after': String(RETRY_AFTER_SECONDS) } };
   }
+}
+
+/** The sender knows why it was refused; so that others do as well, there is a row, once a day for each kind of refusal. */
+async function recordRefusal(context: EngineContext, status: number): Promise<void> {
+  const detail = `a request to ${ROUTE} was refused with ${status}`;
+  context.log.warn('alerts refused', { status });
+  const reason = status === 413 ? 'too-large' : 'not-json';
+  await recordInput(context, { reason, subject: detail, causeKind: 'alert', detail });
 }
 
 function isOutage(error: unknown): error is Error {

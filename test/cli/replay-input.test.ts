@@ -15,9 +15,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function replay(subject: string, input = '') {
+async function replay(subject: string, input = '', ...options: readonly string[]) {
   const errors: string[] = [];
-  const exitCode = await runCommandLine(['replay', subject, '--directory', folder], {
+  const exitCode = await runCommandLine(['replay', subject, '--directory', folder, ...options], {
     readInput: async () => await Promise.resolve(input),
     print: (line) => errors.push(`printed: ${line}`),
     printError: (line) => errors.push(line),
@@ -52,3 +52,12 @@ test.each(['01KB0000000000000000000000', '-'])(
     });
   },
 );
+
+test('what is nested without end is told, and takes no other along', async () => {
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+
+  expect(await replay('-', `[${deep},${deep}]`, '--observe')).toEqual({
+    exitCode: 1,
+    errors: ['printed: nested too deep to be an event', 'printed: nested too deep to be an event'].join('\n'),
+  });
+});

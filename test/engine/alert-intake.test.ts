@@ -263,7 +263,7 @@ describe('what was told, where a row cannot be read', () => {
 
     const marked = engine.tables.work.rows.filter(({ columns }) => columns['hasAlerts'] === true);
     expect(marked.map(({ columns }) => columns['resourceId'])).toEqual([OTHER]);
-    expect(errors).toContain('an alert cannot be taken in');
+    expect(errors).toContain('a resource cannot be looked at: its row cannot be read');
   });
 });
 
@@ -307,13 +307,16 @@ describe('a poll that fails', () => {
 });
 
 describe('a message that is nested without end', () => {
-  it('as an object is kept without its content, which nobody can write down', async () => {
+  it('as an object is kept without what nobody can write down, and its neighbour is taken in', async () => {
     let deep: unknown = 1;
     for (let level = 0; level < 100_000; level += 1) deep = [deep];
 
-    expect(await accept({ deep })).toEqual({ marked: 0, ignored: 0, invalid: 1 });
+    expect(await accept([{ id: 'x', deep }, alert('New', T0)])).toEqual({ marked: 1, ignored: 0, invalid: 1 });
 
-    expect(engine.poison).toMatchObject([{ body: '"nested too deep to be kept"' }]);
+    const [{ body = '' } = {}] = engine.poison;
+    const kept: unknown = JSON.parse(body);
+    expect(kept).toMatchObject([{ id: 'x' }, alert('New', T0)]);
+    expect(body).toMatch(/\[\["\(nested too deep to be kept\)"\]\]/);
     expect(engine.audit('input')).toMatchObject([{ reason: 'too-deep' }]);
   });
 });

@@ -1,16 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { TableClient } from '@azure/data-tables';
-import { ContainerClient } from '@azure/storage-blob';
-import { QueueClient } from '@azure/storage-queue';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, test, vi } from 'vitest';
-import { createSampleIdentities, createSampleSubscription } from '../../local/azure/sample-subscription.ts';
-import { type AzureSimulator, startAzureSimulator } from '../../local/azure/simulator.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { findTrigger } from '../../local/host/core.ts';
-import { createRegistry, type HttpData, provideCoreModule, type TypedData } from '../../local/host/core-module.ts';
-import { createInvoker } from '../../local/host/invocation.ts';
+import type { HttpData } from '../../local/host/core-module.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { hashOf } from '../../src/storage/resource-key.ts';
-import { claimStorageAccount, type TestStorage } from '../support/storage.ts';
+import { type FunctionApp, startFunctionApp } from '../support/function-app.ts';
 
 const CLUSTER =
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-shop/providers/Microsoft.ContainerService/managedClusters/shop-cluster';
@@ -18,46 +11,19 @@ const REGISTRY =
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-shop/providers/Microsoft.ContainerRegistry/registries/shopregistry';
 const NOBODY = 'https://localhost:9/nobody';
 
-const logged: string[] = [];
+let app: FunctionApp;
 /** How long the host waited before it tried again, in milliseconds; and what happens meanwhile. */
 const waits: number[] = [];
 let mend: () => void = giveUp;
-let simulator: AzureSimulator;
-const registry = createRegistry((_level, _category, message) => logged.push(message));
-const invoker = createInvoker({
-  registry,
-  log: (_level, _category, message) => logged.push(message),
-  timeoutMs: 30_000,
-  delay: async (milliseconds) => {
-    waits.push(milliseconds);
-    mend();
-    await Promise.resolve();
-  },
-  writeOutputs: async () => await Promise.resolve(),
-  onTimeout: (error) => {
-    throw error;
-  },
-});
-let storage: TestStorage;
 
 function giveUp(): never {
   throw new Error('the host would try again');
 }
 
-function functionNamed(name: string) {
-  const target = registry.functions.get(name);
-  if (target === undefined) throw new Error(`no function ${name}`);
-  return target;
-}
-
-async function invoke(name: string, data: TypedData) {
-  return await invoker.invoke(functionNamed(name), { data });
-}
-
 /** What the reader of the Event Hub hands over: one text for each event. */
 async function arrive(...messages: readonly unknown[]): Promise<void> {
   const texts = messages.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)));
-  await invoke('defenderAlerts', { collectionString: { string: texts } });
+  await app.invoke('defenderAlerts', { collectionString: { string: texts } });
 }
 
 async function post(body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}) {
@@ -74,7 +40,7 @@ async function post(body: string | Uint8Array, headers: Readonly<Record<string, 
     statusCode,
     headers: answered = {},
     body: answer,
-  } = (await invoke('defenderAlertsHttp', { http })).returnValue?.http ?? {};
+  } = (await app.invoke('defenderAlertsHttp', { http })).returnValue?.http ?? {};
   const text = answer?.bytes === undefined ? '{}' : Buffer.from(answer.bytes).toString();
   return { status: Number(statusCode), headers: answered, body: JSON.parse(text) as unknown };
 }
@@ -93,27 +59,19 @@ function alert(id: string, change: Readonly<Record<string, unknown>> = {}): Read
 }
 
 async function takeWork(): Promise<string[]> {
-  const queue = new QueueClient(`${storage.queue}/work`, storage.credential);
-  if (!(await queue.exists())) return [];
-  const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
-  for (const { messageId, popReceipt } of receivedMessageItems) await queue.deleteMessage(messageId, popReceipt);
-  return receivedMessageItems.map(({ messageText }) => Buffer.from(messageText, 'base64').toString());
-}
-
-function table(name: string): TableClient {
-  return new TableClient(storage.table, name, storage.credential);
+  return (await app.queue('work').exists()) ? await app.take('work') : [];
 }
 
 /** A column of every row of a table; none while there is no table. */
 async function column(name: string, from: string): Promise<readonly string[]> {
-  const client = table(from);
+  const client = app.table(from);
   await client.createTable();
   const rows = await Array.fromAsync(client.listEntities());
   return rows.map((row) => String(row[name])).toSorted((one, other) => one.localeCompare(other));
 }
 
 async function poison(): Promise<readonly string[]> {
-  const container = new ContainerClient(`${storage.blob}/poison`, storage.credential);
+  const container = app.container('poison');
   if (!(await container.exists())) return [];
   const names = await Array.fromAsync(container.listBlobsFlat(), ({ name }) => name);
   return await Promise.all(
@@ -124,51 +82,40 @@ async function poison(): Promise<readonly string[]> {
 /** Somebody edits the row of a resource: it cannot be read any more. */
 async function damageWork(id: string): Promise<void> {
   const hash = hashOf(parseResourceId(id));
-  const client = table('work');
+  const client = app.table('work');
   await client.createTable();
   await client.upsertEntity({ partitionKey: hash.slice(0, 2), rowKey: hash, pending: 'not JSON' });
 }
 
 beforeAll(async () => {
-  provideCoreModule(registry);
-  await import('../../src/main.ts');
-  const { certFile, keyFile } = inject('certificates');
-  simulator = await startAzureSimulator({
-    certificates: { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') },
-    seed: createSampleSubscription(),
-    identities: createSampleIdentities([]),
+  app = await startFunctionApp({
+    delay: async (milliseconds) => {
+      waits.push(milliseconds);
+      mend();
+      await Promise.resolve();
+    },
   });
 });
 
 afterAll(async () => {
-  await simulator.stop();
+  await app.stop();
 });
 
 beforeEach(() => {
-  storage = claimStorageAccount();
-  const { endpoint, header } = simulator.identityEndpoint('dockwarden');
-  const settings = {
-    IDENTITY_ENDPOINT: endpoint,
-    IDENTITY_HEADER: header,
-    DOCKWARDEN_ARM_ENDPOINT: simulator.armEndpoint,
-    AzureWebJobsStorage__blobServiceUri: storage.blob,
-    AzureWebJobsStorage__queueServiceUri: storage.queue,
-    AzureWebJobsStorage__tableServiceUri: storage.table,
-    SWEEP_SCHEDULE: '0 0 * * * *',
-  };
+  // Alerts need nothing else of the settings.
+  const settings = app.reset({ DOCKWARDEN_PRINCIPAL_ID: undefined, SCOPES: undefined });
   for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
 });
 
 afterEach(() => {
   vi.unstubAllEnvs();
-  logged.length = 0;
   waits.length = 0;
   mend = giveUp;
 });
 
 describe('the export of Defender by an Event Hub', () => {
   it('is read in batches, and tried again for as long as storage is away', () => {
-    const { binding } = findTrigger(functionNamed('defenderAlerts'));
+    const { binding } = findTrigger(app.functionNamed('defenderAlerts'));
 
     expect(binding).toMatchObject({
       type: 'eventHubTrigger',
@@ -193,7 +140,7 @@ describe('the export of Defender by an Event Hub', () => {
   });
 
   it('may come one by one', async () => {
-    await invoke('defenderAlerts', { string: JSON.stringify(alert('a1')) });
+    await app.invoke('defenderAlerts', { string: JSON.stringify(alert('a1')) });
 
     expect(await column('id', 'alerts')).toEqual(['a1']);
   });
@@ -218,7 +165,7 @@ describe('the export of Defender by an Event Hub', () => {
 
   it('comes again when storage was away, and the others are taken in at once', async () => {
     vi.stubEnv('AzureWebJobsStorage__queueServiceUri', NOBODY);
-    mend = () => vi.stubEnv('AzureWebJobsStorage__queueServiceUri', storage.queue);
+    mend = () => vi.stubEnv('AzureWebJobsStorage__queueServiceUri', app.storage().queue);
     await arrive(alert('a1'), alert('a2', { AlertDisplayName: '[SAMPLE ALERT] x' }));
 
     // Both tries took in what could be taken in, and it is on record once.
@@ -232,7 +179,7 @@ describe('the export of Defender by an Event Hub', () => {
   it('comes again while the storage is not configured', async () => {
     vi.stubEnv('AzureWebJobsStorage__tableServiceUri', undefined);
     mend = () => {
-      if (waits.length > 7) vi.stubEnv('AzureWebJobsStorage__tableServiceUri', storage.table);
+      if (waits.length > 7) vi.stubEnv('AzureWebJobsStorage__tableServiceUri', app.storage().table);
     };
     await arrive(alert('a1'));
 
@@ -245,7 +192,7 @@ describe('the export of Defender by an Event Hub', () => {
 
 describe('alerts by HTTP', () => {
   it('are taken in at an address that wants the key of the function', () => {
-    const { binding } = findTrigger(functionNamed('defenderAlertsHttp'));
+    const { binding } = findTrigger(app.functionNamed('defenderAlertsHttp'));
 
     expect(binding).toMatchObject({
       type: 'httpTrigger',
@@ -282,9 +229,13 @@ describe('alerts by HTTP', () => {
     ['another character set', '{}', { 'content-type': 'application/json; charset=utf-16' }, 415, 'not-json'],
     ['too long a body', `"${'x'.repeat(1_048_576)}"`, {}, 413, 'body-too-large'],
     ['a body that says it is too long', '{}', { 'content-length': '1048577' }, 413, 'body-too-large'],
-  ])('that are %s are refused, and nothing is stored', async (_what, body, headers, status, code) => {
+  ])('that are %s are refused, which is on record once a day', async (_what, body, headers, status, code) => {
     expect(await post(body, headers)).toMatchObject({ status, body: { code } });
-    expect(await column('reason', 'audit')).toEqual([]);
+    await post(body, headers);
+
+    expect(await column('reason', 'audit')).toEqual([status === 413 ? 'too-large' : 'not-json']);
+    expect(await column('error', 'audit')).toEqual([`a request to defender/alerts was refused with ${status}`]);
+    expect(await poison()).toEqual([]);
   });
 
   it('that are nested without end are on record like anything that is no alert', async () => {
@@ -313,17 +264,19 @@ describe('alerts by HTTP', () => {
       body: { code: 'storage-unavailable' },
       headers: { 'retry-after': '30' },
     });
-    vi.stubEnv('AzureWebJobsStorage__queueServiceUri', storage.queue);
+    vi.stubEnv('AzureWebJobsStorage__queueServiceUri', app.storage().queue);
 
     expect(await post(JSON.stringify(alert('a1')))).toMatchObject({ status: 202, body: { marked: 1 } });
     expect(await poison()).toEqual([]);
   });
 
-  it('that nobody can handle are a fault of ours, and the log says which', async () => {
+  it('that nobody can handle are a fault of ours, are kept, and the log says which', async () => {
     await damageWork(CLUSTER);
     const answer = await post(JSON.stringify(alert('a1')));
 
     expect(answer).toMatchObject({ status: 500, body: { code: 'internal-error' } });
-    expect(logged.join('\n')).toContain('cannot be read');
+    expect(await poison()).toHaveLength(1);
+    expect(await column('reason', 'audit')).toEqual(['poison']);
+    expect(app.logged.join('\n')).toContain('cannot be read');
   });
 });

@@ -81,7 +81,7 @@ function judge(raw: Alert, raisedAt: string | undefined, processedAt: string | u
     id,
     type: clean(type, MAX.type),
     severity: severityOf(raw.severity),
-    title: clean(raw.alertdisplayname ?? type, MAX.title),
+    title: clean((raw.alertdisplayname ?? type).replaceAll(/\s+/g, ' '), MAX.title),
     description: clean(raw.description ?? '', MAX.description),
     intent: clean(raw.intent ?? '', MAX.intent),
     steps: clean(textsOf(raw.remediationsteps).join('\n'), MAX.steps),

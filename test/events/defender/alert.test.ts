@@ -333,6 +333,7 @@ describe('the texts of an alert', () => {
       expect(text.isWellFormed()).toBe(true);
     }
     expect(alert.description).toContain('\ne\nf');
+    expect(alert.title).toContain(' e f');
   });
 
   test('are well formed although the cut goes through a character', () => {
