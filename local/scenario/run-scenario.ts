@@ -31,7 +31,8 @@ export async function runScenario(
         return await checkPromises(environment, rows);
       },
     });
-  } finally {
+  } catch (error) {
     await watch.stop();
+    throw error;
   }
 }
