@@ -12,13 +12,13 @@ export type SavedAlert =
   | 'known'
   /** It is closed, and nobody has told of it before. */
   | 'unheard'
-  /** It is active, and there are so many others that it is not remembered. */
+  /** It is active and is not remembered: there are so many others, or it is very old. */
   | 'forgotten';
 
 /** Told about the row of an alert that cannot be read, and whose alert it was, as far as that can. */
 export type OnInvalidAlert = (error: DockwardenError, id: string | undefined) => void;
 
-/** Told which active alerts are about to give way to others, by their ids. They go when it has resolved. */
+/** Told which active alerts are about to be forgotten, by their ids. They go when it has resolved. */
 export type OnForgottenAlerts = (ids: readonly string[]) => Promise<void>;
 
 /** Table `alerts`: what Microsoft Defender for Cloud has told, by resource. Failures are `STORAGE_UNAVAILABLE`. */

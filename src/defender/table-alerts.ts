@@ -3,7 +3,7 @@ import { DockwardenError } from '../errors.ts';
 import { DefenderAlert, isOver } from '../resources/defender.ts';
 import { parseRow, tryRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
-import type { PrunableTableStore, StoredRow } from '../storage/table-store.ts';
+import type { PrunableTableStore, RowKey, StoredRow } from '../storage/table-store.ts';
 import { forgettable, mergeAlert, newestFirst } from './alert-rules.ts';
 import type { Alerts, OnForgottenAlerts } from './alerts.ts';
 
@@ -12,16 +12,23 @@ const MAX_COLLISIONS = 10;
 
 /** Alerts in Table Storage: one partition per resource, one row per alert. */
 export function createTableAlerts(table: PrunableTableStore): Alerts {
-  /** Forgets what is to be forgotten, and returns the keys of those rows. A worker that dies before leaves it to the next alert that is new. */
-  async function prune(partitionKey: string, now: Date, onForgotten: OnForgottenAlerts): Promise<ReadonlySet<string>> {
-    const rows = await Array.fromAsync(table.range(partitionKey), (row) => ({ ...row, alert: readAlert(row) }));
-    const alerts = rows.flatMap(({ alert }) => (alert === undefined ? [] : [alert]));
-    const forgotten = new Set(forgettable(alerts, now));
-    const active = [...forgotten].filter((alert) => alert.status === 'active' && !isOver(alert, now));
-    if (active.length > 0) await onForgotten(active.map(({ id }) => id));
-    const keys = rows.flatMap(({ alert, rowKey }) => (alert !== undefined && forgotten.has(alert) ? [rowKey] : []));
+  /**
+   * Forgets what is to be forgotten, now that this row is new; is it among that itself? A worker that dies before leaves the rest to the next alert that
+   * is new.
+   */
+  async function prune({ partitionKey, rowKey }: RowKey, now: Date, onForgotten: OnForgottenAlerts): Promise<boolean> {
+    const alerts = new Map<string, DefenderAlert>();
+    for await (const row of table.range(partitionKey)) {
+      const alert = readAlert(row);
+      if (alert !== undefined) alerts.set(row.rowKey, alert);
+    }
+    const forgotten = forgettable([...alerts.values()], now);
+    const isMissed = (alert: DefenderAlert) => alert === alerts.get(rowKey) || !isOver(alert, now);
+    const missed = forgotten.filter((alert) => alert.status === 'active' && isMissed(alert));
+    if (missed.length > 0) await onForgotten(missed.map(({ id }) => id));
+    const keys = [...alerts].flatMap(([key, alert]) => (forgotten.includes(alert) ? [key] : []));
     await table.removeAll(partitionKey, keys);
-    return new Set(keys);
+    return keys.includes(rowKey);
   }
 
   return {
@@ -48,8 +55,7 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
         if (row !== undefined) {
           if ((await table.replace(key, columns, row.etag)) !== false) return saved;
         } else if ((await table.insert(key, columns)) !== false) {
-          const forgotten = await prune(key.partitionKey, new Date(alert.receivedAt), onForgotten);
-          return forgotten.has(key.rowKey) ? 'forgotten' : saved;
+          return (await prune(key, new Date(alert.receivedAt), onForgotten)) ? 'forgotten' : saved;
         }
       }
       throw new DockwardenError('STORAGE_UNAVAILABLE', 'the row of an alert is written by others all the time', {

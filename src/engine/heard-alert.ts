@@ -37,7 +37,7 @@ export async function foretellCause(
   return { cause: causeOfAlert(cause, alert, saved), saved };
 }
 
-/** Active alerts that give way to others are on record before they go. Once a day: a poll tells each time of one for which there is no room. */
+/** Active alerts that are forgotten are on record before they go. Once a day: a poll tells each time of one for which there is no room. */
 export async function recordForgotten(
   context: EngineContext,
   resourceId: ResourceId,

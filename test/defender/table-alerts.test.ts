@@ -313,6 +313,14 @@ describe.each(Object.entries(stores))('alerts %s', (_name, create) => {
     expect(forgotten).toHaveLength(2);
   });
 
+  it('that are too old when they come in do not go without a word', async () => {
+    await save(registry(), alert('old'));
+
+    expect(await save(registry(), alert('older', { raisedAt: at(-1), receivedAt: at(100 * DAY) }))).toBe('forgotten');
+    expect(await ids()).toEqual(['old']);
+    expect(forgotten).toEqual(['older']);
+  });
+
   it('go without a word when they are closed or over', async () => {
     await save(registry(), alert('old'));
     await save(registry(), alert('closed', { raisedAt: at(99 * DAY) }));
