@@ -1,6 +1,7 @@
 import type { DockwardenError } from '../errors.ts';
 import type { DefenderAlert } from '../resources/defender.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
+import type { OnInvalidRow } from '../storage/parse-row.ts';
 
 /** What became of an alert that came in. */
 export type SavedAlert =
@@ -23,6 +24,8 @@ export type OnForgottenAlerts = (ids: readonly string[]) => Promise<void>;
 
 /** Table `alerts`: what Microsoft Defender for Cloud has told, by resource. Failures are `STORAGE_UNAVAILABLE`. */
 export interface Alerts {
+  /** Those that are not closed, of all resources; goes on without a row that cannot be read. */
+  open(onInvalid: OnInvalidRow): AsyncIterable<{ readonly resourceId: string; readonly alert: DefenderAlert }>;
   /** Newest first; goes on without a row that cannot be read. */
   ofResource(resource: Pick<ResourceId, 'key'>, onInvalid: OnInvalidAlert): Promise<readonly DefenderAlert[]>;
   /**

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import * as z from 'zod';
 import { DockwardenError } from '../errors.ts';
 import { DefenderAlert, isOver } from '../resources/defender.ts';
-import { parseRow, tryRow } from '../storage/parse-row.ts';
+import { parseRow, parseRows, tryRow } from '../storage/parse-row.ts';
 import { hashOf } from '../storage/resource-key.ts';
 import type { PrunableTableStore, RowKey, StoredRow } from '../storage/table-store.ts';
 import { forgettable, mergeAlert, newestFirst } from './alert-rules.ts';
@@ -9,6 +10,9 @@ import type { Alerts, OnForgottenAlerts } from './alerts.ts';
 
 /** Writes of one row that may collide before the message is given back. */
 const MAX_COLLISIONS = 10;
+
+/** With the resource, so that people who open the table can read it, and the sweep finds it. */
+const AlertRow = z.object({ ...DefenderAlert.shape, resourceId: z.string() });
 
 /** Alerts in Table Storage: one partition per resource, one row per alert. */
 export function createTableAlerts(table: PrunableTableStore): Alerts {
@@ -32,6 +36,11 @@ export function createTableAlerts(table: PrunableTableStore): Alerts {
   }
 
   return {
+    async *open(onInvalid) {
+      for await (const { resourceId, ...alert } of parseRows(AlertRow, table.where("status ne 'closed'"), onInvalid))
+        yield { resourceId, alert };
+    },
+
     async ofResource(resource, onInvalid) {
       const alerts: DefenderAlert[] = [];
       for await (const row of table.range(hashOf(resource))) {
@@ -78,7 +87,6 @@ function rowKeyOf(id: string): string {
   return createHash('sha256').update(id.toLowerCase()).digest('hex').slice(0, 32);
 }
 
-/** With the resource, so that people who open the table can read it. */
 function columnsOf({ id }: { readonly id: string }, alert: DefenderAlert): Readonly<Record<string, unknown>> {
   return { resourceId: id, ...alert };
 }

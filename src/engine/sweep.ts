@@ -6,6 +6,7 @@ import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import { remediationGuard, subscriptionGuard } from '../guards/breaker.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
+import { isActive } from '../policy/defender/alert-parts.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { isChildType } from '../resources/resource-map.ts';
@@ -30,6 +31,8 @@ interface Sweep {
   readonly startedAt: Date;
   /** Findings by lower-case resource id. */
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  /** Lower-case ids of resources about which an alert is active. */
+  readonly alerted: ReadonlySet<string>;
   readonly seen: Set<string>;
   readonly keys: KeyLists;
   /** Known resources by guard of the breaker. */
@@ -49,6 +52,7 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
     id: `sweep-${startedAt.toISOString()}`,
     startedAt,
     findings: await loadFindings(context),
+    alerted: await loadAlerted(context),
     seen: new Set(),
     keys: new KeyLists(context),
     fleets: new Map(),
@@ -86,6 +90,13 @@ async function loadFindings(context: EngineContext): Promise<ReadonlyMap<string,
     }
   }
   return findings;
+}
+
+async function loadAlerted(context: EngineContext): Promise<ReadonlySet<string>> {
+  const alerted = new Set<string>();
+  for await (const { alert, resourceId } of context.alerts.open(reportInvalid(context)))
+    if (isActive(alert, context.clock.now())) alerted.add(resourceId.toLowerCase());
+  return alerted;
 }
 
 /** The error that stopped it, if any. */
@@ -150,7 +161,14 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
     (finding) =>
       isUnfinished(finding) && (isChildType(target.type) || !active.some(({ id }) => id === finding.policyId)),
   );
-  if (isDueForAny || isStale) await queueLook(sweep, target);
+  if (isDueForAny || isStale || isUntold(sweep, target, active)) await queueLook(sweep, target);
+}
+
+/** Is there an alert that no finding tells of? It came while its policy was off, or while the resource was not there. */
+function isUntold({ alerted, findings }: Sweep, { key }: ResourceId, active: readonly Policy[]): boolean {
+  const ids = active.filter(judgesAlerts).map(({ id }) => id);
+  const isTold = findings.get(key)?.some(({ policyId, status }) => status === 'open' && ids.includes(policyId));
+  return alerted.has(key) && ids.length > 0 && isTold !== true;
 }
 
 /** What the breaker takes its share of: all resources of the subscription, and all that a remediation could be about. */

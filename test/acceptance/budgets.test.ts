@@ -215,10 +215,17 @@ describe('a sweep', () => {
       Array.from({ length: 3 }, () => 'POST /providers/Microsoft.ResourceGraph/resources'),
     );
     expect(storage.messages).toBe(7);
-    // The paged reading of the findings, how many there are of each for the breaker (one subscription, three remediations), what was left
+    // The paged reading of the findings and of the alerts that are open, how many there are of each for the breaker (one subscription, three remediations), what was left
     // over, the breakers that want a ticket, and the record of the sweep.
     const counted = Array.from({ length: 4 }, () => ['guards.get', 'guards.replaceAll']).flat();
-    expect(storage.tables).toEqual(['findings.range', ...counted, 'work.where', 'guards.range', 'guards.putAll']);
+    expect(storage.tables).toEqual([
+      'findings.range',
+      'alerts.where',
+      ...counted,
+      'work.where',
+      'guards.range',
+      'guards.putAll',
+    ]);
   });
 
   it('costs one call more while alerts are polled', async () => {
@@ -259,9 +266,16 @@ describe('a sweep', () => {
 
     const record = await sweepResources(engine.context());
     expect(engine.calls()).toHaveLength(1);
-    // Fleets that are the same are only read.
+    // Alerts may be told of by no finding. Fleets that are the same are only read.
     const counted = Array.from({ length: 5 }, () => 'guards.get');
-    expect(storage.tables).toEqual(['findings.range', ...counted, 'work.where', 'guards.range', 'guards.putAll']);
+    expect(storage.tables).toEqual([
+      'findings.range',
+      'alerts.where',
+      ...counted,
+      'work.where',
+      'guards.range',
+      'guards.putAll',
+    ]);
     await engine.settle();
 
     // The registry whose dependants stand in the way: they may have gone meanwhile.

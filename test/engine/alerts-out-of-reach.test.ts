@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
 import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
+import { runHost } from '../support/host-delivery.ts';
 
 let engine: EngineHarness;
 
@@ -139,5 +140,59 @@ describe('an alert about a resource that cannot be read', () => {
     expect(findingOf('acr-alerts-closed')).toMatchObject({ decision: 'exempt', reason: 'exempt-resource' });
     expect(alertTickets()).toEqual([]);
     expect(findingOf('acr-credentials-not-compromised')).toMatchObject({ verdict: 'unknown' });
+  });
+});
+
+describe('an alert that no finding tells of', () => {
+  const OFF = {
+    POLICY_ACR_ALERTS_CLOSED: 'off',
+    POLICY_ACR_CREDENTIALS_NOT_COMPROMISED: 'off',
+    POLICY_ACR_ADMIN_USER_DISABLED: 'off',
+    POLICY_ACR_SECOND_PASSWORD_FRESH: 'off',
+    POLICY_ACR_IMAGE_VULNERABILITIES_RESOLVED: 'off',
+  };
+
+  const looks = () => engine.calls().filter((call) => call.endsWith('registries/contosobuild')).length;
+
+  it('because its policy was off has its ticket after the next sweep', async () => {
+    await start({}, OFF);
+    await tell('alert-1');
+    await engine.settle(MINUTE);
+    expect(alertTickets()).toEqual([]);
+    await runHost(engine, { sweep: true });
+    expect(looks()).toBe(1);
+
+    engine.setEnvironment({ POLICY_ACR_ALERTS_CLOSED: 'on' });
+    await runHost(engine, { sweep: true });
+
+    expect(alertTickets()).toMatchObject([{ discriminator: 'alert-1', state: 'open' }]);
+  });
+
+  it('because the resource was not there has its ticket when it is there again', async () => {
+    await start();
+    const raw = engine.simulator.state.get(REGISTRY);
+    if (raw === undefined) throw new Error('the sample has no such registry');
+    engine.simulator.as('operator').delete(REGISTRY);
+    await tell('alert-1');
+    await engine.settle(DAY);
+    expect(goneRows()).toHaveLength(1);
+    expect(alertTickets()).toEqual([]);
+    engine.simulator.state.put(raw);
+
+    await runHost(engine, { sweep: true });
+
+    expect(alertTickets()).toMatchObject([{ discriminator: 'alert-1', state: 'open' }]);
+  });
+
+  it('any more, because it is too old, leads to no look', async () => {
+    await start({}, OFF);
+    await tell('alert-1');
+    await engine.settle(MINUTE);
+    engine.clock.advance(91 * DAY);
+    engine.setEnvironment({ POLICY_ACR_ALERTS_CLOSED: 'on' });
+
+    await runHost(engine, { sweep: true });
+
+    expect(looks()).toBe(1);
   });
 });

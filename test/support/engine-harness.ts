@@ -30,7 +30,7 @@ import { createTableNodeHistory } from '../../src/nodes/table-node-history.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { type Environment, parseSettings } from '../../src/settings/settings.ts';
-import type { TableStore } from '../../src/storage/table-store.ts';
+import type { PrunableTableStore, TableStore } from '../../src/storage/table-store.ts';
 import { createTableTickets, TicketRow } from '../../src/tickets/table-tickets.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import type { TicketSystem } from '../../src/tickets/ticket-system.ts';
@@ -162,6 +162,17 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     alerts: new MemoryTableStore('alerts'),
   };
   const wrapTable = options.wrapTable ?? ((table: TableStore) => table);
+  const wrapPrunable = (table: MemoryTableStore, name: string): PrunableTableStore => {
+    const wrapped = wrapTable(table, name);
+    if (wrapped === table) return table;
+    return {
+      ...wrapped,
+      remove: async (key, etag) => await table.remove(key, etag),
+      removeAll: async (partitionKey, rowKeys) => {
+        await table.removeAll(partitionKey, rowKeys);
+      },
+    };
+  };
   const queue: QueuedMessage[] = [];
   const ticketQueue: QueuedMessage[] = [];
   const eventQueue: QueuedMessage[] = [];
@@ -194,7 +205,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       breakers: createTableBreakers(guards),
       approvals: createTableApprovals(guards),
       queue: queueInto(queue),
-      alerts: createTableAlerts(tables.alerts),
+      alerts: createTableAlerts(wrapPrunable(tables.alerts, 'alerts')),
       nodes: createTableNodeHistory(tables.nodes),
       tickets: createTableTickets(tables.tickets),
       ticketQueue: queueInto(ticketQueue),

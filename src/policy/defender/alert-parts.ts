@@ -28,7 +28,7 @@ const SEVERITIES: Readonly<Record<DefenderAlert['severity'], Severity>> = {
 export const READABLE_ALERTS = 'stored alerts that can be read';
 
 /** Is somebody still to look into it? */
-function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
+export function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
   return status === 'active' && now.getTime() - Date.parse(raisedAt) < FORGOTTEN_AFTER;
 }
 
