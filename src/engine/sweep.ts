@@ -6,8 +6,8 @@ import { formatWorkMessage } from '../events/work-message.ts';
 import type { Finding } from '../findings/findings.ts';
 import { remediationGuard, subscriptionGuard } from '../guards/breaker.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
-import { isActive } from '../policy/defender/alert-parts.ts';
 import type { Policy, Verdict } from '../policy/define-policy.ts';
+import { type DefenderAlert, NOTHING_KNOWN } from '../resources/defender.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { isChildType } from '../resources/resource-map.ts';
 import { AzureCalls } from './azure-calls.ts';
@@ -31,8 +31,8 @@ interface Sweep {
   readonly startedAt: Date;
   /** Findings by lower-case resource id. */
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
-  /** Lower-case ids of resources about which an alert is active. */
-  readonly alerted: ReadonlySet<string>;
+  /** Alerts that are open, by lower-case resource id. */
+  readonly alerts: ReadonlyMap<string, readonly DefenderAlert[]>;
   readonly seen: Set<string>;
   readonly keys: KeyLists;
   /** Known resources by guard of the breaker. */
@@ -52,7 +52,7 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
     id: `sweep-${startedAt.toISOString()}`,
     startedAt,
     findings: await loadFindings(context),
-    alerted: await loadAlerted(context),
+    alerts: await loadAlerts(context),
     seen: new Set(),
     keys: new KeyLists(context),
     fleets: new Map(),
@@ -92,11 +92,13 @@ async function loadFindings(context: EngineContext): Promise<ReadonlyMap<string,
   return findings;
 }
 
-async function loadAlerted(context: EngineContext): Promise<ReadonlySet<string>> {
-  const alerted = new Set<string>();
-  for await (const { alert, resourceId } of context.alerts.open(reportInvalid(context)))
-    if (isActive(alert, context.clock.now())) alerted.add(resourceId.toLowerCase());
-  return alerted;
+async function loadAlerts(context: EngineContext): Promise<ReadonlyMap<string, readonly DefenderAlert[]>> {
+  const alerts = new Map<string, DefenderAlert[]>();
+  for await (const { alert, resourceId } of context.alerts.open(reportInvalid(context))) {
+    const key = resourceId.toLowerCase();
+    alerts.set(key, [...(alerts.get(key) ?? []), alert]);
+  }
+  return alerts;
 }
 
 /** The error that stopped it, if any. */
@@ -147,7 +149,9 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
   if (!sweep.seen.has(target.key)) countFleet(sweep, target);
   sweep.seen.add(target.key);
   const findings = sweep.findings.get(target.key) ?? [];
-  const snapshot: Snapshot = { raw, resource: parseResource(target.type, raw), related: {}, readAt: sweep.startedAt };
+  const defender = { ...NOTHING_KNOWN, alerts: sweep.alerts.get(target.key) ?? [] };
+  const resource = parseResource(target.type, raw);
+  const snapshot: Snapshot = { raw, resource, related: { defender }, readAt: sweep.startedAt };
   const active = policiesFor(context.policies, context.settings, target.type);
   const isDueForAny = active.some((policy) => {
     const finding = findings.find(({ policyId }) => policyId === policy.id);
@@ -161,14 +165,7 @@ async function lookAt(sweep: Sweep, raw: Readonly<Record<string, unknown>>): Pro
     (finding) =>
       isUnfinished(finding) && (isChildType(target.type) || !active.some(({ id }) => id === finding.policyId)),
   );
-  if (isDueForAny || isStale || isUntold(sweep, target, active)) await queueLook(sweep, target);
-}
-
-/** Is there an alert that no finding tells of? It came while its policy was off, or while the resource was not there. */
-function isUntold({ alerted, findings }: Sweep, { key }: ResourceId, active: readonly Policy[]): boolean {
-  const ids = active.filter(judgesAlerts).map(({ id }) => id);
-  const isTold = findings.get(key)?.some(({ policyId, status }) => status === 'open' && ids.includes(policyId));
-  return alerted.has(key) && ids.length > 0 && isTold !== true;
+  if (isDueForAny || isStale) await queueLook(sweep, target);
 }
 
 /** What the breaker takes its share of: all resources of the subscription, and all that a remediation could be about. */
@@ -186,8 +183,11 @@ function judge(context: EngineContext, policy: Policy, snapshot: Snapshot, findi
 export function isDue(context: EngineContext, policy: Policy, finding: Finding | undefined, verdict: Verdict): boolean {
   const open = finding?.status === 'open' ? finding : undefined;
   const mayHaveTickets = (finding?.ticketParts ?? []).length > 0;
-  // Of attacks, and of what is in images, somebody tells us; what is known to be wrong is looked after.
-  if (judgesByNews(policy)) return open !== undefined || mayHaveTickets;
+  const isKnown = open !== undefined || mayHaveTickets;
+  // An alert that no finding tells of came while its policy was off, or while the resource was not there.
+  if (judgesAlerts(policy)) return isKnown || verdict.verdict === 'violation';
+  // Of what is in images somebody tells us; what is known to be wrong is looked after.
+  if (needsImages(policy)) return isKnown;
   // What the list does not hold, and what may have to be told to people, only a look can judge.
   if ((policy.needs ?? []).length > 0 || mayHaveTickets) return true;
   if (verdict.verdict === 'compliant' || verdict.verdict === 'not-applicable') return open !== undefined;
@@ -199,11 +199,6 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
   if (open.configHash !== context.settings.hash && id !== undefined) return true;
   if (open.decision === 'observe' || open.decision === 'await-approval') return false;
   return open.notBefore === undefined || new Date(open.notBefore) <= context.clock.now();
-}
-
-/** Does it judge only by what others tell? */
-function judgesByNews(policy: Policy): boolean {
-  return judgesAlerts(policy) || needsImages(policy);
 }
 
 /** Is the tag gone that exempts it? Nobody may have told: tags are changed without an event of the resource. */

@@ -313,7 +313,7 @@ describe('a message that is nested without end', () => {
 
     expect(await accept([{ id: 'x', deep }, alert('New', T0)])).toEqual({ marked: 1, ignored: 0, invalid: 1 });
 
-    const [{ body = '' } = {}] = engine.poison;
+    const body = engine.poison[0]?.body ?? '';
     const kept: unknown = JSON.parse(body);
     expect(kept).toMatchObject([{ id: 'x' }, alert('New', T0)]);
     expect(body).toMatch(/\[\["\(nested too deep to be kept\)"\]\]/);

@@ -57,6 +57,7 @@ function refuseReads(): void {
 const goneRows = () => engine.audit('input').filter(({ reason }) => reason === 'resource-gone');
 const findingOf = (policyId: string) =>
   engine.findings().find((finding) => finding.policyId === policyId && finding.resourceId === REGISTRY);
+const looks = () => engine.calls().filter((call) => call.endsWith('registries/contosobuild')).length;
 const alertTickets = () => engine.tickets().filter(({ policyId }) => policyId === 'acr-alerts-closed');
 
 describe('an alert about a resource that is gone is on record', () => {
@@ -66,11 +67,9 @@ describe('an alert about a resource that is gone is on record', () => {
 
     await engine.settle(DAY);
 
-    expect(
-      goneRows()
-        .map(({ causeId }) => causeId)
-        .toSorted(),
-    ).toEqual(['alert-1', 'alert-2', 'alert-3']);
+    const ids = goneRows().map(({ causeId }) => causeId);
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids)).toEqual(new Set(['alert-1', 'alert-2', 'alert-3']));
   });
 
   it('where something was known to be wrong with it', async () => {
@@ -151,8 +150,6 @@ describe('an alert that no finding tells of', () => {
     POLICY_ACR_SECOND_PASSWORD_FRESH: 'off',
     POLICY_ACR_IMAGE_VULNERABILITIES_RESOLVED: 'off',
   };
-
-  const looks = () => engine.calls().filter((call) => call.endsWith('registries/contosobuild')).length;
 
   it('because its policy was off has its ticket after the next sweep', async () => {
     await start({}, OFF);

@@ -167,7 +167,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     if (wrapped === table) return table;
     return {
       ...wrapped,
-      remove: async (key, etag) => await table.remove(key, etag),
+      remove: async (row, etag) => await table.remove(row, etag),
       removeAll: async (partitionKey, rowKeys) => {
         await table.removeAll(partitionKey, rowKeys);
       },

@@ -1,3 +1,4 @@
+import { MAX_ALERTS } from '../../resources/defender.ts';
 import { alert, known } from '../defender/alert-example.ts';
 import { compliant, unknown, violation } from '../define-policy.ts';
 import { policyCases } from '../policy-cases.ts';
@@ -55,6 +56,13 @@ export default policyCases(acrCredentialsNotCompromised, {
     related: { defender: known([stolen], { unreadable: ['alert-2'] }) },
     lastFixedAt: new Date('2026-11-01T12:01:00Z'),
     verdict: unknown('stored alerts that can be read'),
+  },
+  'there are so many other alerts that one about passwords may have given way': {
+    resource: on,
+    related: {
+      defender: known(Array.from({ length: MAX_ALERTS }, (_none, index) => alert({ id: `alert-${index}` }))),
+    },
+    verdict: unknown('alerts that gave way to others'),
   },
   'the flag of the admin user is missing': {
     resource: registry({ adminUserEnabled: undefined }),

@@ -1,4 +1,4 @@
-import { credentialAlerts, READABLE_ALERTS } from '../defender/alert-parts.ts';
+import { credentialAlerts, mayBeMore, READABLE_ALERTS } from '../defender/alert-parts.ts';
 import { compliant, definePolicy, unknown, violation } from '../define-policy.ts';
 
 export const acrCredentialsNotCompromised = definePolicy({
@@ -18,7 +18,10 @@ export const acrCredentialsNotCompromised = definePolicy({
     const [newest] = credentialAlerts(defender, now).toSorted((one, other) =>
       other.receivedAt.localeCompare(one.receivedAt),
     );
-    if (newest === undefined) return defender.unreadable.length === 0 ? compliant : unknown(READABLE_ALERTS);
+    if (newest === undefined) {
+      if (defender.unreadable.length > 0) return unknown(READABLE_ALERTS);
+      return mayBeMore(defender, now) ? unknown('alerts that gave way to others') : compliant;
+    }
     const { adminUserEnabled } = properties;
     if (adminUserEnabled === undefined || adminUserEnabled === 'unreadable') {
       return unknown('properties.adminUserEnabled');

@@ -28,7 +28,7 @@ const SEVERITIES: Readonly<Record<DefenderAlert['severity'], Severity>> = {
 export const READABLE_ALERTS = 'stored alerts that can be read';
 
 /** Is somebody still to look into it? */
-export function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
+function isActive({ raisedAt, status }: DefenderAlert, now: Date): boolean {
   return status === 'active' && now.getTime() - Date.parse(raisedAt) < FORGOTTEN_AFTER;
 }
 
@@ -62,7 +62,7 @@ export function judgeAlerts(knowledge: DefenderKnowledge, resource: ResourceType
 }
 
 /** Are there as many as are remembered, so that others may have given way, or one of which not even the id can be read? */
-function mayBeMore({ alerts, unreadable }: DefenderKnowledge, now: Date): boolean {
+export function mayBeMore({ alerts, unreadable }: DefenderKnowledge, now: Date): boolean {
   const remembered = alerts.filter((alert) => !isOver(alert, now)).length + unreadable.length;
   return remembered >= MAX_ALERTS || unreadable.includes('');
 }
