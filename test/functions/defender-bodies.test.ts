@@ -1,15 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { TableClient } from '@azure/data-tables';
-import { ContainerClient } from '@azure/storage-blob';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { createSampleIdentities, createSampleSubscription } from '../../local/azure/sample-subscription.ts';
-import { type AzureSimulator, startAzureSimulator } from '../../local/azure/simulator.ts';
-import { createRegistry, provideCoreModule } from '../../local/host/core-module.ts';
-import { createInvoker } from '../../local/host/invocation.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { hashOf } from '../../src/storage/resource-key.ts';
 import { type RefusingStorage, startRefusingStorage } from '../poison/refusing-storage.ts';
-import { claimStorageAccount, type TestStorage } from '../support/storage.ts';
+import { type FunctionApp, startFunctionApp } from '../support/function-app.ts';
 
 const GROUP = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-shop/providers';
 const CLUSTER = `${GROUP}/Microsoft.ContainerService/managedClusters/shop-cluster`;
@@ -18,56 +11,29 @@ const REGISTRY = `${GROUP}/Microsoft.ContainerRegistry/registries/shopregistry`;
 /** How often the host has waited before it tried again, and what happens meanwhile. */
 let waits = 0;
 let mend: () => void = giveUp;
-let simulator: AzureSimulator;
-let storage: TestStorage;
+let app: FunctionApp;
 let refusing: RefusingStorage | undefined;
-const registry = createRegistry(() => undefined);
-const invoker = createInvoker({
-  registry,
-  log: () => undefined,
-  timeoutMs: 30_000,
-  delay: async () => {
-    waits += 1;
-    mend();
-    await Promise.resolve();
-  },
-  writeOutputs: async () => await Promise.resolve(),
-  onTimeout: (error) => {
-    throw error;
-  },
-});
 
 function giveUp(): never {
   throw new Error('the partition stands still');
 }
 
 beforeAll(async () => {
-  provideCoreModule(registry);
-  await import('../../src/main.ts');
-  const { certFile, keyFile } = inject('certificates');
-  simulator = await startAzureSimulator({
-    certificates: { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') },
-    seed: createSampleSubscription(),
-    identities: createSampleIdentities([]),
+  app = await startFunctionApp({
+    delay: async () => {
+      waits += 1;
+      mend();
+      await Promise.resolve();
+    },
   });
 });
 
 afterAll(async () => {
-  await simulator.stop();
+  await app.stop();
 });
 
 beforeEach(() => {
-  storage = claimStorageAccount();
-  const { endpoint, header } = simulator.identityEndpoint('dockwarden');
-  const settings = {
-    IDENTITY_ENDPOINT: endpoint,
-    IDENTITY_HEADER: header,
-    DOCKWARDEN_ARM_ENDPOINT: simulator.armEndpoint,
-    AzureWebJobsStorage__blobServiceUri: storage.blob,
-    AzureWebJobsStorage__queueServiceUri: storage.queue,
-    AzureWebJobsStorage__tableServiceUri: storage.table,
-    SWEEP_SCHEDULE: '0 0 * * * *',
-  };
+  const settings = app.reset({ DOCKWARDEN_PRINCIPAL_ID: undefined, SCOPES: undefined });
   for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
 });
 
@@ -86,10 +52,8 @@ async function refuseBodies(status: number): Promise<void> {
 
 /** What the reader of the Event Hub hands over: one text for each event. */
 async function arrive(...messages: readonly (object | string)[]): Promise<void> {
-  const target = registry.functions.get('defenderAlerts');
-  if (target === undefined) throw new Error('there is no such function');
   const string = messages.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)));
-  await invoker.invoke(target, { data: { collectionString: { string } } });
+  await app.invoke('defenderAlerts', { collectionString: { string } });
 }
 
 function alert(SystemAlertId: string, change: Readonly<Record<string, unknown>> = {}): object {
@@ -106,7 +70,7 @@ function alert(SystemAlertId: string, change: Readonly<Record<string, unknown>> 
 }
 
 async function rowsOf(name: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const client = new TableClient(storage.table, name, storage.credential);
+  const client = app.table(name);
   await client.createTable();
   return await Array.fromAsync(client.listEntities());
 }
@@ -124,7 +88,7 @@ function inOrder(one: string, other: string): number {
 /** Somebody edits the row of the cluster: an alert about it can be stored, and its resource not marked. */
 async function damageWork(): Promise<void> {
   const hash = hashOf(parseResourceId(CLUSTER));
-  const client = new TableClient(storage.table, 'work', storage.credential);
+  const client = app.table('work');
   await client.createTable();
   await client.upsertEntity({ partitionKey: hash.slice(0, 2), rowKey: hash, pending: 'not JSON' });
 }
@@ -161,15 +125,14 @@ describe('a message of the Event Hub that storage does not keep now', () => {
     let meanwhile: Promise<unknown> | undefined;
     mend = () => {
       meanwhile = alertIds();
-      vi.stubEnv('AzureWebJobsStorage__blobServiceUri', storage.blob);
+      vi.stubEnv('AzureWebJobsStorage__blobServiceUri', app.storage().blob);
     };
     await arrive(alert('a1'), 'rubbish', alert('a2', { AzureResourceId: REGISTRY }));
 
     expect(waits).toBe(1);
     expect(await meanwhile).toEqual(['a1', 'a2']);
     expect((await inputs()).map(({ reason }) => reason)).toEqual(['not-json', 'poison']);
-    const kept = new ContainerClient(`${storage.blob}/poison`, storage.credential);
-    expect(await Array.fromAsync(kept.listBlobsFlat())).toHaveLength(2);
+    expect(await Array.fromAsync(app.container('poison').listBlobsFlat())).toHaveLength(2);
   });
 });
 
@@ -178,7 +141,7 @@ describe('a batch of the Event Hub that comes again for one of its messages', ()
     await damageWork();
     vi.stubEnv('AzureWebJobsStorage__queueServiceUri', 'https://localhost:9/nobody');
     mend = () => {
-      if (waits === 3) vi.stubEnv('AzureWebJobsStorage__queueServiceUri', storage.queue);
+      if (waits === 3) vi.stubEnv('AzureWebJobsStorage__queueServiceUri', app.storage().queue);
     };
     await arrive(
       alert('a1'),
