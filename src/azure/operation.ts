@@ -16,7 +16,7 @@ export interface CallContext {
   readonly correlationId?: string;
   /** The run that a write belongs to: for writes that leave its id behind. */
   readonly runId?: string;
-  /** Is this the id of a run about the same violation, whatever became of it? Absent outside a run. */
+  /** Is this the id of a run about the same violation, whatever became of it, which would have settled it? Absent outside a run. */
   readonly isSameViolation?: (runId: string) => boolean;
 }
 

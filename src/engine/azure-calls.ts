@@ -1,7 +1,6 @@
 import { runCorrelationId } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import type { Bound, CallContext, Operation, Read } from '../azure/operation.ts';
-import { RUN_ID } from '../events/cause.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { RecordedOperation } from '../work/work-items.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
@@ -12,8 +11,8 @@ export interface Binding {
   readonly writes: 'send' | 'plan';
   /** The run that the writes belong to; Azure is told. */
   readonly runId?: string;
-  /** The first run about the same violation; absent = this one. */
-  readonly firstRunId?: string;
+  /** As an operation is told. */
+  readonly isSameViolation?: CallContext['isSameViolation'];
   /** Writes that an earlier worker finished in the same run; they are not sent again. */
   readonly earlier?: readonly RecordedOperation[];
   /** Called before a write is sent; throws when the worker may not act any more. */
@@ -22,7 +21,7 @@ export interface Binding {
   afterWrite?(): Promise<void>;
 }
 
-type RunIds = Pick<Binding, 'runId' | 'firstRunId'>;
+type RunIds = Pick<Binding, 'runId' | 'isSameViolation'>;
 
 /** Every call of one pass over one resource: deadlines, request ids and the record of what was called exist once, here. */
 export class AzureCalls {
@@ -121,14 +120,10 @@ export class AzureCalls {
     }
   }
 
-  #callContext({ runId, firstRunId }: RunIds, operationMs: number = LIMITS.operation): CallContext {
+  #callContext({ runId, isSameViolation }: RunIds, operationMs: number = LIMITS.operation): CallContext {
     return {
-      ...(runId !== undefined && {
-        correlationId: runCorrelationId(runId),
-        runId,
-        // The ids of runs sort by the time when they began.
-        isSameViolation: (id: string) => RUN_ID.test(id) && id >= (firstRunId ?? runId) && id <= runId,
-      }),
+      ...(runId !== undefined && { correlationId: runCorrelationId(runId), runId }),
+      ...(isSameViolation !== undefined && { isSameViolation }),
       clients: this.#context.clients,
       signal: AbortSignal.timeout(LIMITS.call),
       operationSignal: AbortSignal.timeout(operationMs),

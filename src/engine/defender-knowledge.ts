@@ -10,17 +10,22 @@ import { isUnfinished } from './finding-state.ts';
 import type { EngineContext } from './ports.ts';
 import { judgesAlerts } from './snapshot.ts';
 
+/** What a sweep calls the cause of a look at a resource with alerts that are open. */
+export const OPEN_ALERTS = 'Microsoft.Security/alerts/open';
+
 /**
  * What Defender has told about a resource. Costs no call where it never told anything, as its row of work says. That row may have been deleted: what is
- * open, or may have tickets, says so, too. Rejects with `STORAGE_UNAVAILABLE`.
+ * open, or may have tickets, says so, too, and a sweep that has found alerts. Rejects with `STORAGE_UNAVAILABLE`.
  */
 export async function recallDefender(
   context: EngineContext,
   target: ResourceId,
-  { changes = [], hasAlerts }: Pick<WorkItem, 'changes' | 'hasAlerts'>,
+  { changes = [], hasAlerts, pending }: Pick<WorkItem, 'changes' | 'hasAlerts' | 'pending'>,
   findings: readonly Versioned<Finding>[],
 ): Promise<DefenderKnowledge> {
-  const isTold = hasAlerts === true || findings.some(({ item }) => isUnfinished(item) && isAboutAlerts(context, item));
+  const isSwept = pending.some(({ operation }) => operation === OPEN_ALERTS);
+  const isTold =
+    hasAlerts === true || isSwept || findings.some(({ item }) => isUnfinished(item) && isAboutAlerts(context, item));
   if (!isTold) return { ...NOTHING_KNOWN, changes };
   const unreadable: string[] = [];
   const alerts = await context.alerts.ofResource(target, ({ message }, id = '') => {

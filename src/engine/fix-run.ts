@@ -1,5 +1,6 @@
 import { type Outcome, runStart } from '../audit/audit-log.ts';
 import { type ErrorCode, isDockwardenError } from '../errors.ts';
+import { RUN_ID } from '../events/cause.ts';
 import type { Verdict } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import { joinOperations, type OpenRun, type PendingCause } from '../work/work-items.ts';
@@ -26,6 +27,8 @@ export interface RunInput {
   readonly previousRunId: string | undefined;
   /** The first run about this violation; undefined = there was none before. */
   readonly firstRunId: string | undefined;
+  /** Would it be over, had it been fixed at that moment? Not if somebody else has acted since. */
+  readonly isSettledBy: (moment: Date) => boolean;
   /** Reads the live resource again. */
   read(): Promise<Snapshot>;
   /** Judges it; with `lastFixedAt`, as if the writes of this run counted already. */
@@ -128,7 +131,7 @@ export interface Called {
 /** Makes the calls of a run; what an earlier worker has done in it is not done again. */
 export async function callAzure(
   context: EngineContext,
-  { remediation, calls, firstRunId, lease }: RunInput,
+  { remediation, calls, firstRunId, lease, isSettledBy }: RunInput,
   run: OpenRun,
   act: (ops: Parameters<Remediation['fix']>[0]['ops']) => Promise<void>,
 ): Promise<Called> {
@@ -136,7 +139,8 @@ export async function callAzure(
   const ops = calls.bind(remediation.uses, {
     writes: 'send',
     runId: run.runId,
-    ...(firstRunId !== undefined && { firstRunId }),
+    isSameViolation: (id) =>
+      RUN_ID.test(id) && id >= (firstRunId ?? run.runId) && id <= run.runId && isSettledBy(runStart(id)),
     earlier: run.operations.filter(({ effect, result }) => effect === 'write' && result === 'done'),
     beforeWrite: async () => {
       await lease.ensure();

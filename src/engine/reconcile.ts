@@ -14,7 +14,7 @@ import { ResourcePass } from './resource-pass.ts';
 import { endUnreadable, takeUpRun } from './resume.ts';
 import { type Snapshot, unreadable } from './snapshot.ts';
 import { delayUntil, retryDelay } from './waiting.ts';
-import { sooner, type Wait } from './waits.ts';
+import type { Wait } from './waits.ts';
 import { WorkLease } from './work-lease.ts';
 
 /** How long to stay away from storage that does not answer. */
@@ -135,7 +135,8 @@ async function lookAt(pass: ResourcePass, openRun: OpenRun | undefined): Promise
     if (done.wait !== undefined) return done.wait;
     const wait = await pass.treat(done.snapshot);
     await pass.judgeLate();
-    return sooner(wait, await recheckKeyUsers(pass));
+    await recheckKeyUsers(pass);
+    return wait;
   } catch (error) {
     // The resource is read once more where the first read is too old to act upon.
     return await afterFailedRead(pass, run, error);

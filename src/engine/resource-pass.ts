@@ -342,6 +342,13 @@ export class ResourcePass {
     return await startRun(this.context, runInputOf(this, policy, remediation), violation, decided, touched);
   }
 
+  /** Would the violation be over, had it been fixed at that moment? What somebody else has done since counts for more. */
+  isSettledBy(policy: Policy, moment: Date): boolean {
+    const actedAt = this.othersActedAt(policy);
+    if (this.#latest === undefined || (actedAt !== undefined && new Date(actedAt) >= moment)) return false;
+    return this.evaluate(policy, this.#latest, moment).verdict === 'compliant';
+  }
+
   /** When somebody else last did the same as the policy's remediation. */
   othersActedAt(policy: Policy): string | undefined {
     return othersActedAt(

@@ -34,6 +34,7 @@ export function runInputOf(pass: ResourcePass, policy: Policy, remediation: Reme
     lease: pass.lease,
     previousRunId: previousPolicyId === policy.id ? previousRunId : undefined,
     firstRunId: pass.notes.book.latest(policy.id)?.firstRunId,
+    isSettledBy: (moment) => pass.isSettledBy(policy, moment),
     read: async () => await pass.read(),
     evaluate: (snapshot, lastFixedAt) => pass.evaluate(policy, snapshot, lastFixedAt),
   };

@@ -11,6 +11,7 @@ import { type DefenderAlert, NOTHING_KNOWN } from '../resources/defender.ts';
 import { parseResourceId, type ResourceId } from '../resources/resource-id.ts';
 import { isChildType } from '../resources/resource-map.ts';
 import { AzureCalls } from './azure-calls.ts';
+import { OPEN_ALERTS } from './defender-knowledge.ts';
 import { readExemption } from './exemptions.ts';
 import { isUnfinished } from './finding-state.ts';
 import { needsImages } from './late-policies.ts';
@@ -250,7 +251,8 @@ function readStoredId({ context }: Sweep, id: string): ResourceId | undefined {
 }
 
 async function queueLook(sweep: Sweep, resourceId: ResourceId): Promise<void> {
-  const cause = { kind: 'sweep', id: sweep.id, time: sweep.startedAt.toISOString() } as const;
+  const operation = sweep.alerts.has(resourceId.key) ? { operation: OPEN_ALERTS } : {};
+  const cause = { kind: 'sweep', id: sweep.id, time: sweep.startedAt.toISOString(), ...operation } as const;
   await sweep.context.queue.send(formatWorkMessage({ resourceId, cause }), 0);
   sweep.queued += 1;
 }

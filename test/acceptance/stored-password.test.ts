@@ -59,6 +59,11 @@ async function run(): Promise<void> {
   await engine.settle();
 }
 
+function setMode(mode: string, change: Environment = {}): void {
+  const vault = { ACR_ROTATED_PASSWORD_VAULT: engine.simulator.keyVault(VAULT_ID).url };
+  engine.setEnvironment({ ...vault, ...change, REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: mode });
+}
+
 const secret = () => engine.simulator.keyVault(VAULT_ID).secret(SECRET);
 const password = () => engine.simulator.state.passwordsOf(REGISTRY)?.['password2'];
 /** By what has happened: a request that a fault answered rotated nothing. */
@@ -238,22 +243,54 @@ describe('a password that was made', () => {
     expectStored();
   });
 
-  it('is not made again when the fix was put off meanwhile', async () => {
-    await start();
+  /** Its answer is lost, and the fix is put off. */
+  async function storeAndPutOff(change: Environment = {}): Promise<void> {
+    await start(change);
     engine.simulator.faults.add({ ...PUT, effect: { kind: 'apply-then-drop' } });
     violate();
     await runHost(engine, { untilMs: 0 });
-    expect(secret()?.versions).toHaveLength(1);
-    const vault = { ACR_ROTATED_PASSWORD_VAULT: engine.simulator.keyVault(VAULT_ID).url };
-    engine.setEnvironment({ ...vault, REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'observe' });
+    setMode('observe', change);
     await engine.settle();
     expect(outcomesOf(engine)).toEqual(['abandoned']);
+  }
 
-    engine.setEnvironment({ ...vault, REMEDIATE_ACR_ROTATE_SECOND_PASSWORD: 'enforce' });
+  it('is not made again when the fix was put off meanwhile', async () => {
+    await storeAndPutOff();
+    expect(secret()?.versions).toHaveLength(1);
+
+    setMode('enforce');
     await runHost(engine, { sweep: true });
 
     expect(outcomesOf(engine)).toEqual(['abandoned', 'fixed']);
     expect(rotations()).toBe(1);
+    expectStored();
+  });
+
+  it('is made again when it has become too old meanwhile', async () => {
+    const change = { ACR_PASSWORD_MAX_AGE_DAYS: '30' };
+    await storeAndPutOff(change);
+    engine.clock.advance(31 * 24 * HOUR);
+
+    setMode('enforce', change);
+    await runHost(engine, { sweep: true });
+
+    expect(outcomesOf(engine)).toEqual(['abandoned', 'fixed']);
+    expect(rotations()).toBe(2);
+    expectStored();
+  });
+
+  it('is made again when somebody else has made one meanwhile', async () => {
+    await storeAndPutOff();
+    engine.simulator.as('operator').post(`${REGISTRY}/regenerateCredential`, { name: 'password2' });
+    await engine.settle();
+    expect(secret()?.value).not.toBe(password());
+    engine.clock.advance(48 * HOUR);
+
+    setMode('enforce');
+    await runHost(engine, { sweep: true });
+
+    expect(outcomesOf(engine)).toEqual(['abandoned', 'fixed']);
+    expect(secret()?.versions).toHaveLength(2);
     expectStored();
   });
 

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { acceptEvents } from '../../src/engine/accept.ts';
+import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { hashOf } from '../../src/storage/resource-key.ts';
 import { ENFORCING, type EngineHarness, type EngineHarnessOptions, startEngine } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
 
@@ -175,6 +177,19 @@ describe('an alert that no finding tells of', () => {
     expect(goneRows()).toHaveLength(1);
     expect(alertTickets()).toEqual([]);
     engine.simulator.state.put(raw);
+
+    await runHost(engine, { sweep: true });
+
+    expect(alertTickets()).toMatchObject([{ discriminator: 'alert-1', state: 'open' }]);
+  });
+
+  it('because the row of its resource was damaged, and deleted by somebody, has its ticket as well', async () => {
+    await start();
+    const hash = hashOf(parseResourceId(REGISTRY));
+    const row = { partitionKey: hash.slice(0, 2), rowKey: hash };
+    await engine.tables.work.insert(row, { pending: 'not JSON' });
+    await expect(tell('alert-1')).rejects.toMatchObject({ code: 'INPUT_INVALID_ROW' });
+    await engine.tables.work.removeAll(row.partitionKey, [row.rowKey]);
 
     await runHost(engine, { sweep: true });
 

@@ -558,10 +558,12 @@ async function openCase() {
   const acquired = await WorkLease.acquire(context.work, context.clock, target, 'worker', {});
   if (acquired.result !== 'leased') throw new Error('somebody else works on it');
   const pass = await ResourcePass.begin(context, target, acquired.lease);
-  const snapshot = await pass.read();
   const policy = context.policies.find(({ id }) => id === disableAdminUser.policyId);
   const remediation = context.remediations.find(({ id }) => id === disableAdminUser.remediationId);
   if (policy === undefined || remediation === undefined) throw new Error('not in the catalogue');
+  // Of what nobody has seen nothing is settled.
+  expect(pass.isSettledBy(policy, context.clock.now())).toBe(false);
+  const snapshot = await pass.read();
   const verdict = pass.evaluate(policy, snapshot);
   if (verdict.verdict !== 'violation') throw new Error('no violation');
   const open = {

@@ -114,12 +114,28 @@ describe('a new version of a key', () => {
     await startWithRegistry();
     const { kid } = vaultOf(engine).createKey('data', KEY);
     encrypt(kid);
-    engine.simulator.faults.add({ path: /ResourceGraph/, times: 2, effect: { kind: 'answer', status: 429 } });
+    const effect = { kind: 'answer', status: 429, headers: { 'retry-after': '600' } } as const;
+    engine.simulator.faults.add({ path: /ResourceGraph/, times: 2, effect });
+    await engine.settle(60_000);
+    // Nothing else about the key waits for that.
+    expect(engine.work().filter(({ pending, notBefore }) => pending.length > 0 || notBefore !== undefined)).toEqual([]);
+    expect(lookedAt('contosofresh')).toBe(0);
+
     await engine.settle();
 
     expect(notices()).toHaveLength(1);
     expect(lookedAt('contosofresh')).toBe(1);
-    expect(engine.work().filter(({ pending }) => pending.length > 0)).toEqual([]);
+  });
+
+  it('is on record when Azure does not tell for hours who uses it', async () => {
+    await startWithRegistry();
+    vaultOf(engine).createKey('data', KEY);
+    engine.simulator.faults.add({ path: /ResourceGraph/, times: Infinity, effect: { kind: 'answer', status: 503 } });
+    await engine.settle(24 * 3_600_000);
+
+    expect(engine.audit('notice')).toMatchObject([{ reason: 'key-users-unknown' }]);
+    expect(engine.audit('decision')).toEqual([]);
+    expect(lookedAt('data')).toBe(5);
   });
 
   it('is on record, and the key is judged, even if the row of a user is damaged', async () => {

@@ -64,6 +64,17 @@ export default policyCases(acrCredentialsNotCompromised, {
     },
     verdict: unknown('alerts that gave way to others'),
   },
+  'the passwords were renewed, and there are so many other alerts that a later one may have given way': {
+    resource: on,
+    related: {
+      defender: known([
+        stolen,
+        ...Array.from({ length: MAX_ALERTS - 1 }, (_none, index) => alert({ id: `other-${index}` })),
+      ]),
+    },
+    lastFixedAt: new Date('2026-11-01T12:01:00Z'),
+    verdict: unknown('alerts that gave way to others'),
+  },
   'the flag of the admin user is missing': {
     resource: registry({ adminUserEnabled: undefined }),
     related: { defender },

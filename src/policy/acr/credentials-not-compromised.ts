@@ -1,5 +1,6 @@
+import type { DefenderKnowledge } from '../../resources/defender.ts';
 import { credentialAlerts, mayBeMore, READABLE_ALERTS } from '../defender/alert-parts.ts';
-import { compliant, definePolicy, unknown, violation } from '../define-policy.ts';
+import { compliant, definePolicy, unknown, type Verdict, violation } from '../define-policy.ts';
 
 export const acrCredentialsNotCompromised = definePolicy({
   id: 'acr-credentials-not-compromised',
@@ -18,19 +19,20 @@ export const acrCredentialsNotCompromised = definePolicy({
     const [newest] = credentialAlerts(defender, now).toSorted((one, other) =>
       other.receivedAt.localeCompare(one.receivedAt),
     );
-    if (newest === undefined) {
-      if (defender.unreadable.length > 0) return unknown(READABLE_ALERTS);
-      return mayBeMore(defender, now) ? unknown('alerts that gave way to others') : compliant;
-    }
+    if (newest === undefined) return unlessHidden(defender, now);
     const { adminUserEnabled } = properties;
     if (adminUserEnabled === undefined || adminUserEnabled === 'unreadable') {
       return unknown('properties.adminUserEnabled');
     }
     // Azure accepts no password while the admin user is off.
     if (!adminUserEnabled) return compliant;
-    // What cannot be read may be a theft that came later.
-    if (lastFixedAt !== undefined && lastFixedAt >= new Date(newest.receivedAt))
-      return defender.unreadable.length === 0 ? compliant : unknown(READABLE_ALERTS);
+    if (lastFixedAt !== undefined && lastFixedAt >= new Date(newest.receivedAt)) return unlessHidden(defender, now);
     return violation({ alertType: newest.type, alertId: newest.id, raised: newest.raisedAt });
   },
 });
+
+/** Compliant, unless there may be an alert about a theft that cannot be seen. */
+function unlessHidden(defender: DefenderKnowledge, now: Date): Verdict {
+  if (defender.unreadable.length > 0) return unknown(READABLE_ALERTS);
+  return mayBeMore(defender, now) ? unknown('alerts that gave way to others') : compliant;
+}
