@@ -141,10 +141,10 @@ async function acceptOrRecord(context: EngineContext, input: FoundCause): Promis
 async function recordClosed(
   context: EngineContext,
   resourceId: ResourceId,
-  { changedAt, id: causeId }: NonNullable<FoundCause['alert']>,
+  { changedAt: time, id: causeId }: NonNullable<FoundCause['alert']>,
 ): Promise<void> {
-  const subject = `${causeId} ${changedAt}`;
-  await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', causeId, resourceId, subject });
+  const subject = `${causeId} ${time}`;
+  await recordInput(context, { causeKind: 'alert', reason: 'alert-closed', causeId, resourceId, subject, time });
 }
 
 /** An alert is stored before anything is marked, so that no look comes without it. One that is over matters only to those who knew it. */
@@ -212,9 +212,9 @@ async function recordInvalid(
   { hash, intake, keep }: Origin,
   { index, input }: Pick<Element<InvalidInput>, 'index' | 'input'>,
 ): Promise<void> {
-  const { detail, eventId, reason } = input;
+  const { detail, eventId, reason, time } = input;
   context.log.warn('event invalid', { reason, detail });
-  const note = { reason, causeKind: intake === 'resource-events' ? 'event' : 'alert' } as const;
+  const note = { reason, time, causeKind: intake === 'resource-events' ? 'event' : 'alert' } as const;
   if (!isKept(intake, input)) {
     await recordInput(context, { ...note, detail, causeId: eventId, subject: eventId ?? `${hash()} ${index}` });
     return;
@@ -227,9 +227,9 @@ async function recordInvalid(
 /** `name` is what the row knows it by where it has no id. */
 export async function recordIgnored(
   context: EngineContext,
-  { eventId: causeId, reason }: IgnoredInput<string>,
+  { eventId: causeId, reason, time }: IgnoredInput<string>,
   name: () => string,
 ): Promise<void> {
   if (!RECORDED.has(reason)) return;
-  await recordInput(context, { causeKind: 'alert', reason, causeId, subject: causeId ?? name() });
+  await recordInput(context, { causeKind: 'alert', reason, causeId, time, subject: causeId ?? name() });
 }

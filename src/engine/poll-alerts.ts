@@ -13,7 +13,7 @@ import type { EngineContext } from './ports.ts';
 
 /**
  * Asks Resource Graph for the alerts of the last 30 days, and for older ones that are closed by now: for those without an Event Hub, and for what
- * one has lost. What leads to nothing is recorded once a day. A list that cannot be read is recorded, and stops nothing. Rejects only for storage.
+ * one has lost. What leads to nothing is recorded once a day at most. A list that cannot be read is recorded, and stops nothing. Rejects only for storage.
  */
 export async function pollAlerts(context: EngineContext): Promise<void> {
   const { defenderPolling, scopes } = context.settings;
@@ -48,14 +48,14 @@ async function takeIn(context: EngineContext, input: FoundCause): Promise<'marke
  * what is not ours: those are no news, and would cost a call each with every sweep.
  */
 async function record(context: EngineContext, input: Exclude<ParsedInput, FoundCause>, row: unknown): Promise<void> {
-  const { eventId, reason } = input;
+  const { eventId, reason, time } = input;
   if (reason === 'no-covered-resource') return;
   if (input.result === 'ignored') {
     await recordIgnored(context, input, () => hashMessage(row));
     return;
   }
   const subject = eventId ?? hashMessage(row);
-  await recordInput(context, { causeKind: 'alert', reason, subject, causeId: eventId, detail: input.detail });
+  await recordInput(context, { causeKind: 'alert', reason, subject, time, causeId: eventId, detail: input.detail });
 }
 
 async function recordFailure(context: EngineContext, error: string): Promise<void> {

@@ -16,6 +16,8 @@ export interface IgnoredInput<R extends string> {
   readonly result: 'ignored';
   readonly reason: R;
   readonly eventId?: string;
+  /** When it happened, as it says itself; ISO 8601. */
+  readonly time?: string;
 }
 
 /** Something that cannot be understood; it is recorded and never tried again. */
@@ -25,6 +27,8 @@ export interface InvalidInput {
   /** For people, at most 200 characters: never a claim, a secret or the message itself. */
   readonly detail: string;
   readonly eventId?: string;
+  /** When it happened, as it says itself; ISO 8601. */
+  readonly time?: string;
 }
 
 /** Why an input cannot be understood. */

@@ -122,6 +122,13 @@ describe('what a poll finds and nobody can act upon', () => {
     expect(engine.audit('input')[0]?.error).toMatch(/the number of segments is odd/);
   });
 
+  it('has a row for each day where it tells no time at all', async () => {
+    findByPoll(alert('a1', { TimeGenerated: null, ProcessingEndTime: null }));
+    await poll(39);
+
+    expect(rows()).toEqual(Array.from({ length: 3 }, () => 'missing-field:timeGenerated a1'));
+  });
+
   it('costs nothing where there is none of it: alerts about what is not ours, and those that are over', async () => {
     findByPoll(alert('a1'), alert('a2', { AzureResourceId: MACHINE }), alert('a3', { Status: 'Resolved' }));
     await poll(2);
@@ -210,13 +217,43 @@ describe('a batch that comes again', () => {
     ]);
   });
 
-  it('has a row for each day on which it comes', async () => {
+  it('without a time has a row for each day', async () => {
     for (const hours of [0, 13, 1]) {
       engine.clock.advance(hours * HOUR);
       await accept({ foo: 1 });
     }
 
     expect(rows()).toHaveLength(2);
+  });
+});
+
+const days = () => engine.tables.audit.rows.map(({ partitionKey }) => partitionKey);
+
+describe('the day that a row stands in', () => {
+  test.each([
+    ['that of the alert', '2026-11-22T23:00:00.000Z', '2026-11-22'],
+    ['today where the alert is from the future', '2026-11-24T00:00:00.000Z', '2026-11-23'],
+    ['that of an alert of a day ago', '2026-11-22T10:00:00.000Z', '2026-11-22'],
+    ['today where it is older than that, so that a list of today finds it', '2026-11-22T09:59:59.999Z', '2026-11-23'],
+  ])('is %s', async (_what, TimeGenerated, expected) => {
+    await accept(alert('a1', { ...SAMPLE, TimeGenerated }));
+
+    expect(days()).toEqual([expected]);
+    expect(engine.audit('input')).toMatchObject([{ time: '2026-11-23T10:00:00.000Z' }]);
+  });
+
+  it('is one that a list of the last hour reaches, however old the alert is', async () => {
+    await accept(alert('a1', { ...SAMPLE, TimeGenerated: '2026-11-01T00:00:00.000Z' }));
+    const now = engine.clock.now();
+    const list = engine.context().audit.list(new Date(now.getTime() - HOUR), now, () => undefined);
+
+    expect(await Array.fromAsync(list, ({ reason }) => reason)).toEqual(['sample-alert']);
+  });
+
+  it('is that of the closing where an alert is over', async () => {
+    await accept(alert('a1', { Status: 'Resolved', ProcessingEndTime: '2026-11-22T23:00:00.000Z' }));
+
+    expect(days()).toEqual(['2026-11-22']);
   });
 });
 

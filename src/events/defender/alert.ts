@@ -57,6 +57,14 @@ type ParsedAlert = FoundCause | IgnoredInput<IgnoredAlert> | InvalidInput;
 /** Reads an alert in the names of the export, of the REST API or of Resource Graph. Acts on none of its texts, and follows no `$ref`. */
 export function readAlert(members: Readonly<Record<string, unknown>>): ParsedAlert {
   const raw = Alert.parse(members);
+  const raisedAt = readTime(raw.timegenerated) ?? readTime(raw.timegeneratedutc) ?? readTime(raw.starttimeutc);
+  const processedAt = readTime(raw.processingendtime) ?? readTime(raw.processingendtimeutc);
+  const parsed = judge(raw, raisedAt, processedAt);
+  const time = raisedAt ?? processedAt;
+  return parsed.result === 'cause' || time === undefined ? parsed : { ...parsed, time };
+}
+
+function judge(raw: Alert, raisedAt: string | undefined, processedAt: string | undefined): ParsedAlert {
   const { systemalertid: id, alerttype: type = '' } = raw;
   if (isSample(raw)) return ignored('sample-alert', id);
   if (/(?:^|_)EICAR$/i.test(type)) return ignored('test-alert', id);
@@ -67,7 +75,6 @@ export function readAlert(members: Readonly<Record<string, unknown>>): ParsedAle
   // An odd id does not hide a sound one behind it; where there is none, the first is reported.
   const target = places.map(findResourceId).find((found) => found !== undefined) ?? findTarget(first, id);
   if ('result' in target) return target;
-  const raisedAt = readTime(raw.timegenerated) ?? readTime(raw.timegeneratedutc) ?? readTime(raw.starttimeutc);
   if (raisedAt === undefined) return missing('timeGenerated', id);
   const isClosed = CLOSED.has(raw.status?.trim().toLowerCase() ?? '');
   const alert: NonNullable<FoundCause['alert']> = {
@@ -81,7 +88,7 @@ export function readAlert(members: Readonly<Record<string, unknown>>): ParsedAle
     links: linksOf(raw),
     ...accountsOf(raw),
     raisedAt,
-    changedAt: readTime(raw.processingendtime) ?? readTime(raw.processingendtimeutc) ?? raisedAt,
+    changedAt: processedAt ?? raisedAt,
     status: isClosed ? 'closed' : 'active',
   };
   // Attackers are after the vault; which of its keys they touched is in the text.

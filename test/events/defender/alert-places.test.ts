@@ -55,3 +55,24 @@ describe('the id of an alert that the REST API names outside, too', () => {
     );
   });
 });
+
+describe('an alert that leads to nothing', () => {
+  const time = '2026-11-02T18:37:16.485Z';
+
+  test.each([
+    ['a sample', { AlertDisplayName: '[SAMPLE ALERT] x' }],
+    ['a test', { AlertType: 'VM_EICAR' }],
+    ['one about a machine', { AzureResourceId: MACHINE }],
+    ['one without an id', { SystemAlertId: null }],
+    ['one with an odd resource', { AzureResourceId: `${CLUSTER}/odd` }],
+  ])('says when it was raised: %s', (_what, change) => {
+    expect(parseDefender(exported(change))).toMatchObject({ time });
+  });
+
+  test('says when it was processed, if it does not say that', () => {
+    const change = { TimeGenerated: 'soon', ProcessingEndTimeUtc: time };
+
+    expect(parseDefender(exported(change))).toMatchObject({ reason: 'missing-field:timeGenerated', time });
+    expect(parseDefender(exported({ TimeGenerated: 'soon' }))).not.toHaveProperty('time');
+  });
+});

@@ -216,6 +216,7 @@ describe('an alert that means nothing', () => {
       result: 'ignored',
       reason: 'test-alert',
       eventId: 'alert-1',
+      time: '2026-11-02T18:37:16.485Z',
     });
   });
 });
