@@ -74,6 +74,22 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['node:crypto', 'node:util'],
   },
   functions: { from: ['engine', 'events', 'settings', 'errors', 'version', 'app'], packages: ['@azure/functions'] },
+  // Questions about a set-up that is deployed, asked at a command line; never part of the bundle.
+  doctor: {
+    from: [
+      'policy',
+      'remediations',
+      'azure',
+      'resources',
+      'events',
+      'settings',
+      'storage',
+      'guards',
+      'poison',
+      'errors',
+    ],
+    packages: ['zod'],
+  },
   // Composition roots: the two places that know everything, and may read the environment.
   app: anything,
   cli: anything,
