@@ -1,4 +1,4 @@
-import type { Operation } from '../../src/azure/operation.ts';
+import { listOperations } from '../../src/doctor/roles.ts';
 import type { Remediation } from '../../src/remediations/define-remediation.ts';
 import { toSettingName } from '../../src/settings/catalogue.ts';
 import { code, generatedNote, joinBlocks, list, table } from './markdown.ts';
@@ -33,11 +33,6 @@ export function renderRemediationPage(remediation: Remediation): string {
     list(describeSettingsOf(remediation)),
     'All settings are in [settings.md](../settings.md).',
   );
-}
-
-/** What a remediation declares, each operation once, in the order of declaration. */
-export function listOperations({ uses }: Remediation): Operation[] {
-  return [...new Map(Object.values(uses).map((operation) => [operation.id, operation])).values()];
 }
 
 function describeConditions(remediation: Remediation): string[] {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { listOperations } from '../../scripts/generated/remediation-page.ts';
 import { nodeHealthReads } from '../../src/azure/node-health-reads.ts';
 import { engineReads } from '../../src/azure/resources.ts';
 import { runNodeCommand } from '../../src/azure/run-command.ts';
+import { listOperations } from '../../src/doctor/roles.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
 import { findDuplicates, isActionSpelling } from './spelling.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { listOperations } from '../../scripts/generated/remediation-page.ts';
+import { listOperations } from '../../src/doctor/roles.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import type { Policy } from '../../src/policy/define-policy.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';

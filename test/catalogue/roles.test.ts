@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { assignProductRole } from '../../local/azure/sample-subscription.ts';
-import { listOperations } from '../../scripts/generated/remediation-page.ts';
 import {
   deriveRoles,
   effectivePermissions,
@@ -11,6 +10,7 @@ import {
 } from '../../scripts/generated/roles.ts';
 import { defineWrite } from '../../src/azure/operation.ts';
 import { engineReads, relatedReads } from '../../src/azure/resources.ts';
+import { listOperations } from '../../src/doctor/roles.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations } from '../../src/remediations/catalogue.ts';
 import { type Mode, parseSettings } from '../../src/settings/settings.ts';

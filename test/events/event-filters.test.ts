@@ -13,6 +13,10 @@ const NAMES = {
   'Microsoft.KeyVault/vaults/keys': 'vaults/kv-prod/keys/disk',
 } as const;
 
+function typesOf(id: string) {
+  return mergeEventNeeds(listEventNeeds(policies.filter((policy) => policy.id === id))).eventTypes;
+}
+
 describe('which events policies need', () => {
   const all = mergeEventNeeds(listEventNeeds(policies));
 
@@ -43,17 +47,16 @@ describe('which events policies need', () => {
   });
 
   it('names the events of keys, nodes and images while a policy is about them', () => {
-    const of = (id: string) =>
-      mergeEventNeeds(listEventNeeds(policies.filter((policy) => policy.id === id))).eventTypes;
-
-    expect(of('kv-key-rotation-enabled')['Microsoft.KeyVault.vaults']).toContain('Microsoft.KeyVault.KeyNearExpiry');
-    expect(Object.keys(of('aks-node-reboot-completed'))).toEqual([
+    expect(typesOf('kv-key-rotation-enabled')['Microsoft.KeyVault.vaults']).toContain(
+      'Microsoft.KeyVault.KeyNearExpiry',
+    );
+    expect(Object.keys(typesOf('aks-node-reboot-completed'))).toEqual([
       'Microsoft.Resources.Subscriptions',
       'Microsoft.ContainerService.ManagedClusters',
       'Microsoft.ResourceNotifications.ContainerServiceEventResources',
     ]);
-    expect(of('acr-image-vulnerabilities-resolved')['Microsoft.ContainerRegistry.Registries']).toHaveLength(2);
-    expect(of('kv-alerts-closed')['Microsoft.KeyVault.vaults']).toBeUndefined();
+    expect(typesOf('acr-image-vulnerabilities-resolved')['Microsoft.ContainerRegistry.Registries']).toHaveLength(2);
+    expect(typesOf('kv-alerts-closed')['Microsoft.KeyVault.vaults']).toBeUndefined();
   });
 
   it('lets tickets about alerts hear of roles that somebody took and of logs that somebody switched off', () => {
