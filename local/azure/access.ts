@@ -12,7 +12,10 @@ export function requiredAction(method: string, type: string, verb: string | unde
 /** The role assignment that allows the action at the scope, if any. */
 export function findGrant(identity: IdentityDefinition, action: string, scope: string): RoleAssignment | undefined {
   return identity.roleAssignments.find(
-    (assignment) => isWithin(scope, assignment.scope) && assignment.actions.some((a) => matchesAction(a, action)),
+    ({ actions, notActions = [], scope: held }) =>
+      isWithin(scope, held) &&
+      actions.some((a) => matchesAction(a, action)) &&
+      !notActions.some((a) => matchesAction(a, action)),
   );
 }
 

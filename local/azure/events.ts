@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type Caller, guidFrom, type RoleAssignment } from './identities.ts';
+import type { Caller, RoleAssignment } from './identities.ts';
 import type { Json, JsonObject } from './json.ts';
+import { roleAssignmentName, roleDefinitionName } from './role-view.ts';
 
 /** An event of a system topic – of a subscription, or of one resource such as a key vault – in the EventGridSchema. */
 export interface ResourceEvent {
@@ -52,8 +53,8 @@ export function createResourceEvent(source: EventSource): ResourceEvent {
   const evidence = {
     role: grant?.roleName ?? 'Subscription Admin',
     roleAssignmentScope: grant?.scope || '/',
-    roleAssignmentId: guidFrom('assignment', identity.objectId, grant?.scope ?? '').replaceAll('-', ''),
-    roleDefinitionId: guidFrom('role', grant?.roleName ?? '').replaceAll('-', ''),
+    roleAssignmentId: grant ? roleAssignmentName(identity, grant).replaceAll('-', '') : '',
+    roleDefinitionId: grant ? roleDefinitionName(grant.roleName).replaceAll('-', '') : '',
     principalId: identity.objectId.replaceAll('-', ''),
     principalType: identity.principalType,
   };

@@ -6,6 +6,8 @@ import { isJsonObject, type JsonObject, readString } from './json.ts';
 export interface RoleAssignment {
   readonly scope: string;
   readonly actions: readonly string[];
+  /** What `actions` would cover and the role does not allow after all. Default none. */
+  readonly notActions?: readonly string[];
   /** What the role allows on the data within; no action ever covers a data action, nor the other way round. Default none. */
   readonly dataActions?: readonly string[];
   readonly roleName: string;

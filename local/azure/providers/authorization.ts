@@ -2,9 +2,10 @@ import { ArmError, invalidContent } from '../errors.ts';
 import { requireBody, requireGroup } from '../generic-resource.ts';
 import type { Lock } from '../guards.ts';
 import { type Json, readString } from '../json.ts';
+import { policyTypes } from '../policy/policy-types.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import { isWithin } from '../resource-path.ts';
-import { roleAssignments } from './extension-resources.ts';
+import { permissions, roleAssignments, roleDefinitions } from './roles.ts';
 
 function viewLock({ level, name, notes, scope }: Lock): Json {
   return {
@@ -63,7 +64,7 @@ const deleteLock: Handler = (call) => {
   return { status: 200, raises: call.id };
 };
 
-/** Management locks, and role assignments. https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources */
+/** Management locks, roles and who holds them. https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources */
 export const authorization: Provider = {
   namespace: 'Microsoft.Authorization',
   types: [
@@ -76,5 +77,8 @@ export const authorization: Provider = {
       delete: deleteLock,
     },
     roleAssignments,
+    roleDefinitions,
+    permissions,
+    ...policyTypes,
   ],
 };

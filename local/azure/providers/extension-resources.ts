@@ -3,6 +3,7 @@ import { listResources, requireBody, requireGroup, requireResource } from '../ge
 import { isJsonObject, type Json, type JsonObject, readString } from '../json.ts';
 import type { Handler, Provider, ResourceTypeDefinition } from '../provider.ts';
 import type { RawResource } from '../resource-store.ts';
+import { ROLE_ASSIGNMENT_TYPE } from '../role-view.ts';
 
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** What a diagnostic setting sends to; one of them has to be there. */
@@ -44,21 +45,17 @@ function extension(
   };
 }
 
-/** Assignments are kept and told of; they give nobody anything: the identities of the simulated Azure have theirs from the start. */
-export const roleAssignments = extension(
-  'Microsoft.Authorization/roleAssignments',
-  ['2022-04-01'],
-  (properties, name) => {
-    if (!GUID.test(name))
-      throw new ArmError(
-        400,
-        'InvalidRoleAssignmentId',
-        `The role assignment ID '${name}' is not valid. The role assignment ID must be a GUID.`,
-      );
-    for (const needed of ['roleDefinitionId', 'principalId'])
-      if (readString(properties, needed) === undefined) throw invalidContent(`'properties.${needed}' is missing.`);
-  },
-);
+/** Assignments that are put are kept and told of; they give nobody anything: the identities of the simulated Azure have theirs from the start. */
+export const storedAssignments = extension(ROLE_ASSIGNMENT_TYPE, ['2022-04-01'], (properties, name) => {
+  if (!GUID.test(name))
+    throw new ArmError(
+      400,
+      'InvalidRoleAssignmentId',
+      `The role assignment ID '${name}' is not valid. The role assignment ID must be a GUID.`,
+    );
+  for (const needed of ['roleDefinitionId', 'principalId'])
+    if (readString(properties, needed) === undefined) throw invalidContent(`'properties.${needed}' is missing.`);
+});
 
 /** Settings are kept and told of; no log is sent anywhere. https://learn.microsoft.com/azure/azure-monitor/platform/diagnostic-settings */
 export const insights: Provider = {
