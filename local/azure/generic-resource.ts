@@ -120,7 +120,7 @@ export function commitWrite(call: Call, before: RawResource | undefined, after: 
 }
 
 /** Who created the resource, and that the caller has changed it now. */
-function toSystemData({ caller, world }: Call, before: RawResource | undefined): JsonObject {
+export function toSystemData({ caller, world }: Call, before: RawResource | undefined): JsonObject {
   const { objectId, principalType, upn } = caller.identity;
   const by = upn ?? objectId;
   const type = principalType === 'User' ? 'User' : 'Application';

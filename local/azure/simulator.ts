@@ -30,7 +30,12 @@ import { createState, type SimulatedState } from './simulated-state.ts';
 /** What the simulated Azure contains when it starts. */
 export interface Seed {
   readonly tenantId: string;
-  readonly subscriptions: readonly { readonly subscriptionId: string; readonly displayName: string }[];
+  readonly subscriptions: readonly {
+    readonly subscriptionId: string;
+    readonly displayName: string;
+    /** Names of the management groups above it, nearest first: what Azure Policy has at one of them holds in it. Default none. */
+    readonly managementGroups?: readonly string[];
+  }[];
   readonly resourceGroups: readonly {
     readonly subscriptionId: string;
     readonly name: string;
@@ -258,9 +263,9 @@ function workspaceOf({ resourceGroups: [group], subscriptions: [subscription] }:
 
 function createStore(seed: Seed): ResourceStore {
   const store = new ResourceStore();
-  for (const { displayName, subscriptionId } of seed.subscriptions) {
+  for (const { displayName, managementGroups = [], subscriptionId } of seed.subscriptions) {
     const id = `/subscriptions/${subscriptionId}`;
-    const properties = { displayName, tenantId: seed.tenantId };
+    const properties = { displayName, tenantId: seed.tenantId, managementGroups };
     store.write({ id, name: subscriptionId, type: SUBSCRIPTION_TYPE, properties });
   }
   for (const { location, name, subscriptionId } of seed.resourceGroups) {
