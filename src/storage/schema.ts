@@ -1,0 +1,138 @@
+import { isDockwardenError } from '../errors.ts';
+import { type Migration, type MigrationTables, migratedTables, runPass } from './migrations.ts';
+import { type OnInvalidRow, parseRow } from './parse-row.ts';
+import { SCHEMA_KEY, SchemaRow, type VersionedSchema } from './schema-row.ts';
+import type { StoredRow } from './table-store.ts';
+
+/** The form in which this app writes its rows; docs/upgrading.md says which app has which. Raise it together with a migration. */
+export const SCHEMA_VERSION = 1;
+
+/** How rows of older versions become rows of this one, in order. There has been no other version yet. */
+export const migrations: readonly Migration[] = [];
+
+/** A row that says `current` is believed for so long, in milliseconds: looking costs no call per event. */
+export const SCHEMA_REFRESH = 5 * 60_000;
+/** Anything else is looked at again after this. */
+const RETRY = 10_000;
+/**
+ * After an older app was last seen, one of its instances may still write: it looks every five minutes, and one function may run for ten. So long
+ * nothing is changed in Azure, and then the rows are gone through once more.
+ */
+export const SETTLE = 2 * SCHEMA_REFRESH + 10 * 60_000;
+
+/**
+ * What the tables are, as this app sees them. `behind`: rows in an older form may be there, and are being changed. `newer`: a newer app has
+ * written them, and this one may not understand what it reads. `unreadable`: somebody has damaged the row.
+ */
+export type SchemaState =
+  | { readonly state: 'current'; readonly createdAt: string }
+  | { readonly state: 'behind'; readonly createdAt: string; readonly version: number }
+  | { readonly state: 'newer'; readonly createdAt: string; readonly version: number }
+  | { readonly state: 'unreadable' };
+
+/** The version of the tables, in table `guards`, row `schema`/`current`. Rejects with `STORAGE_UNAVAILABLE`. */
+export interface Schema {
+  /** Looks, at most every few minutes, and changes no row but its own. */
+  look(): Promise<SchemaState>;
+  /** The same; where rows have an older form it changes them first, for a minute at most: the next call goes on from there. */
+  migrate(): Promise<SchemaState>;
+}
+
+export interface SchemaOptions {
+  readonly tables: MigrationTables;
+  readonly now: () => Date;
+  /** Different for every process: who holds the lease of the migration. */
+  readonly owner: string;
+  /** Rows that cannot be read are left as they are. */
+  readonly onInvalid: OnInvalidRow;
+  /** Default: those of this app. Another one is for tests. */
+  readonly version?: number;
+  readonly migrations?: readonly Migration[];
+}
+
+export function createSchema(options: SchemaOptions): Schema {
+  const { tables, now, version: own = SCHEMA_VERSION, migrations: steps = migrations } = options;
+  let last: { readonly at: number; readonly mayMigrate: boolean; readonly state: SchemaState } | undefined;
+  /** Callers of one process look once. */
+  let looking: Promise<SchemaState> | undefined;
+
+  async function read(): Promise<VersionedSchema | undefined> {
+    const row = await tables.guards.get(SCHEMA_KEY);
+    if (row !== undefined) return tryParse(row);
+    const version = own > 1 && (await isAnythingStored(tables)) ? 1 : own;
+    const columns = { version, createdAt: now().toISOString() };
+    const etag = await tables.guards.insert(SCHEMA_KEY, columns);
+    if (etag !== false) return { ...columns, columns, etag };
+    // Somebody else was faster.
+    const theirs = await tables.guards.get(SCHEMA_KEY);
+    return theirs && tryParse(theirs);
+  }
+
+  async function find(mayMigrate: boolean): Promise<SchemaState> {
+    const row = await read();
+    if (row === undefined) return { state: 'unreadable' };
+    const { createdAt, version } = row;
+    if (version > own) {
+      await noteOlder(row);
+      return { state: 'newer', createdAt, version };
+    }
+    if (isCurrent(row, own)) return { state: 'current', createdAt };
+    const isResting =
+      version === own &&
+      row.passStartedAt === undefined &&
+      now().getTime() < Date.parse(row.olderSeenAt ?? '') + SETTLE;
+    if (mayMigrate && !isResting) {
+      const after = await runPass({ ...options, row, own, migrations: steps, settle: SETTLE });
+      if (after !== undefined && isCurrent(after, own)) return { state: 'current', createdAt };
+    }
+    return { state: 'behind', createdAt, version: Math.min(version, row.olderVersion ?? version) };
+  }
+
+  /** Tells the newer app that this one is at work here: what it writes has the older form, and is to be migrated afterwards. */
+  async function noteOlder({ columns, etag, olderVersion }: VersionedSchema): Promise<void> {
+    const older = { olderVersion: Math.min(own, olderVersion ?? own), olderSeenAt: now().toISOString() };
+    // Refused: somebody else has just written it, and the next look notes it.
+    await tables.guards.replace(SCHEMA_KEY, { ...columns, ...older }, etag);
+  }
+
+  async function look(mayMigrate: boolean): Promise<SchemaState> {
+    if (last !== undefined) {
+      const isKnown = last.state.state === 'current' || last.state.state === 'newer';
+      const isFresh = now().getTime() - last.at < (isKnown ? SCHEMA_REFRESH : RETRY);
+      const isNoMore = !mayMigrate || last.mayMigrate || last.state.state !== 'behind';
+      if (isFresh && isNoMore) return last.state;
+    }
+    const state = await find(mayMigrate);
+    last = { at: now().getTime(), mayMigrate, state };
+    return state;
+  }
+
+  async function share(mayMigrate: boolean): Promise<SchemaState> {
+    looking ??= look(mayMigrate).finally(() => {
+      looking = undefined;
+    });
+    return await looking;
+  }
+
+  return { look: async () => await share(false), migrate: async () => await share(true) };
+}
+
+function isCurrent({ version, olderVersion = version }: VersionedSchema, own: number): boolean {
+  return version === own && olderVersion >= own;
+}
+
+async function isAnythingStored(tables: MigrationTables): Promise<boolean> {
+  for (const name of migratedTables) {
+    for await (const _row of tables[name].all()) return true;
+  }
+  return false;
+}
+
+function tryParse(row: StoredRow): VersionedSchema | undefined {
+  try {
+    return { ...parseRow(SchemaRow, row), columns: row.columns, etag: row.etag };
+  } catch (error) {
+    if (!isDockwardenError(error, 'INPUT_INVALID_ROW')) throw error;
+    return undefined;
+  }
+}
