@@ -1,0 +1,130 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { isJsonObject, type JsonObject } from '../../local/azure/json.ts';
+import type { Bicep, BicepRun } from './bicep.ts';
+import { textAt } from './resources.ts';
+
+/** Where sample deployments go: made up, and the same in every run, so that predicted names and ids are the same too. */
+export const SAMPLE_TARGET = {
+  tenantId: '99999999-0000-4000-8000-000000000001',
+  subscriptionId: '99999999-0000-4000-8000-000000000002',
+  managementGroupId: 'mg-sample',
+  location: 'westeurope',
+} as const;
+
+/** What the compiler reads besides `infra/`. */
+const BESIDES = ['bicepconfig.json', 'package.json', 'host.json'];
+
+/** A copy of the project's templates: several commands of the compiler write beside what they read. */
+export interface Workspace {
+  /** Paths of all `.bicep` files, relative to the project, sorted. */
+  readonly modules: readonly string[];
+  /** The same of all `.bicepparam` files. */
+  readonly parameterFiles: readonly string[];
+  /** Errors and warnings of one command over all files that its pattern matches; paths are relative to the project. */
+  diagnose(command: 'build' | 'lint' | 'build-params', pattern: string): Promise<readonly string[]>;
+  /** Files that `bicep format` would change. */
+  findUnformatted(): Promise<readonly string[]>;
+  /** A compiled template; `diagnose('build', …)` makes them. */
+  readTemplate(module: string): Promise<JsonObject>;
+  /** What a deployment with these parameters would bring up. Rejects, with what was printed, when the compiler finds anything wrong. */
+  predict(parameterFile: string): Promise<JsonObject>;
+  /** The same for parameters that no file of the project holds; the text of a `.bicepparam` in `infra/samples/`. */
+  predictText(text: string): Promise<JsonObject>;
+  readText(path: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** Copies the templates of a project. */
+export async function createWorkspace(project: string, bicep: Bicep): Promise<Workspace> {
+  const folder = await mkdtemp(join(tmpdir(), 'dockwarden-infra-'));
+  await cp(join(project, 'infra'), join(folder, 'infra'), { recursive: true });
+  for (const name of BESIDES) await copyIfThere(join(project, name), join(folder, name));
+  const files = (await readdir(join(folder, 'infra'), { recursive: true }))
+    .map((path) => `infra/${path.replaceAll('\\', '/')}`)
+    .toSorted();
+  const modules = files.filter((path) => path.endsWith('.bicep'));
+  let written = 0;
+
+  const readText = async (path: string): Promise<string> => await readFile(join(folder, path), 'utf8');
+  const readTemplate = async (module: string): Promise<JsonObject> =>
+    parseObject(await readText(module.replace(/\.bicep$/, '.json')), module);
+
+  async function predict(parameterFile: string): Promise<JsonObject> {
+    const template = await readTemplate(findUsed(parameterFile, await readText(parameterFile)));
+    const ran = await bicep.run(folder, 'snapshot', parameterFile, ...targetOf(template));
+    const problems = readDiagnostics(ran, folder);
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+    const name = parameterFile.replace(/\.bicepparam$/, '.snapshot.json');
+    const snapshot = parseObject(await readText(name), name);
+    const { diagnostics } = snapshot;
+    if (!Array.isArray(diagnostics) || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
+    return snapshot;
+  }
+
+  return {
+    modules,
+    parameterFiles: files.filter((path) => path.endsWith('.bicepparam')),
+    diagnose: async (command, pattern) =>
+      readDiagnostics(await bicep.run(folder, command, '--pattern', pattern), folder),
+    async findUnformatted() {
+      const before = await Promise.all(modules.map(readText));
+      const problems = readDiagnostics(await bicep.run(folder, 'format', '--pattern', 'infra/**/*.bicep'), folder);
+      const after = await Promise.all(modules.map(readText));
+      return [...problems, ...modules.filter((_module, index) => before[index] !== after[index])];
+    },
+    readTemplate,
+    predict,
+    async predictText(text) {
+      written += 1;
+      const path = `infra/samples/made-${written}.bicepparam`;
+      await writeFile(join(folder, path), text);
+      return await predict(path);
+    },
+    readText,
+    remove: async () => await rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Everything that the compiler has said against its input: one line each. A run that fails in silence is a problem, too. */
+export function readDiagnostics({ exitCode, stderr }: Pick<BicepRun, 'exitCode' | 'stderr'>, folder: string): string[] {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.replaceAll(`${folder}/`, '').trim())
+    .filter((line) => line !== '');
+  if (lines.length > 0 || exitCode === 0) return [...new Set(lines)];
+  return [`bicep ended with exit code ${exitCode}`];
+}
+
+/** Options of `bicep snapshot` by where a template is deployed. */
+function targetOf(template: JsonObject): readonly string[] {
+  const { tenantId, subscriptionId, managementGroupId, location } = SAMPLE_TARGET;
+  const schema = textAt(template, '$schema');
+  const tenant = ['--tenant-id', tenantId, '--location', location];
+  if (schema.includes('managementGroupDeploymentTemplate')) {
+    return [...tenant, '--management-group-id', managementGroupId];
+  }
+  const subscription = [...tenant, '--subscription-id', subscriptionId];
+  if (schema.includes('subscriptionDeploymentTemplate')) return subscription;
+  return [...subscription, '--resource-group', 'rg-sample'];
+}
+
+/** The module that a parameter file is for, relative to the project. */
+export function findUsed(parameterFile: string, text: string): string {
+  const used = /^using\s+'(?<path>[^']+)'/m.exec(text)?.groups?.['path'];
+  if (used === undefined) throw new Error(`${parameterFile} does not say which template it is for`);
+  return new URL(used, `file:///${dirname(parameterFile)}/`).pathname.slice(1);
+}
+
+function parseObject(text: string, name: string): JsonObject {
+  const value: unknown = JSON.parse(text);
+  if (!isJsonObject(value)) throw new Error(`${name} is not an object`);
+  return value;
+}
+
+async function copyIfThere(from: string, to: string): Promise<void> {
+  await cp(from, to).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  });
+}
