@@ -1,11 +1,11 @@
 /**
  * Makes the deploy folder: `npm run build` → `dist/`, complete as it is – no install step on the server.
  * One minified CommonJS file loads about four times faster in a cold worker than the same code as modules in node_modules.
- * A package that src loads with `import()` becomes a file of its own, read at its first use. Packages only: of our own code there is one copy, so
- * that `instanceof` holds everywhere.
+ * A package that src loads with `import()` becomes a file of its own, read at its first use; so does a `*.packages.ts` that names several. Packages
+ * only: of our own code there is one copy, so that `instanceof` holds everywhere.
  */
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
@@ -100,7 +100,10 @@ async function bundleAll(project: string, entry: string, outputDirectory: string
   return files;
 }
 
-/** Turns `import('@a/b')` in our own code into `import('./a-b.cjs')`, and adds that file to what is to be built. */
+/**
+ * Turns `import('@a/b')` in our own code into `import('./a-b.cjs')`, and `import('./x.packages.ts')` into `import('./x.cjs')`, and adds that file to
+ * what is to be built.
+ */
 function loadPackagesLater(entries: Map<string, string>): Plugin {
   return {
     name: 'load-packages-later',
@@ -111,6 +114,12 @@ function loadPackagesLater(entries: Map<string, string>): Plugin {
         if (found.external || found.errors.length > 0) return found;
         const name = `${path.replace('@', '').replaceAll('/', '-')}.cjs`;
         entries.set(name, found.path);
+        return { path: `./${name}`, external: true };
+      });
+      bundling.onResolve({ filter: /\.packages\.ts$/ }, ({ path, kind, resolveDir }) => {
+        if (kind !== 'dynamic-import') return undefined;
+        const name = basename(path).replace('.packages.ts', '.cjs');
+        entries.set(name, join(resolveDir, path));
         return { path: `./${name}`, external: true };
       });
     },

@@ -23,6 +23,10 @@ import { remediations, trackers } from './remediations/catalogue.ts';
 import { parseSettings, type Settings } from './settings/settings.ts';
 import type { TicketTarget } from './settings/ticket-settings.ts';
 import { createTableStore } from './storage/table-store.ts';
+import { createMeasuredAuditLog } from './telemetry/measured-audit-log.ts';
+import { type Metrics, noMetrics } from './telemetry/metrics.ts';
+import { createTelemetry, type Telemetry } from './telemetry/open-telemetry.ts';
+import { readTelemetryTarget, type TelemetryTarget } from './telemetry/target.ts';
 import { createAzureDevOpsSystem } from './tickets/azure-devops.ts';
 import { createGitHubSystem } from './tickets/github.ts';
 import { createRedmineSystem } from './tickets/redmine.ts';
@@ -78,10 +82,12 @@ export function readSettings(environment = readEnvironment()): Settings {
  * that use throws `CONFIG_MISSING` when the storage account is not configured.
  */
 export function createContext(log: Log, settings = readSettings()): EngineContext {
+  const metrics = findMetrics(log, settings);
   return {
     clock: systemClock,
     log,
     settings,
+    metrics,
     policies,
     remediations,
     trackers,
@@ -91,7 +97,7 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
       return connect(settings).clients;
     },
     get audit() {
-      return connect(settings).audit;
+      return createMeasuredAuditLog(connect(settings).audit, metrics, log);
     },
     get findings() {
       return connect(settings).findings;
@@ -140,13 +146,14 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
 
 /** What publishing one row of the audit needs; as lazy as the whole context. */
 export function createPublishingContext(log: Log, settings = readSettings()): PublishingContext {
+  const metrics = findMetrics(log, settings);
   return {
     clock: systemClock,
     log,
     settings,
     version,
     get audit() {
-      return connect(settings).audit;
+      return createMeasuredAuditLog(connect(settings).audit, metrics, log);
     },
     get eventQueue() {
       return connect(settings).eventQueue;
@@ -155,6 +162,34 @@ export function createPublishingContext(log: Log, settings = readSettings()): Pu
       return connect(settings).publish;
     },
   };
+}
+
+/** Memoised by what they are built from; each has a timer, so there is one for each place that metrics are sent to. */
+const telemetries = new Map<string, Telemetry>();
+
+/** Where the values of one invocation go. Tells in its log, once, that those before could not be sent. */
+function findMetrics(log: Log, settings: Settings): Metrics {
+  const target = settings.sendsMetrics ? readTelemetryTarget(readEnvironment()) : undefined;
+  if (target === undefined) return noMetrics;
+  const key = JSON.stringify(target);
+  const telemetry = telemetries.get(key) ?? openTelemetry(target);
+  telemetries.set(key, telemetry);
+  const problem = telemetry.takeProblem();
+  if (problem !== undefined) log.warn('metrics cannot be sent', { error: problem });
+  return telemetry;
+}
+
+function openTelemetry(target: TelemetryTarget): Telemetry {
+  // The exporter tells Microsoft about itself, unless this is set; nothing but its environment stops it.
+  process.env['APPLICATION_INSIGHTS_NO_STATSBEAT'] ??= 'true';
+  const { identity } = target;
+  const credential = identity && new ManagedIdentityCredential(identity);
+  return createTelemetry({ ...target, ...(credential !== undefined && { credential }), version });
+}
+
+/** Sends the metrics that wait: the worker is about to end, and has five seconds for it. Never rejects. */
+export async function flushMetrics(): Promise<void> {
+  await Promise.all([...telemetries.values()].map(async (telemetry) => await telemetry.flush(3000)));
 }
 
 /** States of the settings whose findings this process has recorded today. */

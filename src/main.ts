@@ -1,6 +1,7 @@
 import { registerDefenderAlerts, registerDefenderAlertsHttp } from './functions/defender-alerts.ts';
 import { registerEvents } from './functions/events.ts';
 import { type FunctionName, registerHealth } from './functions/health.ts';
+import { registerMetricsFlush } from './functions/metrics.ts';
 import {
   registerEventsPoison,
   registerReconcilePoison,
@@ -34,6 +35,7 @@ const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
   },
 };
 
+registerMetricsFlush();
 for (const [name, register] of Object.entries(registrations)) {
   register(name);
   registered.add(name);

@@ -9,6 +9,7 @@ import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { createTableStore } from '../../src/storage/table-store.ts';
+import { noMetrics } from '../../src/telemetry/metrics.ts';
 import { version } from '../../src/version.ts';
 import type { ScaledClock } from './scaled-clock.ts';
 import type { Outage } from './worker-messages.ts';
@@ -57,6 +58,7 @@ export function createWorkerContext({ clock, log, outage, onAuditRefused }: Work
       policies,
       remediations,
       trackers,
+      metrics: noMetrics,
       version,
       newRunId: (start) => ulid(start.getTime()),
     },

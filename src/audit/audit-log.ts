@@ -111,8 +111,8 @@ export interface AuditKey {
 
 /** Append-only: rows are never changed or removed by this product. */
 export interface AuditLog {
-  /** Resolves also when this very row is there already. Rejects with `STORAGE_UNAVAILABLE`. */
-  append(key: AuditKey, record: AuditRecord): Promise<void>;
+  /** True when the row is new, false when this very row was there already. Rejects with `STORAGE_UNAVAILABLE`. */
+  append(key: AuditKey, record: AuditRecord): Promise<boolean>;
   find(key: AuditKey): Promise<AuditRecord | undefined>;
   /** Rows written from `since` to `until`, days in descending order, newest run first within a day. */
   list(since: Date, until: Date, onInvalid: OnInvalidRow): AsyncIterable<AuditRecord & AuditKey>;

@@ -9,13 +9,13 @@ const DAY = 86_400_000;
 export function createTableAuditLog(table: TableStore): AuditLog {
   return {
     async append(key, record) {
-      if ((await table.insert(key, { ...record })) !== false) return;
+      if ((await table.insert(key, { ...record })) !== false) return true;
       const existing = await table.get(key);
       if (
         existing?.columns['remediationRunId'] === record.remediationRunId &&
         existing?.columns['stage'] === record.stage
       )
-        return;
+        return false;
       throw new DockwardenError(
         'INTERNAL_INVARIANT',
         `audit row ${key.partitionKey}/${key.rowKey} belongs to another run`,

@@ -1,6 +1,7 @@
 import { runCorrelationId } from '../audit/audit-log.ts';
 import { classifyAzureError } from '../azure/azure-error.ts';
 import type { Bound, CallContext, Operation, Read } from '../azure/operation.ts';
+import type { DockwardenError } from '../errors.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import type { RecordedOperation } from '../work/work-items.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
@@ -21,6 +22,7 @@ export interface Binding {
   afterWrite?(): Promise<void>;
 }
 
+type CountedOperation = Pick<Operation, 'id' | 'effect'>;
 type RunIds = Pick<Binding, 'runId' | 'isSameViolation'>;
 
 /** Every call of one pass over one resource: deadlines, request ids and the record of what was called exist once, here. */
@@ -57,9 +59,11 @@ export class AzureCalls {
   /** A read of the engine itself; not part of the record. */
   async read<A extends readonly unknown[], Out>(operation: Read<A, Out>, ...args: A): Promise<Out> {
     try {
-      return await operation.run(this.#callContext({}, LIMITS.list), ...args);
-    } catch (error) {
-      throw classifyAzureError(error, 'read', this.#context.clock.now(), this.#target?.id);
+      const result = await operation.run(this.#callContext({}, LIMITS.list), ...args);
+      this.#count(operation, 'done');
+      return result;
+    } catch (thrown) {
+      throw this.#fail(operation, thrown);
     }
   }
 
@@ -112,12 +116,26 @@ export class AzureCalls {
     try {
       const result = await operation.run(this.#callContext(run), ...args);
       this.#operations.push({ ...entry, result: 'done' });
+      this.#count(operation, 'done');
       return result;
     } catch (thrown) {
-      const error = classifyAzureError(thrown, operation.effect, this.#context.clock.now(), this.#target?.id);
+      const error = this.#fail(operation, thrown);
       this.#operations.push({ ...entry, result: error.code === 'AZURE_UNKNOWN_RESULT' ? 'unknown' : 'failed' });
       throw error;
     }
+  }
+
+  /** What went wrong, as an error of ours, and counted. */
+  #fail(operation: CountedOperation, thrown: unknown): DockwardenError {
+    const error = classifyAzureError(thrown, operation.effect, this.#context.clock.now(), this.#target?.id);
+    this.#count(operation, error.code);
+    if (error.details.status === 429)
+      this.#context.metrics.record({ metric: 'throttled', value: 1, attributes: { operation: operation.id } });
+    return error;
+  }
+
+  #count({ id, effect }: CountedOperation, result: string): void {
+    this.#context.metrics.record({ metric: 'calls', value: 1, attributes: { operation: id, effect, result } });
   }
 
   #callContext({ runId, isSameViolation }: RunIds, operationMs: number = LIMITS.operation): CallContext {

@@ -12,6 +12,7 @@ import type { Policy } from '../policy/define-policy.ts';
 import type { Remediation } from '../remediations/define-remediation.ts';
 import type { Tracker } from '../remediations/define-tracker.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tickets } from '../tickets/ticket.ts';
 import type { TicketSystem } from '../tickets/ticket-system.ts';
 import type { WorkItems } from '../work/work-items.ts';
@@ -85,6 +86,8 @@ export interface EngineContext {
   readonly policies: readonly Policy[];
   readonly remediations: readonly Remediation[];
   readonly trackers: readonly Tracker[];
+  /** What is measured besides the rows of the audit, which measure themselves. */
+  readonly metrics: Metrics;
   /** Version of the product, for the audit. */
   readonly version: string;
   /** A new unique id (ULID) that holds this time: the run or row begins then. */

@@ -19,6 +19,7 @@ import { pollAlerts } from './poll-alerts.ts';
 import type { EngineContext } from './ports.ts';
 import { evaluatePolicy, judgesAlerts, parseResource, policiesFor, type Snapshot } from './snapshot.ts';
 import { KeyLists } from './sweep-keys.ts';
+import { measureSweep } from './sweep-metrics.ts';
 import { sweepTickets } from './tickets/sweep-tickets.ts';
 import { treatmentOf } from './treatments.ts';
 
@@ -77,6 +78,7 @@ export async function sweepResources(context: EngineContext): Promise<SweepRecor
   };
   await context.sweeps.save(record);
   context.log.info('sweep finished', { ...record });
+  await measureSweep(context, record, sweep.findings);
   // Last: somebody may have raised alerts by the thousand, and each takes its time.
   await pollAlerts(context);
   return record;
@@ -202,15 +204,15 @@ export function isDue(context: EngineContext, policy: Policy, finding: Finding |
   return open.notBefore === undefined || new Date(open.notBefore) <= context.clock.now();
 }
 
-/** Is the tag gone that exempts it? Nobody may have told: tags are changed without an event of the resource. */
+/** Is it gone what exempts it? Nobody may have told: tags are changed, and exemptions removed, without an event of the resource. */
 function hasLostExemption({ settings, clock }: EngineContext, tags: unknown, finding: Finding | undefined): boolean {
   if (finding?.status !== 'open') return false;
-  // The tags of groups are not in the list: only a look can tell.
-  if (finding.reason === 'exempt-resource-group') return true;
+  // Neither the tags of groups nor exemptions of Azure Policy are in the list: only a look can tell.
+  if (finding.reason === 'exempt-resource-group' || finding.reason === 'exempt-azure-policy') return true;
   if (finding.reason !== 'exempt-resource') return false;
   const { maxDays } = settings.safety.exemptions;
   const exemption = readExemption(tags, finding.policyId, maxDays, clock.now());
-  return exemption.state !== 'valid' || exemption.expires.toISOString() !== finding.exemption?.expires;
+  return exemption.state !== 'valid' || exemption.expires?.toISOString() !== finding.exemption?.expires;
 }
 
 /** Findings whose resource the complete list did not hold; the live read decides whether it is gone. */

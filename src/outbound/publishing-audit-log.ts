@@ -18,7 +18,7 @@ export function createPublishingAuditLog(log: AuditLog, outbox: WorkQueue): Audi
       if (isPublished(record)) {
         await outbox.send(formatOutboundMessage({ ...key, since: record.time, attempt: 0 }), HEAD_START);
       }
-      await log.append(key, record);
+      return await log.append(key, record);
     },
   };
 }

@@ -117,6 +117,16 @@ export const globalSettings = {
     parse: parseSwitch,
     consequence: 'no names are kept',
   }),
+  metrics: defineSetting<boolean>({
+    name: 'DOCKWARDEN_METRICS',
+    description:
+      'Send metrics to the Application Insights that `APPLICATIONINSIGHTS_CONNECTION_STRING` names. Without that nothing is sent. Alert rules and the workbook need them.',
+    format: 'on or off',
+    default: true,
+    examples: ['on', 'off'],
+    parse: parseSwitch,
+    consequence: 'metrics are sent',
+  }),
   reviewKeyNames: defineSetting<Readonly<Record<string, string>>>({
     name: 'REVIEW_KEY_NAMES',
     description:

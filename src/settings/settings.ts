@@ -53,6 +53,8 @@ export interface Settings {
   readonly defenderNamespace?: string;
   /** Alerts of Defender are polled with every sweep. */
   readonly defenderPolling: boolean;
+  /** Metrics are sent, if the platform names an Application Insights. */
+  readonly sendsMetrics: boolean;
   /** Names of function keys, by the first 8 hex digits of the key's SHA-256. */
   readonly reviewKeyNames: Readonly<Record<string, string>>;
   /** What holds Dockwarden back. */
@@ -210,6 +212,7 @@ function readGlobals(read: ReadSetting) {
     scopes,
     actorNames: read(globalSettings.actorNames).value,
     defenderPolling: read(globalSettings.defenderPolling).value,
+    sendsMetrics: read(globalSettings.metrics).value,
     reviewKeyNames: read(globalSettings.reviewKeyNames).value,
     armEndpoint: armEndpoint.value,
     tokenScope: tokenScope.value,

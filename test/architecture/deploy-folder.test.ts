@@ -38,6 +38,8 @@ describe('the deploy folder', async () => {
       'azure-keyvault-keys.cjs.map',
       'azure-keyvault-secrets.cjs',
       'azure-keyvault-secrets.cjs.map',
+      'azure-monitor.cjs',
+      'azure-monitor.cjs.map',
       'azure-storage-blob.cjs',
       'azure-storage-blob.cjs.map',
       'host.json',
@@ -85,6 +87,7 @@ describe('the deploy folder', async () => {
       'azure-eventgrid.cjs',
       'azure-keyvault-keys.cjs',
       'azure-keyvault-secrets.cjs',
+      'azure-monitor.cjs',
       'azure-storage-blob.cjs',
       'main.cjs',
     ]);
@@ -102,8 +105,9 @@ describe('the deploy folder', async () => {
     const [main, ...later] = files;
 
     expect(main === undefined ? [] : ownInputs(main)).toContain('src/errors.ts');
-    expect(later.flatMap(ownInputs)).toEqual([]);
-    expect(main?.inputs.filter((path) => /^node_modules\/@azure\/(?:eventgrid|storage-blob)\//.test(path))).toEqual([]);
+    // A file that names packages, and holds nothing of its own.
+    expect(later.flatMap(ownInputs)).toEqual(['src/telemetry/azure-monitor.packages.ts']);
+    expect(main?.inputs.filter((path) => /^node_modules\/@azure\/(?:eventgrid|monitor-opentelemetry-exporter|storage-blob)\//.test(path))).toEqual([]);
   });
 });
 

@@ -50,6 +50,11 @@ export const layers: Readonly<Record<string, Layer>> = {
   // Our own events: made of audit rows, sent to a topic.
   outbound: { from: ['audit', 'work', 'events', 'resources', 'errors'], packages: ['zod', '@azure/eventgrid'] },
   poison: { from: ['storage', 'resources', 'errors'], packages: ['@azure/storage-blob'] },
+  // What is measured, made of audit rows too, and how it gets to Azure Monitor.
+  telemetry: {
+    from: ['audit', 'errors'],
+    packages: ['@azure/monitor-opentelemetry-exporter', '@opentelemetry/*', '@azure/identity'],
+  },
   engine: {
     from: [
       'policy',
@@ -67,6 +72,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'tickets',
       'outbound',
       'poison',
+      'telemetry',
       'versioned',
       'errors',
     ],

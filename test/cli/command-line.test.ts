@@ -285,7 +285,7 @@ describe('the command line', () => {
       { ...row, time: '2026-11-23T10:00:01.000Z', error: 'no role' },
     ];
     const audit = {
-      append: async () => await Promise.resolve(),
+      append: async () => await Promise.resolve(true),
       find: async () => await Promise.resolve(undefined),
       list: async function* list() {
         yield* await Promise.resolve(rows);

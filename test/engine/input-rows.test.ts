@@ -30,7 +30,7 @@ beforeEach(async () => {
         ...context.audit,
         async append(key, record) {
           writes += 1;
-          await context.audit.append(key, record);
+          return await context.audit.append(key, record);
         },
       },
       poison: {

@@ -745,7 +745,7 @@ describe('the release of a quarantine survives', () => {
 /** An audit that fails whoever looks for a row. */
 function unreadableAudit(code: ErrorCode): AuditLog {
   return {
-    append: async () => await Promise.resolve(),
+    append: async () => await Promise.resolve(true),
     find: async () => await Promise.reject(new DockwardenError(code, 'planted')),
     list: () => {
       throw new Error('nobody lists');

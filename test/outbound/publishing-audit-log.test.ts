@@ -25,8 +25,9 @@ function open() {
     {
       ...log,
       async append(key, record) {
-        await log.append(key, record);
+        const isNew = await log.append(key, record);
         steps.push('row');
+        return isNew;
       },
     },
     {

@@ -31,6 +31,7 @@ import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { type Environment, parseSettings } from '../../src/settings/settings.ts';
 import type { PrunableTableStore, TableStore } from '../../src/storage/table-store.ts';
+import type { Measurement } from '../../src/telemetry/metrics.ts';
 import { createTableTickets, TicketRow } from '../../src/tickets/table-tickets.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import type { TicketSystem } from '../../src/tickets/ticket-system.ts';
@@ -101,6 +102,8 @@ export interface EngineHarness {
   readonly clock: ManualClock;
   /** Messages in the queue, soonest first. */
   readonly queue: QueuedMessage[];
+  /** What was measured, oldest first; the rows of the audit are not in it. */
+  readonly measured: Measurement[];
   readonly poison: { readonly name: string; readonly body: string }[];
   /** Blobs of container `dead-letter`, which Event Grid writes. */
   readonly deadLetters: { readonly name: string; readonly body: string }[];
@@ -176,6 +179,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
   const queue: QueuedMessage[] = [];
   const ticketQueue: QueuedMessage[] = [];
   const eventQueue: QueuedMessage[] = [];
+  const measured: Measurement[] = [];
   const poison: { name: string; body: string }[] = [];
   const deadLetters: { name: string; body: string }[] = [];
   const clients = createAzureClients({
@@ -236,6 +240,11 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       policies,
       remediations,
       trackers,
+      metrics: {
+        record: (measurement) => {
+          measured.push(measurement);
+        },
+      },
       version: '0.0.0-test',
       newRunId: (start) => ulid(start.getTime()),
     };
@@ -299,6 +308,7 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
     ticketQueue,
     eventQueue,
     deliverTickets,
+    measured,
     poison,
     deadLetters,
     events,

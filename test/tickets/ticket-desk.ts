@@ -23,6 +23,7 @@ import type { Part, PartItem } from '../../src/policy/define-policy.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
 import { type Environment, parseSettings } from '../../src/settings/settings.ts';
+import { noMetrics } from '../../src/telemetry/metrics.ts';
 import { createTableTickets, TicketRow } from '../../src/tickets/table-tickets.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
 import { ticketKey } from '../../src/tickets/ticket-key.ts';
@@ -145,8 +146,9 @@ export function openDesk(options: DeskOptions): TicketDesk {
       audit: {
         ...audit,
         async append(key, record) {
-          await audit.append(key, record);
+          const isNew = await audit.append(key, record);
           written.push(AuditRecord.parse(record));
+          return isNew;
         },
       },
       findings: createTableFindings(tables.others),
@@ -171,6 +173,7 @@ export function openDesk(options: DeskOptions): TicketDesk {
       policies,
       remediations,
       trackers,
+      metrics: noMetrics,
       version: '0.0.0-test',
       newRunId: (start) => ulid(start.getTime()),
     });

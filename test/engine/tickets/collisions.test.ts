@@ -50,7 +50,7 @@ function whenRecorded(reason: string, act: () => Promise<void>): void {
           isDone = true;
           await act();
         }
-        await context.audit.append(key, record);
+        return await context.audit.append(key, record);
       },
     },
   });
