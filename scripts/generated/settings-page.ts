@@ -5,6 +5,7 @@ import { code, generatedNote, joinBlocks, table } from './markdown.ts';
 /** Every application setting, as the code declares it. `declared` tells what is lost without one. */
 export function renderSettingsPage(settings: readonly SettingDescription[], declared: readonly Setting[]): string {
   const losses = new Map(declared.map(({ name, ifMissing }) => [name, ifMissing]));
+  const formerNames = new Map(declared.map(({ name, formerNames: former }) => [name, former]));
   return joinBlocks(
     generatedNote,
     '# Settings',
@@ -15,7 +16,7 @@ export function renderSettingsPage(settings: readonly SettingDescription[], decl
       ['Setting', 'Meaning', 'Value', 'Default', 'If not set', 'Examples'],
       settings.map(({ name, description, format, default: value, examples }) => [
         code(name),
-        description,
+        `${description}${describeFormerNames(formerNames.get(name))}`,
         format,
         value === '' ? 'not set' : code(value),
         describeLoss(losses.get(name)),
@@ -23,6 +24,10 @@ export function renderSettingsPage(settings: readonly SettingDescription[], decl
       ]),
     ),
   );
+}
+
+function describeFormerNames(names: readonly string[] = []): string {
+  return names.length === 0 ? '' : ` Formerly ${names.map(code).join(', ')}: still honoured, and reported.`;
 }
 
 function describeLoss(ifMissing: string | undefined): string {

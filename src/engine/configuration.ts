@@ -1,3 +1,4 @@
+import { isAdvice } from '../settings/findings.ts';
 import type { EngineContext } from './ports.ts';
 
 /**
@@ -12,8 +13,9 @@ export async function recordConfigurationFindings({
   log,
 }: EngineContext): Promise<void> {
   const now = clock.now();
-  for (const { setting, problem, message } of settings.findings) {
-    log.warn('configuration finding', { setting, problem, message });
+  for (const finding of settings.findings) {
+    const { setting, problem, message } = finding;
+    log[isAdvice(finding) ? 'info' : 'warn']('configuration finding', { setting, problem, message });
     // Names of unknown settings may hold characters that a row key may not.
     const name = setting.replaceAll(/[^\w.-]/g, '_').slice(0, 200);
     const key = {

@@ -179,7 +179,16 @@ export const eventFamilies: readonly EventFamily[] = [
     Data: z.object({
       setting: z.string().max(300).describe('Name of the setting'),
       problem: z
-        .enum(['unknown-setting', 'invalid-value', 'unresolved-reference', 'missing'])
+        .enum([
+          'unknown-setting',
+          'invalid-value',
+          'unresolved-reference',
+          'missing',
+          'former-name',
+          'schema-behind',
+          'schema-newer',
+          'schema-unreadable',
+        ])
         .describe('What is wrong with it'),
       ...written,
     }),

@@ -71,6 +71,8 @@ export type Severity = 'high' | 'medium' | 'low' | 'info';
 /** One typed app setting that a policy reads. `parse` returns undefined for text that is not valid: the policy's fix then drops to `observe`. */
 export interface Parameter<V = unknown> {
   readonly setting: string;
+  /** What the setting was called in earlier versions; still honoured, and reported. */
+  readonly formerSettings?: readonly string[];
   readonly default: V;
   /** Meaning and unit, for the settings table. */
   readonly description: string;

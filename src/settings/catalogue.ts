@@ -158,6 +158,7 @@ export function switchSetting({ id, title }: ConfigurablePolicy): Setting<boolea
 export function parameterSetting<V>(parameter: Parameter<V>): Setting<V> {
   return {
     name: parameter.setting,
+    ...(parameter.formerSettings !== undefined && { formerNames: parameter.formerSettings }),
     description: parameter.description,
     format: parameter.format,
     default: parameter.default,

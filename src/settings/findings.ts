@@ -4,9 +4,22 @@ import type { Setting } from './setting.ts';
 /** Something that is wrong with the settings of the app. It never stops the app; it is shown and recorded. */
 export interface ConfigurationFinding {
   readonly setting: string;
-  readonly problem: 'unknown-setting' | 'invalid-value' | 'unresolved-reference' | 'missing';
+  readonly problem:
+    | 'unknown-setting'
+    | 'invalid-value'
+    | 'unresolved-reference'
+    | 'missing'
+    | 'former-name'
+    | 'schema-behind'
+    | 'schema-newer'
+    | 'schema-unreadable';
   /** For people: what is wrong, what would be valid, what holds until then. Never a long value or a secret. */
   readonly message: string;
+}
+
+/** Everything is as it should be, and only a later version may not understand it any more. */
+export function isAdvice({ problem }: ConfigurationFinding): boolean {
+  return problem === 'former-name';
 }
 
 /** Names that start with one of these, or nearly so, are meant for us, whatever their casing. */
@@ -22,9 +35,14 @@ export function isUnresolvedReference(text: string): boolean {
   return /^\s*@Microsoft\.(?:KeyVault|AppConfiguration)\(/i.test(text);
 }
 
-/** A value that cannot be used. */
-export function findInvalidValue({ name, format, consequence, secret }: Setting, text: string): ConfigurationFinding {
-  const effect = `Valid: ${format}. Until it is corrected, ${consequence}.`;
+/** A value that cannot be used, and the name that it stands under: the setting's own, or a former one. */
+export function findInvalidValue(
+  { name: present, format, consequence, secret }: Setting,
+  text: string,
+  name = present,
+): ConfigurationFinding {
+  const renamed = name === present ? '' : ` The setting is called ${present} now.`;
+  const effect = `Valid: ${format}. Until it is corrected, ${consequence}.${renamed}`;
   if (isUnresolvedReference(text)) {
     return {
       setting: name,
@@ -37,6 +55,15 @@ export function findInvalidValue({ name, format, consequence, secret }: Setting,
   return { setting: name, problem: 'invalid-value', message: `${name} is ${shown}. ${effect}` };
 }
 
+/** A setting that has the name of an earlier version; `counting` is the name whose value holds. */
+export function findFormerName({ name }: Setting, former: string, counting: string): ConfigurationFinding {
+  const effect =
+    counting === former
+      ? `Its value holds. Set ${name} to it instead, and remove ${former}: a later version may not know that name.`
+      : `Its value is not used, because ${counting} is set. Remove ${former}.`;
+  return { setting: former, problem: 'former-name', message: `${former} is called ${name} now. ${effect}` };
+}
+
 /** A setting that should be there. */
 export function findMissing(
   { name, format }: Pick<Setting, 'name' | 'format'>,
@@ -45,15 +72,16 @@ export function findMissing(
   return { setting: name, problem: 'missing', message: `${name} is not set: ${ifMissing}. Valid: ${format}.` };
 }
 
-/** Names with one of our prefixes that no setting has, each with the name that was probably meant. */
+/** Names with one of our prefixes that no setting has, or had, each with the name that was probably meant. */
 export function findUnknownNames(
   names: readonly string[],
   settings: readonly Setting[],
 ): readonly ConfigurationFinding[] {
   const known = settings.map(({ name }) => name);
-  const restricting = settings.filter(({ restricts }) => restricts === true).map(({ name }) => name);
+  const knownOrFormer = new Set(settings.flatMap(namesOf));
+  const restricting = settings.filter(({ restricts }) => restricts === true).flatMap(namesOf);
   return names
-    .filter((name) => !known.includes(name) && (PREFIX.test(name) || isSlipOfAny(name, restricting)))
+    .filter((name) => !knownOrFormer.has(name) && (PREFIX.test(name) || isSlipOfAny(name, restricting)))
     .map((name) => {
       const setting = name.slice(0, MAX_NAME).toWellFormed();
       const nearest = findNearest(setting, known);
@@ -63,6 +91,11 @@ export function findUnknownNames(
         message: `There is no setting ${setting}; the nearest is ${nearest}. ${describeEffect(setting, settings)}`,
       };
     });
+}
+
+/** A setting's present name and its former ones. */
+function namesOf({ name, formerNames = [] }: Setting): readonly string[] {
+  return [name, ...formerNames];
 }
 
 /** Is it one of these names but for a few letters? Their lengths are compared first: the environment holds many names that are not ours. */
@@ -86,7 +119,7 @@ const RESTRICTION = /^(?:(?:EXEMPT|UNDO|APPROV|BREAKER|WAR|FREEZ|GRACE)[A-Z]*_|R
 /** Does an unknown name ask for more care than can be given? Then nothing is changed until it is corrected. */
 export function isLostRestriction(setting: string, settings: readonly Setting[]): boolean {
   if (restrictedBy(setting, settings).length > 0) return false;
-  const restricting = settings.filter(({ restricts }) => restricts === true).map(({ name }) => name);
+  const restricting = settings.filter(({ restricts }) => restricts === true).flatMap(namesOf);
   return isSlipOfAny(setting, restricting) || RESTRICTION.test(setting);
 }
 

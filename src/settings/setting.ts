@@ -1,6 +1,8 @@
 /** One application setting, described once: parsing, findings and the documentation all come from here. */
 export interface Setting<V = unknown> {
   readonly name: string;
+  /** What it was called in earlier versions: honoured while nothing has the present name, and reported. Absent = it was never called otherwise. */
+  readonly formerNames?: readonly string[];
   /** Meaning and unit. */
   readonly description: string;
   /** What a valid value looks like. */

@@ -123,7 +123,8 @@ function isCurrent({ version, olderVersion = version }: VersionedSchema, own: nu
 
 async function isAnythingStored(tables: MigrationTables): Promise<boolean> {
   for (const name of migratedTables) {
-    for await (const _row of tables[name].all()) return true;
+    const first = await tables[name].all()[Symbol.asyncIterator]().next();
+    if (first.done !== true) return true;
   }
   return false;
 }

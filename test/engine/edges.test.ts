@@ -141,6 +141,32 @@ describe('configuration findings', () => {
   });
 });
 
+describe('a setting with the name of an earlier version', () => {
+  it('is on record as others are, but no warning in the log', async () => {
+    const logged: string[] = [];
+    engine = await startEngine({
+      wrapContext: (context) => {
+        const former = { setting: 'OLD', problem: 'former-name', message: 'OLD is called NEW now.' } as const;
+        const wrong = { setting: 'OTHER', problem: 'invalid-value', message: 'OTHER is not valid.' } as const;
+        return {
+          ...context,
+          settings: { ...context.settings, findings: [former, wrong] },
+          log: {
+            ...context.log,
+            info: (_message, details) => logged.push(`info ${String(details?.['setting'])}`),
+            warn: (_message, details) => logged.push(`warn ${String(details?.['setting'])}`),
+          },
+        };
+      },
+    });
+
+    await recordConfigurationFindings(engine.context());
+
+    expect(logged).toEqual(['info OLD', 'warn OTHER']);
+    expect(engine.audit('configuration')).toMatchObject([{ reason: 'former-name' }, { reason: 'invalid-value' }]);
+  });
+});
+
 describe('a sweep', () => {
   const policy = findAdminPolicy();
   const violation = { verdict: 'violation', evidence: { adminUserEnabled: true } } as const;

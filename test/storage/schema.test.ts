@@ -355,7 +355,7 @@ describe('tables of an older version', () => {
       await start({ tables: dying }).migrate();
       return false;
     } catch (error) {
-      expect(error).toMatchObject({ message: 'killed' });
+      if (!(error instanceof Error && error.message === 'killed')) throw error;
       return true;
     }
   }
