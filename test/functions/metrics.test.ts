@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { auditLineFields } from '../../src/telemetry/audit-line.ts';
 import { type FunctionApp, startFunctionApp } from '../support/function-app.ts';
@@ -13,6 +13,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([app.stop(), ingestion.stop()]);
+});
+
+afterEach(() => {
   vi.unstubAllEnvs();
 });
 
