@@ -9,16 +9,12 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
+import { budgetOf } from './budgets.ts';
 import { collectLicences, findPackageFolder } from './licences.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const MAIN = 'main.cjs';
-
-/** Largest bundle that may be shipped, in bytes: load time of a cold worker grows with it. */
-const mainBudget = 1_600_000;
-/** Largest file that is loaded at its first use, in bytes: that use waits for it, once per worker. */
-const laterBudget = 700_000;
 
 export interface BuildOptions {
   /** Project folder: holds package.json, host.json, node_modules. */
@@ -132,8 +128,11 @@ export function findProblems(files: readonly BuiltFile[]): string[] {
   for (const { name, bytes, entry, inputs } of files) {
     const misplaced = inputs.filter((path) => path.endsWith('.cases.ts') || /^(local|test|scripts)\//.test(path));
     if (misplaced.length > 0) problems.push(`not meant to be shipped, yet bundled: ${misplaced.join(', ')}`);
-    const budget = name === MAIN ? mainBudget : laterBudget;
-    if (bytes > budget) problems.push(`${name} has ${bytes} bytes, more than the ${budget} allowed`);
+    const budget = budgetOf(name);
+    if (bytes > budget.bytes) problems.push(`${name} has ${bytes} bytes, more than the ${budget.bytes} allowed`);
+    if (inputs.length > budget.modules) {
+      problems.push(`${name} is made of ${inputs.length} modules, more than the ${budget.modules} allowed`);
+    }
     const others = files.filter((other) => other.name !== name && other.inputs.some((input) => input === entry));
     for (const other of others)
       problems.push(`${name} is loaded later, and ${other.name} holds the same: import types only`);
@@ -157,9 +156,14 @@ async function isCurrent(outputDirectory: string): Promise<boolean> {
     const sources = await readdir(join(root, 'src'), { recursive: true, withFileTypes: true });
     const inputs = [
       ...sources.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)),
-      ...['package-lock.json', 'package.json', 'host.json', 'scripts/build.ts', 'scripts/licences.ts'].map((path) =>
-        join(root, path),
-      ),
+      ...[
+        'package-lock.json',
+        'package.json',
+        'host.json',
+        'scripts/build.ts',
+        'scripts/budgets.ts',
+        'scripts/licences.ts',
+      ].map((path) => join(root, path)),
       // A removed source file shows in its folder only.
       ...new Set(sources.map((entry) => entry.parentPath)),
     ];
@@ -176,7 +180,9 @@ async function main(): Promise<void> {
   if (values.quiet && (await isCurrent(outputDirectory))) return;
   const { files, packages } = await buildDeployFolder({ root, entry: 'src/main.ts', outputDirectory });
   if (values.quiet) return;
-  for (const { name, bytes } of files) console.log(`dist/${name}: ${bytes} bytes`);
+  for (const { name, bytes, inputs } of files) {
+    console.log(`dist/${name}: ${bytes} bytes, ${inputs.length} modules`);
+  }
   console.log(`${packages.length} packages bundled`);
 }
 
