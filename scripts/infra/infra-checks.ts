@@ -45,11 +45,7 @@ export function listChecks(workspace: Workspace): readonly Check[] {
   const deployments = createDeployments(workspace);
   const { modules, parameterFiles } = workspace;
   return [
-    says(
-      `bicep build: ${modules.length} templates`,
-      modules.length,
-      async () => await workspace.diagnose('build', 'infra/**/*.bicep'),
-    ),
+    says(`bicep build: ${modules.length} templates`, modules.length, async () => await workspace.build()),
     says('bicep lint', modules.length, async () => await workspace.diagnose('lint', 'infra/**/*.bicep')),
     says('bicep format: nothing to change', modules.length, async () => await workspace.findUnformatted()),
     says(
@@ -70,7 +66,7 @@ export function listChecks(workspace: Workspace): readonly Check[] {
 function listTemplateChecks(workspace: Workspace): readonly Check[] {
   const entries = async () => {
     const names = await findEntries(workspace);
-    return await Promise.all(names.map(async (name) => [name, await workspace.readTemplate(name)] as const));
+    return names.map((name) => [name, workspace.readTemplate(name)] as const);
   };
   const everywhere = (
     what: string,
@@ -89,7 +85,7 @@ function listTemplateChecks(workspace: Workspace): readonly Check[] {
     everywhere('no output is a secret', judgeOutputs),
     everywhere('secret parameters are secure, and have no default', judgeParameters),
     rule('templates: every setting of the catalogue is a parameter, and no other', async () =>
-      judgeSettingsType(await workspace.readTemplate(MAIN), listSettings(catalogue), DERIVED),
+      judgeSettingsType(workspace.readTemplate(MAIN), listSettings(catalogue), DERIVED),
     ),
   ];
 }

@@ -22,12 +22,14 @@ export interface Workspace {
   readonly modules: readonly string[];
   /** The same of all `.bicepparam` files. */
   readonly parameterFiles: readonly string[];
-  /** Errors and warnings of one command over all files that its pattern matches; paths are relative to the project. */
-  diagnose(command: 'build' | 'lint' | 'build-params', pattern: string): Promise<readonly string[]>;
+  /** Compiles all modules, and returns errors and warnings; paths are relative to the project. Comes before everything that looks at templates. */
+  build(): Promise<readonly string[]>;
+  /** Errors and warnings of one command over all files that its pattern matches. */
+  diagnose(command: 'lint' | 'build-params', pattern: string): Promise<readonly string[]>;
   /** Files that `bicep format` would change. */
   findUnformatted(): Promise<readonly string[]>;
-  /** A compiled template; `diagnose('build', …)` makes them. */
-  readTemplate(module: string): Promise<JsonObject>;
+  /** A compiled template. Throws when it was not compiled. */
+  readTemplate(module: string): JsonObject;
   /** What a deployment with these parameters would bring up. Rejects, with what was printed, when the compiler finds anything wrong. */
   predict(parameterFile: string): Promise<JsonObject>;
   /** The same for parameters that no file of the project holds; the text of a `.bicepparam` in `infra/samples/`. */
@@ -48,11 +50,26 @@ export async function createWorkspace(project: string, bicep: Bicep): Promise<Wo
   let written = 0;
 
   const readText = async (path: string): Promise<string> => await readFile(join(folder, path), 'utf8');
-  const readTemplate = async (module: string): Promise<JsonObject> =>
-    parseObject(await readText(module.replace(/\.bicep$/, '.json')), module);
+  const templates = new Map<string, JsonObject>();
+
+  async function build(): Promise<readonly string[]> {
+    const problems = readDiagnostics(await bicep.run(folder, 'build', '--pattern', 'infra/**/*.bicep'), folder);
+    // Kept here: what parameter files are compiled to has the names of templates.
+    for (const module of modules) {
+      const text = await readText(module.replace(/\.bicep$/, '.json')).catch(() => undefined);
+      if (text !== undefined) templates.set(module, parseObject(text, module));
+    }
+    return problems;
+  }
+
+  function readTemplate(module: string): JsonObject {
+    const template = templates.get(module);
+    if (template === undefined) throw new Error(`${module} was not compiled, or is not there`);
+    return template;
+  }
 
   async function predict(parameterFile: string): Promise<JsonObject> {
-    const template = await readTemplate(findUsed(parameterFile, await readText(parameterFile)));
+    const template = readTemplate(findUsed(parameterFile, await readText(parameterFile)));
     const ran = await bicep.run(folder, 'snapshot', parameterFile, ...targetOf(template));
     const problems = readDiagnostics(ran, folder);
     if (problems.length > 0) throw new Error(problems.join('\n'));
@@ -66,6 +83,7 @@ export async function createWorkspace(project: string, bicep: Bicep): Promise<Wo
   return {
     modules,
     parameterFiles: files.filter((path) => path.endsWith('.bicepparam')),
+    build,
     diagnose: async (command, pattern) =>
       readDiagnostics(await bicep.run(folder, command, '--pattern', pattern), folder),
     async findUnformatted() {
@@ -92,7 +110,8 @@ export function readDiagnostics({ exitCode, stderr }: Pick<BicepRun, 'exitCode' 
   const lines = stderr
     .split('\n')
     .map((line) => line.replaceAll(`${folder}/`, '').trim())
-    .filter((line) => line !== '');
+    // Where in the compiler it happened helps nobody here.
+    .filter((line) => line !== '' && !/^(?:at (?:Bicep|System)\.|--- End of stack trace)/.test(line));
   if (lines.length > 0 || exitCode === 0) return [...new Set(lines)];
   return [`bicep ended with exit code ${exitCode}`];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../local/azure/json.ts';
+import { isJsonObject, type JsonObject } from '../../local/azure/json.ts';
 import { billedTypes, judgeFixedCost } from '../../scripts/infra/cost-rules.ts';
 import { judgeProperties, judgePublishing, propertyRules } from '../../scripts/infra/property-rules.ts';
 import {
@@ -106,8 +106,7 @@ describe.each(Object.entries(propertyRules))('%s', (_what, rules) => {
 function merge(body: JsonObject, [name = '', ...rest]: readonly string[], value: JsonObject[string]): JsonObject {
   if (rest.length === 0) return { ...body, [name]: value };
   const inner = body[name];
-  const isObject = typeof inner === 'object' && inner !== null && !Array.isArray(inner);
-  return { ...body, [name]: merge(isObject ? { ...inner } : {}, rest, value) };
+  return { ...body, [name]: merge(isJsonObject(inner) ? inner : {}, rest, value) };
 }
 
 test('both ways to publish with a password are off', () => {
