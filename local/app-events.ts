@@ -1,7 +1,8 @@
 import { QueueServiceClient } from '@azure/storage-queue';
 import type { AppSettings, StorageEndpoints } from './app-settings.ts';
-import type { IdentityDefinition, RoleAssignment } from './azure/identities.ts';
-import { SAMPLE_GROUPS, SAMPLE_SUBSCRIPTION_ID } from './azure/sample-ids.ts';
+import type { RoleAssignment } from './azure/identities.ts';
+import { EVENT_GRID } from './azure/sample-app-roles.ts';
+import { DEFENDER_HUB, DEPLOYED, EVENT_QUEUE, EVENT_SUBSCRIPTION } from './azure/sample-deployment-ids.ts';
 import type { AzureSimulator } from './azure/simulator.ts';
 import type { Certificates } from './certificates.ts';
 import { type CustomTopic, SEND_ACTION, startCustomTopic } from './event-grid/custom-topic.ts';
@@ -11,30 +12,10 @@ import { EVENT_TYPES } from './event-grid/event-types.ts';
 import type { EventHub } from './event-hub/event-hub.ts';
 import { type EventHubNamespace, RECEIVE_ACTION, startEventHubNamespace } from './event-hub/namespace.ts';
 
-/** Identity of the system topic, which may put messages into the queue and knows nothing of ARM. */
-export const EVENT_GRID: IdentityDefinition = {
-  name: 'event-grid',
-  objectId: '00000000-0000-4000-8000-000000000091',
-  clientId: '00000000-0000-4000-8000-000000000092',
-  principalType: 'ServicePrincipal',
-  displayName: 'evgt-platform',
-  roleAssignments: [],
-};
-/** Name of the event subscription that feeds the app. */
-export const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
-/** Queue that it feeds. */
-export const EVENT_QUEUE = 'resource-events';
-/** Event Hub that the continuous export of Defender for Cloud feeds. */
-export const DEFENDER_HUB = 'defender';
-
-const group = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}/resourceGroups/${SAMPLE_GROUPS.production}/providers`;
-const NAMESPACE_ID = `${group}/Microsoft.EventHub/namespaces/evhns-platform`;
-const TOPIC_ID = `${group}/Microsoft.EventGrid/topics/evgt-dockwarden`;
-
 /** What the app's identity holds besides the role of the product: it reads the export and publishes its own events. */
 export const APP_EVENT_ROLES: readonly RoleAssignment[] = [
-  { scope: NAMESPACE_ID, actions: [], dataActions: [RECEIVE_ACTION], roleName: 'Azure Event Hubs Data Receiver' },
-  { scope: TOPIC_ID, actions: [], dataActions: [SEND_ACTION], roleName: 'EventGrid Data Sender' },
+  { scope: DEPLOYED.hub, actions: [], dataActions: [RECEIVE_ACTION], roleName: 'Azure Event Hubs Data Receiver' },
+  { scope: DEPLOYED.ownTopic, actions: [], dataActions: [SEND_ACTION], roleName: 'EventGrid Data Sender' },
 ];
 
 /** Where the app hears of Defender, and where it publishes its own events. */
@@ -56,11 +37,11 @@ export async function startAppEventServices(
   const namespace = await startEventHubNamespace({
     certificates,
     issuer,
-    namespaceId: NAMESPACE_ID,
+    namespaceId: DEPLOYED.namespace,
     hubs: [defenderHub],
   });
   stops.push(async () => await namespace.stop());
-  const topic = await startCustomTopic({ certificates, issuer, resourceId: TOPIC_ID });
+  const topic = await startCustomTopic({ certificates, issuer, resourceId: DEPLOYED.ownTopic });
   stops.push(async () => await topic.stop());
   const settings = {
     DefenderEventHub__fullyQualifiedNamespace: namespace.fullyQualifiedNamespace,

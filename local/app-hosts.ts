@@ -3,17 +3,20 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { APP_EVENT_ROLES, EVENT_QUEUE } from './app-events.ts';
+import { APP_EVENT_ROLES } from './app-events.ts';
 import type { AppSettings, StorageEndpoints } from './app-settings.ts';
-import { assignProductRole } from './azure/sample-subscription.ts';
+import { APP_STORAGE_ROLES } from './azure/sample-app-roles.ts';
+import { showApp } from './azure/sample-deployment.ts';
+import { STORED } from './azure/sample-deployment-ids.ts';
 import type { AzureSimulator } from './azure/simulator.ts';
 import type { Certificates } from './certificates.ts';
 import type { HostKeys } from './host/keys.ts';
 import type { LogLine } from './host/log.ts';
 import { type HostProcess, startHost } from './host/process.ts';
-import { readProductPermissions } from './product-actions.ts';
+import { readProductRoles } from './product-actions.ts';
 
-const QUEUES = [EVENT_QUEUE, 'work', 'tickets', 'events'];
+/** What the platform adds to the environment of an app by itself. */
+const OF_PLATFORM = new Set(['IDENTITY_ENDPOINT', 'IDENTITY_HEADER']);
 
 export interface HostOptions {
   /** The folder that is deployed. */
@@ -43,11 +46,15 @@ function createKey(): string {
   return randomBytes(40).toString('base64url');
 }
 
+function withoutPlatform(settings: AppSettings): AppSettings {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !OF_PLATFORM.has(name)));
+}
+
 /** The app in its host; one at a time. */
 export async function startHosts(options: HostOptions) {
   const { app, certificates, directory, keys, receiveVisibilitySeconds, reportCrash, simulator, storage } = options;
   const queues = new QueueServiceClient(storage.queue, simulator.credential('dockwarden'));
-  for (const name of QUEUES) await queues.getQueueClient(name).createIfNotExists();
+  for (const name of STORED.queues) await queues.getQueueClient(name).createIfNotExists();
   const logFile = join(directory, 'host.log');
   const logStream = createWriteStream(logFile);
   let { settings } = options;
@@ -58,8 +65,11 @@ export async function startHosts(options: HostOptions) {
   let expected: HostProcess | undefined;
 
   async function start(port: number): Promise<HostProcess> {
-    const { actions, dataActions } = await readProductPermissions(settings);
-    simulator.identity('dockwarden').roleAssignments = [...assignProductRole(actions, dataActions), ...APP_EVENT_ROLES];
+    simulator.identity('dockwarden').roleAssignments = [
+      ...(await readProductRoles(settings, simulator.prometheus.workspaceId)),
+      ...APP_EVENT_ROLES,
+      ...APP_STORAGE_ROLES,
+    ];
     const host = await startHost({
       app,
       env: settings,
@@ -71,8 +81,9 @@ export async function startHosts(options: HostOptions) {
     });
     expected = host;
     void reportUnexpectedEnd(host);
-    const { length } = await host.functions();
-    if (length > 0) return host;
+    const functions = await host.functions();
+    showApp(simulator, withoutPlatform(settings), functions);
+    if (functions.length > 0) return host;
     expected = undefined;
     await host.kill();
     throw new Error(`the built app has no functions; ${logFile} says why`);

@@ -2,10 +2,13 @@ import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { DEFENDER_HUB, EVENT_GRID, startAppEventServices, subscribeApp } from './app-events.ts';
+import { startAppEventServices, subscribeApp } from './app-events.ts';
 import { createKeys, startHosts } from './app-hosts.ts';
 import { type AppSettings, createAppSettings, ENFORCE_ALL, type StorageEndpoints } from './app-settings.ts';
 import { exportTo } from './azure/defender.ts';
+import { DEFENDER, EVENT_GRID } from './azure/sample-app-roles.ts';
+import { addSampleDeployment } from './azure/sample-deployment.ts';
+import { DEFENDER_HUB } from './azure/sample-deployment-ids.ts';
 import { createSampleIdentities, createSampleSubscription } from './azure/sample-subscription.ts';
 import { addSampleVault } from './azure/sample-vault.ts';
 import { type AzureSimulator, startAzureSimulator } from './azure/simulator.ts';
@@ -98,7 +101,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
       certificates,
       seed: createSampleSubscription(),
       // The product gets its role with its settings, before the host starts.
-      identities: [...createSampleIdentities([]), EVENT_GRID],
+      identities: [...createSampleIdentities([]), EVENT_GRID, DEFENDER],
       onEvent: (event) => eventGrid.publish(event),
       onExport: exportTo(defenderHub),
       ...(armPort !== undefined && { port: armPort }),
@@ -109,6 +112,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
 
     onProgress('Event Hub (alerts of Defender for Cloud), topic (own events)');
     const events = await startAppEventServices(simulator, certificates, defenderHub, stops);
+    addSampleDeployment(simulator, { storage, eventHub: events.namespace.fullyQualifiedNamespace });
 
     onProgress('Functions host with the built app');
     const { settings } = options;

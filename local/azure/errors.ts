@@ -96,6 +96,13 @@ export function invalidResourceNamespace(namespace: string): ArmError {
   return new ArmError(404, 'InvalidResourceNamespace', `The resource namespace '${namespace}' is invalid.`);
 }
 
+/** A write in a subscription in which the resource provider is not registered. */
+export function notRegistered(namespace: string): ArmError {
+  const code = 'MissingSubscriptionRegistration';
+  const message = `The subscription is not registered to use namespace '${namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions.`;
+  return new ArmError(409, code, message, { error: { details: [{ code, target: namespace, message }] } });
+}
+
 export function methodNotAllowed(method: string): ArmError {
   return new ArmError(
     405,

@@ -8,11 +8,13 @@ import {
   methodNotAllowed,
   missingApiVersion,
   noRegisteredProvider,
+  notRegistered,
   subscriptionNotFound,
 } from './errors.ts';
 import { createResourceEvent, type ResourceEvent } from './events.ts';
 import type { Caller } from './identities.ts';
 import type { ArmRequest, Call, Handler, Reply, ResourceTypeDefinition, World } from './provider.ts';
+import { registrationState } from './providers/registration.ts';
 import { parseResourcePath, type ResourcePath } from './resource-path.ts';
 
 /** What became of a request. */
@@ -70,7 +72,10 @@ export function handleRequest(world: World, request: ArmRequest, options: Handle
     const apiVersion = checkApiVersion(request, definition);
     checkSubscription(world, target);
     quota = world.limits.takeArm(request.method, target.subscriptionId, caller.identity.objectId);
-    action = definition.action ?? requiredAction(request.method, definition.type, verb);
+    action =
+      definition.verbActions?.[verb ?? ''] ??
+      definition.action ??
+      requiredAction(request.method, definition.type, verb);
     const partial = { world, request, target, definition, verb, caller, action, apiVersion };
     const call = toCall(partial);
     const grant = definition.access === 'caller' ? undefined : authorize(call, target);
@@ -166,6 +171,8 @@ function checkGuards(world: World, { request, definition, id, target }: Call): v
   // A lock does not stop its own removal.
   if (definition.type !== 'Microsoft.Authorization/locks') world.guards.checkLocks(request.method, id);
   if (request.method === 'PUT' || request.method === 'PATCH') {
+    if (registrationState(world, target.subscriptionId, target.namespace) !== 'Registered')
+      throw notRegistered(target.namespace);
     world.guards.checkPolicies({ method: request.method, id, body: request.body });
   }
 }

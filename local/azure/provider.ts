@@ -99,6 +99,8 @@ export interface ResourceTypeDefinition {
   readonly action?: string;
   /** POST verbs in Azure's spelling. */
   readonly actions?: Readonly<Record<string, Handler>>;
+  /** RBAC actions of verbs, where they do not follow from the verb. */
+  readonly verbActions?: Readonly<Record<string, string>>;
 }
 
 /** One resource provider: registered by one line in `provider-catalogue.ts`. */

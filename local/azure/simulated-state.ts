@@ -21,6 +21,8 @@ export interface SimulatedState {
   clearBusy(id: string): void;
   /** The admin passwords of a registry, once somebody has listed or regenerated them. */
   passwordsOf(registryId: string): JsonObject | undefined;
+  /** The application settings of a function app, which no GET shows. */
+  setAppSettings(siteId: string, settings: Readonly<Record<string, string>>): void;
 }
 
 /** Opens what is stored to tests; `publish` hears of writes that name somebody. */
@@ -66,5 +68,6 @@ export function createState(world: World, publish: (event: ResourceEvent) => voi
     setBusy: (id, how) => guards.setBusy(id, how, randomUUID(), world.clock.now()),
     clearBusy: (id) => guards.clearBusy(id),
     passwordsOf: (id) => structuredClone(store.secretsOf(id)),
+    setAppSettings: (id, settings) => store.keepSecrets(id, { ...settings }),
   };
 }

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { EVENT_SUBSCRIPTION } from '../../local/app-events.ts';
+import { EVENT_SUBSCRIPTION } from '../../local/azure/sample-deployment-ids.ts';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { checkPromises } from '../../local/scenario/checks.ts';
 import { checkEndState } from '../../local/scenario/drift/end-state.ts';
@@ -118,11 +118,13 @@ describe('events through the storage queue', () => {
 
   test('the app called nothing outside its role, and was refused nothing but the nodes of a cluster that keeps it out', () => {
     const { roleAssignments } = app.simulator.identity('dockwarden');
-    const assigned = roleAssignments.filter(({ roleName }) => roleName === 'Dockwarden Remediator');
+    const assigned = roleAssignments.filter(
+      ({ roleName }) => roleName.startsWith('Dockwarden ') && !roleName.startsWith('Dockwarden audit '),
+    );
     const others = roleAssignments.filter((assignment) => !assigned.includes(assignment));
     const role = {
-      actions: assigned.flatMap(({ actions }) => actions),
-      dataActions: assigned.flatMap(({ dataActions = [] }) => dataActions),
+      actions: sortedOnce(assigned.flatMap(({ actions }) => actions)),
+      dataActions: sortedOnce(assigned.flatMap(({ dataActions = [] }) => dataActions)),
     };
     const allowed = [...role.actions, ...role.dataActions].map((action) => action.toLowerCase());
 
@@ -130,10 +132,18 @@ describe('events through the storage queue', () => {
     const actions = new Set(own.map(({ action }) => action?.toLowerCase() ?? 'unknown'));
 
     expect(role).toEqual(WATCHING_PERMISSIONS);
-    // What it hears by and publishes to is no part of that: a role of Azure each, at one resource.
+    // What it hears by and publishes to is no part of that: a role of Azure each, at one resource. So is where it stores.
     expect(others.map(({ roleName, scope }) => [roleName, scope.split('/').at(-1)])).toEqual([
-      ['Azure Event Hubs Data Receiver', 'evhns-platform'],
+      ['Azure Event Hubs Data Receiver', 'defender'],
       ['EventGrid Data Sender', 'evgt-dockwarden'],
+      ['Storage Blob Data Owner', 'stdwq3k7wz5xmvt2a'],
+      ['Storage Queue Data Contributor', 'stdwq3k7wz5xmvt2a'],
+      ...['findings', 'work', 'guards', 'alerts', 'nodes', 'tickets'].map((table) => [
+        'Storage Table Data Contributor',
+        table,
+      ]),
+      ['Dockwarden audit (dockwarden, 00000000)', 'audit'],
+      ['Monitoring Metrics Publisher', 'appi-dockwarden'],
     ]);
     expect(actions.size).toBeGreaterThan(5);
     // Asking Resource Graph needs no action of its own: it answers what the caller may read.
@@ -240,3 +250,7 @@ describe('events through the webhook', () => {
     expect(await app.crashed).toBe('the Functions host ended unexpectedly (SIGKILL)');
   });
 });
+
+function sortedOnce(texts: readonly string[]): string[] {
+  return [...new Set(texts)].toSorted();
+}

@@ -4,6 +4,7 @@ import { isJsonObject, type Json, type JsonObject, readString } from '../json.ts
 import type { Handler, Provider, ResourceTypeDefinition } from '../provider.ts';
 import type { RawResource } from '../resource-store.ts';
 import { ROLE_ASSIGNMENT_TYPE } from '../role-view.ts';
+import { readOnly } from './read-only.ts';
 
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** What a diagnostic setting sends to; one of them has to be there. */
@@ -65,5 +66,6 @@ export const insights: Provider = {
       const given = DESTINATIONS.filter((name) => readString(properties, name) !== undefined);
       if (given.length === 0) throw invalidContent(`one of ${DESTINATIONS.join(', ')} has to be given.`);
     }),
+    readOnly('Microsoft.Insights/components', ['2020-02-02']),
   ],
 };

@@ -1,9 +1,11 @@
 import { ArmError, subscriptionNotFound } from '../errors.ts';
-import { getOperationResult, pageOf } from '../generic-resource.ts';
+import { getOperationResult, pageOf, requireGroup } from '../generic-resource.ts';
 import type { Json } from '../json.ts';
+import { LOCATIONS } from '../locations.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import { isWithin } from '../resource-path.ts';
 import type { RawResource } from '../resource-store.ts';
+import { registrationState } from './registration.ts';
 import { tags } from './tags.ts';
 
 /** Type under which the store keeps resource groups. */
@@ -11,7 +13,8 @@ export const GROUP_TYPE = 'Microsoft.Resources/resourceGroups';
 /** Type under which the store keeps subscriptions. */
 export const SUBSCRIPTION_TYPE = 'Microsoft.Resources/subscriptions';
 const VERSIONS = ['2022-09-01', '2022-12-01', '2021-04-01', '2021-01-01', '2020-10-01', '2019-11-01', '2019-06-01'];
-const LOCATION = 'westeurope';
+/** Type under which the store keeps deployments; nothing is ever deployed, a seed or test says what was. */
+export const DEPLOYMENT_TYPE = 'Microsoft.Resources/deployments';
 
 function viewSubscription(resource: RawResource): Json {
   const subscriptionId = resource.name;
@@ -122,13 +125,16 @@ function viewProvider(call: Call, namespace: string): Json {
     id: `/subscriptions/${call.target.subscriptionId}/providers/${provider.namespace}`,
     namespace: provider.namespace,
     registrationPolicy: 'RegistrationRequired',
-    registrationState: 'Registered',
-    resourceTypes: provider.types.map(({ apiVersions, type }) => ({
-      resourceType: type.slice(provider.namespace.length + 1),
-      locations: ['West Europe'],
-      apiVersions,
-      capabilities: 'CrossResourceGroupResourceMove, SupportsTags, SupportsLocation',
-    })),
+    registrationState: registrationState(call.world, call.target.subscriptionId ?? '', provider.namespace),
+    // The provider itself has verbs only.
+    resourceTypes: provider.types
+      .filter(({ type }) => type !== provider.namespace)
+      .map(({ apiVersions, type }) => ({
+        resourceType: type.slice(provider.namespace.length + 1),
+        locations: LOCATIONS.map(({ displayName }) => displayName),
+        apiVersions,
+        capabilities: 'CrossResourceGroupResourceMove, SupportsTags, SupportsLocation',
+      })),
   };
 }
 
@@ -140,17 +146,34 @@ const listProviders: Handler = (call) => ({
 });
 
 const listLocations: Handler = (call) => {
-  const id = `/subscriptions/${call.target.subscriptionId}/locations/${LOCATION}`;
   const metadata = { regionType: 'Physical', regionCategory: 'Recommended', geographyGroup: 'Europe' };
-  const location = {
-    id,
-    name: LOCATION,
+  const value = LOCATIONS.map(({ displayName, name }) => ({
+    id: `/subscriptions/${call.target.subscriptionId}/locations/${name}`,
+    name,
     type: 'Region',
-    displayName: 'West Europe',
-    regionalDisplayName: '(Europe) West Europe',
+    displayName,
+    regionalDisplayName: `(Europe) ${displayName}`,
     metadata,
-  };
-  return { status: 200, body: { value: [location] } };
+  }));
+  return { status: 200, body: { value } };
+};
+
+const getDeployment: Handler = (call) => {
+  const found = call.world.store.find(call.id);
+  if (found) return { status: 200, body: found };
+  requireGroup(call);
+  const name = call.target.names.at(-1) ?? '';
+  throw new ArmError(404, 'DeploymentNotFound', `Deployment '${name}' could not be found.`);
+};
+
+/** The history of a scope; that of its groups is their own. */
+const listDeployments: Handler = (call) => {
+  requireGroup(call);
+  const scope = call.target.scope.toLowerCase();
+  const found = call.world.store
+    .list(scope, DEPLOYMENT_TYPE)
+    .filter(({ id }) => id.toLowerCase().split('/providers/')[0] === scope);
+  return pageOf(call, found);
 };
 
 const listTenants: Handler = (call) => {
@@ -218,6 +241,7 @@ export const resources: Provider = {
       list: listProviders,
     },
     { type: 'Microsoft.Resources/subscriptions/locations', apiVersions: VERSIONS, list: listLocations },
+    { type: DEPLOYMENT_TYPE, apiVersions: VERSIONS, get: getDeployment, list: listDeployments },
     { type: 'Microsoft.Resources/subscriptions/operationresults', apiVersions: VERSIONS, get: getOperationResult },
     tags,
   ],

@@ -5,6 +5,7 @@ import { getOperationResult, pageOf, requireBody, requireGroup } from '../generi
 import { isJsonObject } from '../json.ts';
 import type { Call, Handler, Provider } from '../provider.ts';
 import { isWithin } from '../resource-path.ts';
+import { readOnly } from './read-only.ts';
 
 const ALERT_TYPE = 'Microsoft.Security/locations/alerts';
 const VERSIONS = ['2022-01-01', '2021-11-01', '2021-01-01'];
@@ -76,5 +77,7 @@ export const security: Provider = {
       access: 'caller',
       get: getOperationResult,
     },
+    // To look at: what is exported is said where the simulated Azure is started.
+    readOnly('Microsoft.Security/automations', ['2023-12-01-preview', '2019-01-01-preview']),
   ],
 };
