@@ -4,14 +4,16 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type BlobClient, ContainerClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, describe, expect, inject, it, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, test, vi } from 'vitest';
 import { findTrigger, loadFunctionApp } from '../../local/host/core.ts';
 import { buildDeployFolder } from '../../scripts/build.ts';
 import type { createConnections } from '../../src/app.ts';
 import type { DockwardenError, isDockwardenError } from '../../src/errors.ts';
+import type { createTelemetry } from '../../src/telemetry/open-telemetry.ts';
 import type { TicketError } from '../../src/tickets/ticket-system.ts';
 import type { createWebhookSystem } from '../../src/tickets/webhook.ts';
 import { claimStorageAccount } from '../support/storage.ts';
+import { startIngestion } from '../telemetry/ingestion.ts';
 import { startScriptedServer } from '../tickets/scripted-server.ts';
 import { notice } from '../tickets/webhook-notice.ts';
 import { deployFolder, ensureBuilt, projectRoot } from './harness.ts';
@@ -21,6 +23,7 @@ const loadedLater = [
   'azure-eventgrid.cjs',
   'azure-keyvault-keys.cjs',
   'azure-keyvault-secrets.cjs',
+  'azure-monitor.cjs',
   'azure-storage-blob.cjs',
 ];
 
@@ -81,6 +84,7 @@ describe('the deploy folder', () => {
 /** What a bundle gives to this test: the app's own parts, built exactly as they are shipped. */
 interface Built {
   readonly createConnections: typeof createConnections;
+  readonly createTelemetry: typeof createTelemetry;
   readonly createWebhookSystem: typeof createWebhookSystem;
   readonly TicketError: typeof TicketError;
   readonly DockwardenError: typeof DockwardenError;
@@ -102,6 +106,7 @@ describe('a package that is loaded at its first use', () => {
     const sources = {
       'app.ts': 'createConnections',
       'errors.ts': 'DockwardenError, isDockwardenError',
+      'telemetry/open-telemetry.ts': 'createTelemetry',
       'tickets/ticket-system.ts': 'TicketError',
       'tickets/webhook.ts': 'createWebhookSystem',
     };
@@ -186,6 +191,33 @@ describe('a package that is loaded at its first use', () => {
       expect(busy).toMatchObject({ kind: 'rate-limited', retryAfterMs: 90_000 });
     } finally {
       await server.stop();
+    }
+  });
+
+  it('sends metrics, and is read with the first of them', async () => {
+    vi.stubEnv('APPLICATION_INSIGHTS_NO_STATSBEAT', 'true');
+    const ingestion = await startIngestion();
+    const { connectionString } = ingestion;
+    const names = { roleName: 'func-bundle', roleInstance: '1', version: '1.0.0' };
+    const telemetry = built.createTelemetry({
+      connectionString,
+      ...names,
+      clientOptions: { tlsOptions: { ca: readFileSync(inject('certificates').caFile, 'utf8') } },
+    });
+    const isRead = () => filesRead(join(folder, 'dist')).includes('azure-monitor.cjs');
+    expect(isRead()).toBe(false);
+
+    try {
+      telemetry.record({ metric: 'sweeps', value: 1, attributes: { result: 'complete' } });
+      await telemetry.flush(10_000);
+
+      expect(telemetry.takeProblem()).toBeUndefined();
+      expect(ingestion.metrics()).toMatchObject([{ name: 'dockwarden.sweeps', value: 1, role: 'func-bundle' }]);
+      expect(isRead()).toBe(true);
+    } finally {
+      await telemetry.stop();
+      await ingestion.stop();
+      vi.unstubAllEnvs();
     }
   });
 
