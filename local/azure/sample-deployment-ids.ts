@@ -27,8 +27,8 @@ export function deployedId(type: DeployedType, name: string, group: string = APP
   return `${subscription}/resourceGroups/${group}/providers/${type}/${name}`;
 }
 
-const storage = deployedId('Microsoft.Storage/storageAccounts', `stdw${TOKEN}`, APP_GROUPS.records);
-const namespace = deployedId('Microsoft.EventHub/namespaces', `evhns-${ENVIRONMENT}`);
+const storage = deployedId('Microsoft.Storage/storageAccounts', `st${TOKEN}`, APP_GROUPS.records);
+const namespace = deployedId('Microsoft.EventHub/namespaces', `evhns-${TOKEN}`);
 
 /** Event Hub that the continuous export of Defender for Cloud feeds. */
 export const DEFENDER_HUB = 'defender';
@@ -39,20 +39,20 @@ export const EVENT_SUBSCRIPTION = 'dockwarden-resource-events';
 
 /** What the deployment consists of. */
 export const DEPLOYED = {
-  site: deployedId('Microsoft.Web/sites', `func-${ENVIRONMENT}-${TOKEN}`),
-  plan: deployedId('Microsoft.Web/serverfarms', `plan-${ENVIRONMENT}`),
-  identity: deployedId('Microsoft.ManagedIdentity/userAssignedIdentities', `id-${ENVIRONMENT}`),
+  site: deployedId('Microsoft.Web/sites', `func-${TOKEN}`),
+  plan: deployedId('Microsoft.Web/serverfarms', `plan-${TOKEN}`),
+  identity: deployedId('Microsoft.ManagedIdentity/userAssignedIdentities', `id-${TOKEN}`),
   storage,
   queue: `${storage}/queueServices/default/queues/${EVENT_QUEUE}`,
   deadLetters: `${storage}/blobServices/default/containers/dead-letter`,
-  systemTopic: deployedId('Microsoft.EventGrid/systemTopics', `evgt-${ENVIRONMENT}-subscription`),
+  systemTopic: deployedId('Microsoft.EventGrid/systemTopics', 'evgt-dockwarden-subscription'),
   /** Takes the events that the app publishes about itself. */
-  ownTopic: deployedId('Microsoft.EventGrid/topics', `evgt-${ENVIRONMENT}`),
+  ownTopic: deployedId('Microsoft.EventGrid/topics', 'evgt-own-events'),
   namespace,
   hub: `${namespace}/eventhubs/${DEFENDER_HUB}`,
-  automation: deployedId('Microsoft.Security/automations', `export-${ENVIRONMENT}`),
-  workspace: deployedId('Microsoft.OperationalInsights/workspaces', `log-${ENVIRONMENT}`),
-  insights: deployedId('Microsoft.Insights/components', `appi-${ENVIRONMENT}`),
+  automation: deployedId('Microsoft.Security/automations', `dockwarden-${TOKEN}`),
+  workspace: deployedId('Microsoft.OperationalInsights/workspaces', `log-${TOKEN}`),
+  insights: deployedId('Microsoft.Insights/components', `appi-${TOKEN}`),
 } as const;
 
 /** Queues, tables and containers that the template makes. */

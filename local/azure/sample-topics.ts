@@ -29,10 +29,10 @@ export function sampleTopics(resources: readonly RawResource[]): RawResource[] {
   const ofResources = resources.flatMap((resource) => {
     const topicType = TOPIC_OF[resource.type];
     if (topicType === undefined) return [];
-    const id = deployedId('Microsoft.EventGrid/systemTopics', `evgt-${ENVIRONMENT}-${resource.name}`);
+    const id = deployedId('Microsoft.EventGrid/systemTopics', `evgt-dockwarden-${resource.name}`);
     return topic(id, topicType, { id: resource.id, location: resource.location ?? '' }, eventTypes);
   });
-  const scheduledId = deployedId('Microsoft.EventGrid/systemTopics', `evgt-${ENVIRONMENT}-scheduled-events`);
+  const scheduledId = deployedId('Microsoft.EventGrid/systemTopics', 'evgt-dockwarden-scheduled-events');
   return [
     ...topic(DEPLOYED.systemTopic, CHANGES, subscription, eventTypes, filters),
     ...topic(scheduledId, SCHEDULED, subscription, eventTypes),

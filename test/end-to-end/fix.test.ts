@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { EVENT_SUBSCRIPTION } from '../../local/azure/sample-deployment-ids.ts';
+import { DEPLOYED, EVENT_SUBSCRIPTION } from '../../local/azure/sample-deployment-ids.ts';
 import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { checkPromises } from '../../local/scenario/checks.ts';
 import { checkEndState } from '../../local/scenario/drift/end-state.ts';
@@ -135,15 +135,15 @@ describe('events through the storage queue', () => {
     // What it hears by and publishes to is no part of that: a role of Azure each, at one resource. So is where it stores.
     expect(others.map(({ roleName, scope }) => [roleName, scope.split('/').at(-1)])).toEqual([
       ['Azure Event Hubs Data Receiver', 'defender'],
-      ['EventGrid Data Sender', 'evgt-dockwarden'],
-      ['Storage Blob Data Owner', 'stdwq3k7wz5xmvt2a'],
-      ['Storage Queue Data Contributor', 'stdwq3k7wz5xmvt2a'],
+      ['EventGrid Data Sender', nameOf(DEPLOYED.ownTopic)],
+      ['Storage Blob Data Owner', nameOf(DEPLOYED.storage)],
+      ['Storage Queue Data Contributor', nameOf(DEPLOYED.storage)],
       ...['findings', 'work', 'guards', 'alerts', 'nodes', 'tickets'].map((table) => [
         'Storage Table Data Contributor',
         table,
       ]),
       ['Dockwarden audit (dockwarden, 00000000)', 'audit'],
-      ['Monitoring Metrics Publisher', 'appi-dockwarden'],
+      ['Monitoring Metrics Publisher', nameOf(DEPLOYED.insights)],
     ]);
     expect(actions.size).toBeGreaterThan(5);
     // Asking Resource Graph needs no action of its own: it answers what the caller may read.
@@ -250,6 +250,10 @@ describe('events through the webhook', () => {
     expect(await app.crashed).toBe('the Functions host ended unexpectedly (SIGKILL)');
   });
 });
+
+function nameOf(id: string): string | undefined {
+  return id.split('/').at(-1);
+}
 
 function sortedOnce(texts: readonly string[]): string[] {
   return [...new Set(texts)].toSorted();

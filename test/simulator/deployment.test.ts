@@ -7,6 +7,7 @@ import { type Harness, isRecord, startHarness } from './harness.ts';
 
 const SUBSCRIPTION = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
 const STORAGE = { blob: 'https://localhost:1/a', queue: 'https://localhost:2/a', table: 'https://localhost:3/a' };
+const nameOf = (id: string) => id.split('/').at(-1) ?? '';
 let harness: Harness;
 beforeEach(async () => {
   harness = await startHarness();
@@ -64,7 +65,7 @@ describe('the app', () => {
       { name: 'poison', isDisabled: true },
     ]);
     const { body } = await get(`${DEPLOYED.site}/functions`, '2024-04-01');
-    const site = DEPLOYED.site.split('/').at(-1) ?? '';
+    const site = nameOf(DEPLOYED.site);
 
     expect(namesIn(body)).toEqual([`${site}/sweep`, `${site}/poison`]);
     expect(body).toMatchObject({
@@ -124,10 +125,10 @@ describe('events', () => {
 });
 
 test.each([
-  [`${SUBSCRIPTION}/providers/Microsoft.EventHub/namespaces`, '2024-01-01', ['evhns-dockwarden']],
+  [`${SUBSCRIPTION}/providers/Microsoft.EventHub/namespaces`, '2024-01-01', [nameOf(DEPLOYED.namespace)]],
   [`${DEPLOYED.namespace}/eventhubs`, '2024-01-01', ['defender']],
-  [`${SUBSCRIPTION}/providers/Microsoft.Security/automations`, '2023-12-01-preview', ['export-dockwarden']],
-  [`${SUBSCRIPTION}/providers/Microsoft.Storage/storageAccounts`, '2023-05-01', ['stdwq3k7wz5xmvt2a']],
+  [`${SUBSCRIPTION}/providers/Microsoft.Security/automations`, '2023-12-01-preview', [nameOf(DEPLOYED.automation)]],
+  [`${SUBSCRIPTION}/providers/Microsoft.Storage/storageAccounts`, '2023-05-01', [nameOf(DEPLOYED.storage)]],
   [`${SUBSCRIPTION}/providers/Microsoft.Resources/deployments`, '2022-09-01', ['dockwarden']],
 ])('%s is listed, to whoever may read it', async (path, version, expected) => {
   const shown = await get(path, version);
@@ -181,7 +182,7 @@ describe('resource providers', () => {
 
 describe('before a deployment', () => {
   test.each([
-    ['stdwq3k7wz5xmvt2a', { nameAvailable: false, reason: 'AlreadyExists' }],
+    [nameOf(DEPLOYED.storage), { nameAvailable: false, reason: 'AlreadyExists' }],
     ['st-dockwarden', { nameAvailable: false, reason: 'AccountNameInvalid' }],
     ['stdockwardennew', { nameAvailable: true }],
   ])('the name %s of a storage account', async (name, expected) => {
