@@ -7,6 +7,7 @@ targetScope = 'subscription'
 
 import {
   appSettings
+  cloudDefaults
   modeSettings
   nodePolicySettings
   secretSettings
@@ -59,6 +60,10 @@ param maximumInstanceCount int = 40
 @description('Redundancy of the storage account. Zones are not to be had in every region.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_LRS'
+
+@description('How the app is told of its storage: by name, which means the public cloud to the Functions host, or by its three addresses, for sovereign clouds.')
+@allowed(['name', 'addresses'])
+param storageSettings string = 'name'
 
 @description('How many days messages that nobody could handle are kept.')
 @minValue(7)
@@ -235,30 +240,10 @@ module eventHub 'defender/event-hub.bicep' = if (enableDefenderExport) {
   }
 }
 
-// The name of the account means the public cloud to the host; elsewhere it has to be given addresses.
-var storageSettings = environment().name == 'AzureCloud'
-  ? { AzureWebJobsStorage__accountName: storage.outputs.name }
-  : {
-      AzureWebJobsStorage__blobServiceUri: storage.outputs.endpoints.blob
-      AzureWebJobsStorage__queueServiceUri: storage.outputs.endpoints.queue
-      AzureWebJobsStorage__tableServiceUri: storage.outputs.endpoints.table
-    }
-
-var defenderSettings = enableDefenderExport
-  ? {
-      DEFENDER_EVENT_HUB: eventHub!.outputs.name
-      DefenderEventHub__fullyQualifiedNamespace: eventHub!.outputs.hostName
-      DefenderEventHub__credential: 'managedidentity'
-      DefenderEventHub__clientId: identity.outputs.clientId
-    }
+// Without an Event Hub the function that reads it would fail for ever.
+var hubSettings = enableDefenderExport
+  ? { DEFENDER_EVENT_HUB: 'defender', DefenderEventHub__credential: 'managedidentity' }
   : { 'AzureWebJobs.defenderAlerts.Disabled': 'true' }
-
-// An empty text would be a value that the app has to refuse: it means not set.
-var givenSettings = toObject(
-  filter(items(effective), setting => !empty(setting.value)),
-  setting => setting.key,
-  setting => setting.value
-)
 
 module app 'app/function-app.bicep' = {
   name: 'dockwarden-app'
@@ -271,15 +256,39 @@ module app 'app/function-app.bicep' = {
     identityId: identity.outputs.id
     packageContainer: '${storage.outputs.endpoints.blob}app-package'
     maximumInstanceCount: maximumInstanceCount
-    appSettings: union(givenSettings, storageSettings, defenderSettings, {
+    settings: union(effective, hubSettings, {
       AzureWebJobsStorage__credential: 'managedidentity'
-      AzureWebJobsStorage__clientId: identity.outputs.clientId
-      DOCKWARDEN_PRINCIPAL_ID: identity.outputs.principalId
-      DOCKWARDEN_CLIENT_ID: identity.outputs.clientId
       SCOPES: join(union(map(subscriptions, one => toLower(one.id)), map(sweptSubscriptions, id => toLower(id))), ',')
-      APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
     })
+    cloudDefaults: cloudDefaults
+    derivedSettings: [
+      { name: 'DOCKWARDEN_PRINCIPAL_ID', value: identity.outputs.principalId }
+      { name: 'DOCKWARDEN_CLIENT_ID', value: identity.outputs.clientId }
+      { name: 'AzureWebJobsStorage__clientId', value: identity.outputs.clientId }
+      { name: storageSettings == 'name' ? 'AzureWebJobsStorage__accountName' : '', value: storageAccountName }
+      {
+        name: storageSettings == 'name' ? '' : 'AzureWebJobsStorage__blobServiceUri'
+        value: storage.outputs.endpoints.blob
+      }
+      {
+        name: storageSettings == 'name' ? '' : 'AzureWebJobsStorage__queueServiceUri'
+        value: storage.outputs.endpoints.queue
+      }
+      {
+        name: storageSettings == 'name' ? '' : 'AzureWebJobsStorage__tableServiceUri'
+        value: storage.outputs.endpoints.table
+      }
+      { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: monitoring.outputs.connectionString }
+      {
+        name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+        value: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
+      }
+      { name: enableDefenderExport ? 'DefenderEventHub__clientId' : '', value: identity.outputs.clientId }
+      {
+        name: enableDefenderExport ? 'DefenderEventHub__fullyQualifiedNamespace' : ''
+        value: enableDefenderExport ? eventHub!.outputs.hostName : ''
+      }
+    ]
   }
   // The host needs its storage from the first second.
   dependsOn: [storageAccess]

@@ -25,8 +25,23 @@ param packageContainer string
 @maxValue(1000)
 param maximumInstanceCount int
 
-@description('Application settings. No secrets: what is one is a reference to a key vault.')
-param appSettings object
+@description('Application settings that are given. No secrets: what is one is a reference to a key vault. An empty text means not set.')
+param settings object
+
+@description('Application settings that follow from what is deployed. One without a name is left out.')
+param derivedSettings { name: string, value: string }[]
+
+@description('Defaults of settings that are not given, where they depend on the cloud.')
+param cloudDefaults object
+
+var appSettings = concat(
+  map(filter(items(settings), setting => !empty(setting.value)), setting => { name: setting.key, value: setting.value }),
+  map(filter(objectKeys(cloudDefaults), name => empty(settings[?name] ?? '')), name => {
+    name: name
+    value: cloudDefaults[name]
+  }),
+  filter(derivedSettings, setting => !empty(setting.name))
+)
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: planName
@@ -68,7 +83,9 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scmMinTlsVersion: '1.2'
       ftpsState: 'Disabled'
       // Together with the app: it never runs a moment without them.
-      appSettings: map(items(appSettings), setting => { name: setting.key, value: setting.value })
+      appSettings: [
+        for index in range(0, length(appSettings)): { name: appSettings[index].name, value: appSettings[index].value }
+      ]
     }
   }
 

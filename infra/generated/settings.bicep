@@ -364,10 +364,6 @@ var settingDefaults = {
   DEFENDER_ALERTS_POLLING: 'on'
   AUDIT_ACTOR_NAMES: 'off'
   DOCKWARDEN_METRICS: 'on'
-  DOCKWARDEN_ARM_ENDPOINT: 'https://${split(environment().resourceManager, '/')[2]}'
-  DOCKWARDEN_ARM_SCOPE: 'https://${split(environment().resourceManager, '/')[2]}/.default'
-  DOCKWARDEN_VAULT_DNS_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
-  DOCKWARDEN_VAULT_SCOPE: 'https://${substring(environment().suffixes.keyvaultDns, 1)}/.default'
   EXEMPTION_MAX_DAYS: '90'
   EXEMPTION_SOURCES: 'resource,resource-group,azure-policy'
   EXEMPTION_NOTICE: '7d'
@@ -437,6 +433,15 @@ var settingDefaults = {
   POLICY_AKS_ALERTS_CLOSED: 'on'
   POLICY_ACI_ALERTS_CLOSED: 'on'
   POLICY_KV_ALERTS_CLOSED: 'on'
+}
+
+@description('Defaults that depend on the cloud.')
+@export()
+var cloudDefaults = {
+  DOCKWARDEN_ARM_ENDPOINT: 'https://${split(environment().resourceManager, '/')[2]}'
+  DOCKWARDEN_ARM_SCOPE: 'https://${split(environment().resourceManager, '/')[2]}/.default'
+  DOCKWARDEN_VAULT_DNS_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
+  DOCKWARDEN_VAULT_SCOPE: 'https://${substring(environment().suffixes.keyvaultDns, 1)}/.default'
 }
 
 @description('The setting with the mode of each remediation, by remediation.')

@@ -50,11 +50,10 @@ export function renderSettingsBicep(
     return `  ${describe(explain(description))}\n  ${description.name}: ${typeOf(description, setting)}?`;
   });
   const defaults = given
-    .filter(({ name, default: value }) => value !== '' || DEPLOYED_DEFAULTS[name] !== undefined)
-    .map(({ name, default: value }): [string, string] => [
-      name,
-      CLOUD_DEFAULTS[name] ?? bicepString(DEPLOYED_DEFAULTS[name] ?? value),
-    ]);
+    .filter(({ name }) => CLOUD_DEFAULTS[name] === undefined)
+    .map(({ name, default: value }): [string, string] => [name, DEPLOYED_DEFAULTS[name] ?? value])
+    .filter(([, value]) => value !== '')
+    .map(([name, value]): [string, string] => [name, bicepString(value)]);
   const modes = remediations.map(({ id }): [string, string] => [id, bicepString(toSettingName('REMEDIATE', id))]);
   const nodePolicies = policies
     .filter(({ needs }) => needs?.includes('nodeHealth') === true)
@@ -71,6 +70,7 @@ export function renderSettingsBicep(
     '}',
     '',
     exported('Settings that have a default.', 'settingDefaults', bicepObject(defaults)),
+    exported('Defaults that depend on the cloud.', 'cloudDefaults', bicepObject(Object.entries(CLOUD_DEFAULTS))),
     exported('The setting with the mode of each remediation, by remediation.', 'modeSettings', bicepObject(modes)),
     exported(
       'Policies that judge by the health of nodes: while one of them is on, the role for nodes is needed.',
