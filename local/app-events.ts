@@ -1,3 +1,4 @@
+import { ContainerClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import type { AppSettings, StorageEndpoints } from './app-settings.ts';
 import type { RoleAssignment } from './azure/identities.ts';
@@ -63,6 +64,9 @@ export async function subscribeApp(
   const queue = new QueueServiceClient(storage.queue, simulator.credential(EVENT_GRID.name)).getQueueClient(
     EVENT_QUEUE,
   );
+  // Event Grid accepts no subscription whose identity may not write there, so a deployment has it from the start.
+  const deadLetters = `${storage.blob}/${DEPLOYED.deadLetters.split('/').at(-1) ?? ''}`;
+  await new ContainerClient(deadLetters, simulator.credential(EVENT_GRID.name)).createIfNotExists();
   const destination =
     webhook === undefined
       ? createQueueDestination({ queue, messageTimeToLiveSeconds: -1 })

@@ -19,6 +19,8 @@ export const RunFile = z.object({
   functionKey: z.exactOptional(z.string()),
   storage: z.object({ blob: z.string(), queue: z.string(), table: z.string(), account: z.string() }),
   subscriptionId: z.string(),
+  /** Resource id that the app has in the simulated Azure. */
+  app: z.exactOptional(z.string()),
 });
 export type RunFile = z.infer<typeof RunFile>;
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatAuditLine } from './audit-line.ts';
 import { type AuditWatch, openAudit, watchAudit } from './audit-watch.ts';
+import { DEPLOYED } from './azure/sample-deployment-ids.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from './azure/sample-subscription.ts';
 import { type LocalEnvironment, startEnvironment } from './environment.ts';
 import { isPortFree } from './ports.ts';
@@ -171,6 +172,7 @@ async function announce(environment: LocalEnvironment, { directory, scenario: pl
     functionKey: environment.functionKey,
     storage: { ...storage, account: new URL(storage.blob).pathname.slice(1) },
     subscriptionId: SAMPLE_SUBSCRIPTION_ID,
+    app: DEPLOYED.site,
   });
   console.log(`
   Functions host   ${functions}  (health: ${functions}/api/health)
@@ -191,6 +193,7 @@ or without it:
 Look into what came of it:
   npm run -s dockwarden -- audit list${where}
   npm run -s dockwarden -- tickets list${where}
+  npm run -s dockwarden -- doctor${where}
 
 Ctrl-C ends it. What is decided and done, as the audit table has it (${played === undefined ? 'the first sweep' : 'the scenario'} starts now):
 `);

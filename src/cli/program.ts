@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addHolds } from './commands/holds.ts';
 import { addMessages } from './commands/messages.ts';
@@ -65,5 +66,6 @@ function createProgram(shell: Shell): Command {
   addTickets(program, shell);
   addReplay(program, shell);
   addMessages(program, shell);
+  addDoctor(program, shell);
   return program;
 }

@@ -13,6 +13,8 @@ const RunFile = z.object({
   functions: z.exactOptional(z.string()),
   functionKey: z.exactOptional(z.string()),
   storage: z.object({ blob: z.string(), queue: z.string(), table: z.string() }),
+  /** Resource id that the app has in the simulated Azure. */
+  app: z.exactOptional(z.string()),
 });
 export type RunFile = Readonly<z.infer<typeof RunFile>>;
 

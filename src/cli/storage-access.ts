@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import tls from 'node:tls';
-import { DefaultAzureCredential, ManagedIdentityCredential } from '@azure/identity';
+import { DefaultAzureCredential } from '@azure/identity';
 import { createConnections, readSettings } from '../app.ts';
 import type { EngineContext } from '../engine/ports.ts';
 import { DockwardenError } from '../errors.ts';
+import { signInToRun } from './local-sign-in.ts';
 import type { StorageOptions } from './options.ts';
 import { readAppEnvironment } from './own-environment.ts';
 import { type RunFile, readRun } from './run-file.ts';
@@ -33,12 +32,7 @@ export function openStorage(place: Place): OpenStorage {
       'no storage to read: give --storage-account, set AzureWebJobsStorage__accountName, or run "npm start" (--directory, if it keeps its files elsewhere)',
     );
   }
-  const operator = run.identities['operator'];
-  if (operator === undefined) throw new DockwardenError('CONFIG_MISSING', 'run.json names no identity "operator"');
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(run.caFile, 'utf8')]);
-  process.env['IDENTITY_ENDPOINT'] = operator.endpoint;
-  process.env['IDENTITY_HEADER'] = operator.header;
-  const connections = createConnections(new ManagedIdentityCredential(), {
+  const connections = createConnections(signInToRun(run), {
     ...settings,
     armEndpoint: run.arm,
     storage: run.storage,

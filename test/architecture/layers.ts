@@ -79,23 +79,19 @@ export const layers: Readonly<Record<string, Layer>> = {
     // Hashing and comparing are pure; of Node nothing else is.
     packages: ['node:crypto', 'node:util'],
   },
-  functions: { from: ['engine', 'events', 'settings', 'errors', 'version', 'app'], packages: ['@azure/functions'] },
+  // Looks at everything that the app depends on, and changes nothing.
+  health: { from: ['storage', 'guards', 'poison', 'work', 'errors'], packages: ['croner', '@azure/storage-queue'] },
+  functions: {
+    from: ['engine', 'health', 'events', 'settings', 'errors', 'version', 'app'],
+    packages: ['@azure/functions'],
+  },
   // Questions about a set-up that is deployed, asked at a command line; never part of the bundle.
   doctor: {
-    from: [
-      'policy',
-      'remediations',
-      'azure',
-      'resources',
-      'events',
-      'settings',
-      'storage',
-      'guards',
-      'poison',
-      'errors',
-    ],
-    packages: ['zod'],
+    from: ['policy', 'remediations', 'azure', 'resources', 'events', 'settings', 'storage', 'errors'],
+    packages: ['zod', 'croner'],
   },
+  // Part of the composition: which adapter the settings call for.
+  'ticket-systems': { from: ['tickets', 'settings', 'errors'], packages: ['@azure/identity'] },
   // Composition roots: the two places that know everything, and may read the environment.
   app: anything,
   cli: anything,

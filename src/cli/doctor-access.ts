@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
+import { readSettings } from '../app.ts';
+import { type ArmAccess, createArmAccess } from '../azure/arm-access.ts';
+import { createAzureClients } from '../azure/clients.ts';
+import { type AppId, parseAppId } from '../doctor/app-id.ts';
+import type { DeployedOptions } from '../doctor/deployed.ts';
+import { DockwardenError } from '../errors.ts';
+import { functionNames } from '../functions/health.ts';
+import { policies } from '../policy/catalogue.ts';
+import { remediations } from '../remediations/catalogue.ts';
+import { createStorageProbe } from '../storage/storage-probe.ts';
+import { signInToRun } from './local-sign-in.ts';
+import { readAppEnvironment } from './own-environment.ts';
+import { type RunFile, readRun } from './run-file.ts';
+
+interface Place {
+  readonly app?: AppId;
+  readonly directory: string;
+}
+
+/** Functions that an app need not have on: without an Event Hub there is nothing for them to read. */
+const OPTIONAL_FUNCTIONS = ['defenderAlerts'];
+
+/** The named app in Azure, signed in as whoever runs the command; else the one of the local run, as its operator. */
+export function openDeployed({ app: named, directory }: Place, now: () => Date): DeployedOptions {
+  const run = named === undefined ? requireRun(directory) : undefined;
+  const app = named ?? appOfRun(run);
+  const { arm, credential } = signIn(run);
+  return {
+    arm,
+    app,
+    now,
+    policies,
+    remediations,
+    parseSettings: (environment) => readSettings(environment),
+    openStorage: ({ storage: { blob, queue, table } }) => {
+      if (blob !== undefined && queue !== undefined && table !== undefined)
+        return createStorageProbe(credential, { blob, queue, table });
+      throw new DockwardenError('CONFIG_MISSING', 'the settings of the app do not say where its storage is');
+    },
+    functionNames,
+    optionalFunctions: OPTIONAL_FUNCTIONS,
+    hostJson: async () => await readFile(new URL('../../host.json', import.meta.url), 'utf8'),
+  };
+}
+
+/** Azure Resource Manager of the cloud that the environment names, or of the local run. */
+function signIn(run: RunFile | undefined): { readonly arm: ArmAccess; readonly credential: TokenCredential } {
+  const { armEndpoint, tokenScope, vaults } = readSettings(readAppEnvironment());
+  const credential = run === undefined ? new DefaultAzureCredential() : signInToRun(run);
+  const clients = createAzureClients({ credential, endpoint: run?.arm ?? armEndpoint, scope: tokenScope, vaults });
+  return { arm: createArmAccess(clients), credential };
+}
+
+function requireRun(directory: string): RunFile {
+  const run = readRun(directory);
+  if (run !== undefined) return run;
+  throw new DockwardenError(
+    'CONFIG_MISSING',
+    'nothing to check: give --app, or run "npm start" (--directory, if it keeps its files elsewhere)',
+  );
+}
+
+function appOfRun(run: RunFile | undefined): AppId {
+  const app = parseAppId(run?.app ?? '');
+  if (app !== undefined) return app;
+  throw new DockwardenError('CONFIG_MISSING', 'run.json names no app: give --app');
+}
