@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
 import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { QueueClient } from '@azure/storage-queue';
@@ -14,25 +15,25 @@ import { createTableApprovals } from './guards/approvals.ts';
 import { createTableSweepRecords } from './guards/sweep-record.ts';
 import { createTableBreakers } from './guards/table-breakers.ts';
 import { createTableTicketRates } from './guards/ticket-rates.ts';
+import { checkDependencies, type DependencyHealth } from './health/check-health.ts';
+import { keepAnswer } from './health/keep-answer.ts';
+import { nameDependencies } from './health/name-dependencies.ts';
 import { createTableNodeHistory } from './nodes/table-node-history.ts';
 import { createPublishingAuditLog } from './outbound/publishing-audit-log.ts';
 import { createTopicSender } from './outbound/topic.ts';
 import { createPoisonStore } from './poison/poison-store.ts';
 import { policies } from './policy/catalogue.ts';
 import { remediations, trackers } from './remediations/catalogue.ts';
+import { capSettings } from './settings/capped-settings.ts';
 import { parseSettings, type Settings } from './settings/settings.ts';
-import type { TicketTarget } from './settings/ticket-settings.ts';
+import { createSchema, describeSchema, migrateAsFarAsPossible, type Schema } from './storage/schema.ts';
 import { createTableStore } from './storage/table-store.ts';
 import { createMeasuredAuditLog } from './telemetry/measured-audit-log.ts';
 import { type Metrics, noMetrics } from './telemetry/metrics.ts';
 import { createTelemetry, type Telemetry } from './telemetry/open-telemetry.ts';
 import { readTelemetryTarget, type TelemetryTarget } from './telemetry/target.ts';
-import { createAzureDevOpsSystem } from './tickets/azure-devops.ts';
-import { createGitHubSystem } from './tickets/github.ts';
-import { createRedmineSystem } from './tickets/redmine.ts';
+import { createTicketSystem, getToken } from './ticket-systems.ts';
 import { createTableTickets } from './tickets/table-tickets.ts';
-import type { TicketSystem } from './tickets/ticket-system.ts';
-import { createWebhookSystem } from './tickets/webhook.ts';
 import { version } from './version.ts';
 import { createTableWorkItems } from './work/table-work-items.ts';
 import { createWorkQueue } from './work/work-queue.ts';
@@ -57,12 +58,13 @@ type Connections = Pick<
   | 'ticketRates'
   | 'ticketSystem'
 > &
-  Pick<PublishingContext, 'publish'>;
+  Pick<PublishingContext, 'publish'> & {
+    readonly schema: Schema;
+    readonly checkHealth: () => Promise<DependencyHealth>;
+  };
 
-const systemClock: Clock = { now: () => new Date() };
-
-/** The application of Azure DevOps, the same in every tenant. */
-const AZURE_DEVOPS_SCOPE = '499b84ac-1321-427f-aa17-267ca6975798/.default';
+const now = () => new Date();
+const systemClock: Clock = { now };
 
 /** Memoised by what they are built from, so that a changed setting is honoured by the next invocation. */
 const connections = new Map<string, Connections>();
@@ -144,6 +146,30 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
   };
 }
 
+/**
+ * The same for work that may change something in Azure: while the tables are not in the form that this app writes, it only observes, and says why in
+ * its findings. Where rows have an older form they are migrated first. Rejects with `CONFIG_MISSING` or `STORAGE_UNAVAILABLE`.
+ */
+export async function openContext(log: Log): Promise<EngineContext> {
+  const settings = readSettings();
+  const problem = describeSchema(await migrateAsFarAsPossible(connect(settings).schema, log));
+  return createContext(
+    log,
+    problem === undefined ? settings : capSettings(settings, 'observe', { setting: 'schema', ...problem }),
+  );
+}
+
+/**
+ * What is wrong with what the app depends on, asked at most every ten seconds, however many want to know. Rejects with `CONFIG_MISSING` while it is not
+ * known where its storage is.
+ */
+export async function checkHealth(settings: Settings): Promise<DependencyHealth> {
+  return await connect(settings).checkHealth();
+}
+
+/** How long an answer about the health holds, and how long it waits for each dependency, in milliseconds. */
+const HEALTH = { keptForMs: 10_000, timeoutMs: 5000 } as const;
+
 /** What publishing one row of the audit needs; as lazy as the whole context. */
 export function createPublishingContext(log: Log, settings = readSettings()): PublishingContext {
   const metrics = findMetrics(log, settings);
@@ -210,7 +236,7 @@ export async function reportConfiguration(context: EngineContext): Promise<void>
 }
 
 function connect(settings: Settings): Connections {
-  const { armEndpoint, tokenScope, vaults, storage, identityClientId, tickets, events } = settings;
+  const { armEndpoint, tokenScope, vaults, storage, identityClientId, tickets, events, sweepSchedule } = settings;
   const key = JSON.stringify({
     armEndpoint,
     tokenScope,
@@ -219,6 +245,7 @@ function connect(settings: Settings): Connections {
     identityClientId,
     target: tickets.target,
     events,
+    sweepSchedule,
   });
   const known = connections.get(key);
   if (known !== undefined) return known;
@@ -233,7 +260,10 @@ function connect(settings: Settings): Connections {
 /** Builds every client once; none of them connects before it is used. */
 export function createConnections(
   credential: TokenCredential,
-  settings: Pick<Settings, 'armEndpoint' | 'tokenScope' | 'vaults' | 'storage' | 'tickets' | 'events'>,
+  settings: Pick<
+    Settings,
+    'armEndpoint' | 'tokenScope' | 'vaults' | 'storage' | 'tickets' | 'events' | 'sweepSchedule'
+  >,
 ): Connections {
   const { armEndpoint, tokenScope, vaults, storage } = settings;
   const tables = required(storage.table, 'table');
@@ -243,21 +273,49 @@ export function createConnections(
         retryOptions: { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
       }),
     );
-  const queue = (name: string) =>
-    createWorkQueue(new QueueClient(`${required(storage.queue, 'queue')}/${name}`, credential, { retryOptions }));
+  const queueClient = (name: string) =>
+    new QueueClient(`${required(storage.queue, 'queue')}/${name}`, credential, { retryOptions });
+  const queue = (name: string) => createWorkQueue(queueClient(name));
   const blobs = required(storage.blob, 'blob');
   const guards = table('guards');
   const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500, tryTimeoutInMs: 5000 };
   const { isUnclear, topic } = settings.events;
   const audit = createTableAuditLog(table('audit'));
   const eventQueue = queue('events');
+  const sweeps = createTableSweepRecords(guards);
+  const poison = createPoisonStore(async (container) => {
+    // Loaded with the first message that nobody could handle: the client is large, and few workers need it.
+    const { ContainerClient } = await import('@azure/storage-blob');
+    return new ContainerClient(`${blobs}/${container}`, credential, { retryOptions });
+  });
+  const schema = createSchema({
+    tables: {
+      findings: table('findings'),
+      work: table('work'),
+      tickets: table('tickets'),
+      alerts: table('alerts'),
+      nodes: table('nodes'),
+      guards,
+    },
+    now,
+    owner: randomUUID(),
+  });
+  const dependencies = nameDependencies({
+    table,
+    queue: queueClient,
+    poison,
+    sweeps,
+    schema,
+    getToken: async (signal) => await getToken(credential, tokenScope, signal),
+  });
+  const check = { now, sweepSchedule: settings.sweepSchedule, timeoutMs: HEALTH.timeoutMs };
   return {
     clients: createAzureClients({ credential, endpoint: armEndpoint, scope: tokenScope, vaults }),
     // An address with a slip in it is one all the same: what happens meanwhile is published once it is put right.
     audit: topic === undefined && !isUnclear ? audit : createPublishingAuditLog(audit, eventQueue),
     findings: createTableFindings(table('findings')),
     work: createTableWorkItems(table('work')),
-    sweeps: createTableSweepRecords(guards),
+    sweeps,
     breakers: createTableBreakers(guards),
     approvals: createTableApprovals(guards),
     queue: queue('work'),
@@ -268,50 +326,11 @@ export function createConnections(
     ticketRates: createTableTicketRates(guards),
     ticketSystem: createTicketSystem(settings.tickets.target, credential),
     eventQueue,
-    publish:
-      topic === undefined ? undefined : createTopicSender({ url: topic, credential, now: () => systemClock.now() }),
-    poison: createPoisonStore(async (container) => {
-      // Loaded with the first message that nobody could handle: the client is large, and few workers need it.
-      const { ContainerClient } = await import('@azure/storage-blob');
-      return new ContainerClient(`${blobs}/${container}`, credential, { retryOptions });
-    }),
+    publish: topic === undefined ? undefined : createTopicSender({ url: topic, credential, now }),
+    poison,
+    schema,
+    checkHealth: keepAnswer(async () => await checkDependencies(dependencies, check), HEALTH.keptForMs, now),
   };
-}
-
-/** The adapter of the configured system; undefined = tickets stay in the table. */
-function createTicketSystem(target: TicketTarget, credential: TokenCredential): TicketSystem | undefined {
-  switch (target.system) {
-    case 'table':
-      return undefined;
-    case 'azure-devops': {
-      const { organization, project, type, areaPath } = target;
-      return createAzureDevOpsSystem({
-        organization,
-        project,
-        workItemType: type,
-        ...(areaPath !== undefined && { areaPath }),
-        getToken: async (abortSignal) => await getToken(credential, AZURE_DEVOPS_SCOPE, abortSignal),
-      });
-    }
-    case 'github': {
-      const { repository, token, allowPublic } = target;
-      return createGitHubSystem({ repository, allowPublic, getToken: async () => await Promise.resolve(token) });
-    }
-    case 'redmine': {
-      const { url, apiKey, project, trackerId, fieldId, priorities } = target;
-      return createRedmineSystem({ baseUrl: url, apiKey, projectId: project, trackerId, fieldId, priorities });
-    }
-    case 'webhook': {
-      const { url, secret } = target;
-      return createWebhookSystem({ url, credential, ...(secret !== undefined && { secret }) });
-    }
-  }
-}
-
-async function getToken(credential: TokenCredential, scope: string, abortSignal: AbortSignal): Promise<string> {
-  const token = await credential.getToken(scope, { abortSignal });
-  if (token === null) throw new DockwardenError('CONFIG_MISSING', `there is no token for ${scope}`);
-  return token.token;
 }
 
 function required(endpoint: string | undefined, service: 'table' | 'queue' | 'blob'): string {

@@ -1,6 +1,6 @@
 import { registerDefenderAlerts, registerDefenderAlertsHttp } from './functions/defender-alerts.ts';
 import { registerEvents } from './functions/events.ts';
-import { type FunctionName, registerHealth } from './functions/health.ts';
+import { type FunctionName, registerHealth, registerHealthDetails } from './functions/health.ts';
 import { registerMetricsFlush } from './functions/metrics.ts';
 import {
   registerEventsPoison,
@@ -32,6 +32,9 @@ const registrations: Readonly<Record<FunctionName, (name: string) => void>> = {
   review: registerReview,
   health: (name) => {
     registerHealth(name, registered);
+  },
+  healthDetails: (name) => {
+    registerHealthDetails(name, registered);
   },
 };
 

@@ -1,8 +1,13 @@
 import { app, type HttpResponseInit, type InvocationContext } from '@azure/functions';
-import { createContext, readEnvironment, readSettings } from '../app.ts';
+import { checkHealth, readEnvironment, readSettings } from '../app.ts';
 import { isDockwardenError } from '../errors.ts';
+import type { DependencyHealth } from '../health/check-health.ts';
+import { findFunctionProblems } from '../health/find-function-problems.ts';
+import type { HealthReason } from '../health/reasons.ts';
+import type { Settings } from '../settings/settings.ts';
 import { version } from '../version.ts';
 import { functionLog } from './function-log.ts';
+import { answer } from './http-json.ts';
 
 /** Every function of the app; one that is missing or switched off makes the app unhealthy. */
 export const functionNames = [
@@ -20,52 +25,74 @@ export const functionNames = [
   'sweep',
   'review',
   'health',
+  'healthDetails',
 ] as const;
 export type FunctionName = (typeof functionNames)[number];
 
 /** Functions that an app need not have: without an Event Hub there is nothing for them to read. */
-const OPTIONAL = new Set<FunctionName>(['defenderAlerts']);
+const OPTIONAL = new Set<string>(['defenderAlerts']);
 
-/** Answers 200 or 503 with short codes and no detail, because anybody may ask. */
+/** Answers 200 or 503 and not a word more, because anybody may ask. */
 export function registerHealth(name: string, registered: ReadonlySet<string>): void {
   app.http(name, {
     methods: ['GET'],
     authLevel: 'anonymous',
     route: 'health',
     async handler(_request, invocation): Promise<HttpResponseInit> {
-      const problems = [...findFunctionProblems(registered), ...(await findStorageProblems(invocation))];
-      return {
-        status: problems.length === 0 ? 200 : 503,
-        headers: { 'cache-control': 'no-store' },
-        jsonBody: {
-          status: problems.length === 0 ? 'healthy' : 'unhealthy',
-          version,
-          problems,
-          configurationFindings: readSettings().findings.length,
-        },
-      };
+      const { status, reasons } = await findHealth(registered, invocation);
+      // Who may see no reasons has them in the log of the app.
+      if (reasons.length > 0) functionLog(invocation).warn('not healthy', { reasons });
+      return answer(status === 'healthy' ? 200 : 503, { status });
     },
   });
 }
 
-function findFunctionProblems(registered: ReadonlySet<string>): readonly string[] {
-  const environment = readEnvironment();
-  return functionNames.flatMap((name) => {
-    if (!registered.has(name)) return [`function-missing:${name}`];
-    const switched = environment[`AzureWebJobs.${name}.Disabled`]?.toLowerCase();
-    const isOff = switched === 'true' || switched === '1';
-    return isOff && !OPTIONAL.has(name) ? [`function-disabled:${name}`] : [];
+/** The same with the reasons, for who has a key: the platform lets nobody else through. */
+export function registerHealthDetails(name: string, registered: ReadonlySet<string>): void {
+  app.http(name, {
+    methods: ['GET'],
+    authLevel: 'function',
+    route: 'health/details',
+    async handler(_request, invocation): Promise<HttpResponseInit> {
+      const health = await findHealth(registered, invocation);
+      return answer(health.status === 'healthy' ? 200 : 503, { ...health });
+    },
   });
 }
 
-async function findStorageProblems(invocation: InvocationContext): Promise<readonly string[]> {
-  const log = functionLog(invocation);
+/** Everything there is to say about the app's health. */
+interface Health extends Partial<Omit<DependencyHealth, 'reasons'>> {
+  readonly status: 'healthy' | 'unhealthy';
+  readonly version: string;
+  /** Empty = healthy. */
+  readonly reasons: readonly HealthReason[];
+  /** How many findings there are about the settings; they are in the audit, and no reason. */
+  readonly configurationFindings: number;
+}
+
+async function findHealth(registered: ReadonlySet<string>, invocation: InvocationContext): Promise<Health> {
+  const settings = readSettings();
+  const functions = { names: functionNames, optional: OPTIONAL, registered };
+  const { reasons: others, ...found } = await askDependencies(settings, invocation);
+  const reasons = [...findFunctionProblems(functions, readEnvironment()), ...others];
+  return {
+    status: reasons.length === 0 ? 'healthy' : 'unhealthy',
+    version,
+    reasons,
+    configurationFindings: settings.findings.length,
+    ...found,
+  };
+}
+
+async function askDependencies(
+  settings: Settings,
+  invocation: InvocationContext,
+): Promise<Partial<DependencyHealth> & Pick<DependencyHealth, 'reasons'>> {
   try {
-    await createContext(log).sweeps.last();
-    return [];
+    return await checkHealth(settings);
   } catch (error) {
-    if (!isDockwardenError(error)) throw error;
-    log.error('storage cannot be used', { error: error.message });
-    return [error.code === 'CONFIG_MISSING' ? 'storage-not-configured' : 'storage-unavailable'];
+    if (!isDockwardenError(error, 'CONFIG_MISSING')) throw error;
+    functionLog(invocation).error('storage is not configured', { error: error.message });
+    return { reasons: [{ code: 'storage-not-configured', message: `${error.message}.` }] };
   }
 }

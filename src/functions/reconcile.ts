@@ -1,5 +1,5 @@
 import { app, type InvocationContext } from '@azure/functions';
-import { createContext, reportConfiguration } from '../app.ts';
+import { createContext, openContext, reportConfiguration } from '../app.ts';
 import { keepPoison } from '../engine/poison.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import { isDockwardenError } from '../errors.ts';
@@ -7,16 +7,17 @@ import { parseWorkMessage, type WorkMessage } from '../events/work-message.ts';
 import { functionLog } from './function-log.ts';
 
 async function handle(message: unknown, invocation: InvocationContext): Promise<void> {
-  const context = createContext(functionLog(invocation));
+  const log = functionLog(invocation);
   let work: WorkMessage;
   try {
     work = parseWorkMessage(message);
   } catch (error) {
     if (!isDockwardenError(error)) throw error;
     // Trying again cannot make it readable.
-    await keepPoison(context, 'work', message, error.message);
+    await keepPoison(createContext(log), 'work', message, error.message);
     return;
   }
+  const context = await openContext(log);
   await reportConfiguration(context);
   await reconcile(context, work, invocation.invocationId);
 }

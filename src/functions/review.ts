@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
-import { createContext, readEnvironment } from '../app.ts';
+import { openContext, readEnvironment } from '../app.ts';
 import type { EngineContext } from '../engine/ports.ts';
 import { type ReviewAction, review, reviewActions } from '../engine/review.ts';
 import { isDockwardenError } from '../errors.ts';
@@ -21,7 +21,7 @@ export function registerReview(name: string): void {
 async function handle(request: HttpRequest, invocation: InvocationContext): Promise<HttpResponseInit> {
   const log = functionLog(invocation);
   try {
-    return await answerRequest(request, createContext(log));
+    return await answerRequest(request, await openContext(log));
   } catch (error) {
     if (isDockwardenError(error, 'STORAGE_UNAVAILABLE') || isDockwardenError(error, 'CONFIG_MISSING')) {
       log.error('storage cannot be used', { error: error.message });

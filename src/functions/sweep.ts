@@ -1,11 +1,11 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
-import { createContext, reportConfiguration } from '../app.ts';
+import { openContext, reportConfiguration } from '../app.ts';
 import { sweepResources } from '../engine/sweep.ts';
 import { DockwardenError } from '../errors.ts';
 import { functionLog } from './function-log.ts';
 
 async function handle(_timer: Timer, invocation: InvocationContext): Promise<void> {
-  const context = createContext(functionLog(invocation));
+  const context = await openContext(functionLog(invocation));
   await reportConfiguration(context);
   const { complete } = await sweepResources(context);
   // What was seen is dealt with; failing makes the host try again soon instead of at the next schedule.

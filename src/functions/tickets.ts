@@ -1,5 +1,5 @@
 import { app, type InvocationContext } from '@azure/functions';
-import { createContext } from '../app.ts';
+import { createContext, openContext } from '../app.ts';
 import { keepPoison } from '../engine/poison.ts';
 import { deliverTicket } from '../engine/tickets/deliver.ts';
 import { isDockwardenError } from '../errors.ts';
@@ -7,17 +7,17 @@ import { parseTicketMessage, type TicketMessage } from '../events/ticket-message
 import { functionLog } from './function-log.ts';
 
 async function handle(message: unknown, invocation: InvocationContext): Promise<void> {
-  const context = createContext(functionLog(invocation));
+  const log = functionLog(invocation);
   let ticket: TicketMessage;
   try {
     ticket = parseTicketMessage(message);
   } catch (error) {
     if (!isDockwardenError(error)) throw error;
     // Trying again cannot make it readable.
-    await keepPoison(context, 'tickets', message, error.message);
+    await keepPoison(createContext(log), 'tickets', message, error.message);
     return;
   }
-  await deliverTicket(context, ticket, invocation.invocationId);
+  await deliverTicket(await openContext(log), ticket, invocation.invocationId);
 }
 
 export function registerTickets(name: string): void {

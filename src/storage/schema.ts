@@ -30,12 +30,44 @@ export type SchemaState =
   | { readonly state: 'newer'; readonly createdAt: string; readonly version: number }
   | { readonly state: 'unreadable' };
 
+/** What is wrong with the tables, for people; undefined = nothing. */
+export function describeSchema(state: SchemaState): SchemaProblem | undefined {
+  switch (state.state) {
+    case 'current':
+      return undefined;
+    case 'behind':
+      return {
+        problem: 'schema-behind',
+        message: `There are rows of schema ${state.version}, which are brought to ${SCHEMA_VERSION}. Nothing in Azure is changed until that is done, ${SETTLE / 60_000} minutes after the older version was last at work at the earliest. If it stays so, an older version is still running on this storage account: stop it.`,
+      };
+    case 'newer':
+      return {
+        problem: 'schema-newer',
+        message: `The tables have schema ${state.version}, of a newer version of Dockwarden; this one knows ${SCHEMA_VERSION}. Nothing in Azure is changed. Deploy the newer version again: docs/upgrading.md says how.`,
+      };
+    case 'unreadable':
+      return {
+        problem: 'schema-unreadable',
+        message:
+          'Row schema/current of table guards cannot be read, so the form of the tables is not known. Nothing in Azure is changed. Put its column version right (a whole number), and createdAt (a time, ISO 8601): docs/upgrading.md says how.',
+      };
+  }
+}
+
+export interface SchemaProblem {
+  readonly problem: 'schema-behind' | 'schema-newer' | 'schema-unreadable';
+  readonly message: string;
+}
+
 /** The version of the tables, in table `guards`, row `schema`/`current`. Rejects with `STORAGE_UNAVAILABLE`. */
 export interface Schema {
   /** Looks, at most every few minutes, and changes no row but its own. */
   look(): Promise<SchemaState>;
-  /** The same; where rows have an older form it changes them first, for a minute at most: the next call goes on from there. */
-  migrate(): Promise<SchemaState>;
+  /**
+   * The same; where rows have an older form it changes them first, for a minute at most: the next call goes on from there. Rows that cannot be read
+   * are reported, and stay as they are.
+   */
+  migrate(onInvalid: OnInvalidRow): Promise<SchemaState>;
 }
 
 export interface SchemaOptions {
@@ -43,9 +75,7 @@ export interface SchemaOptions {
   readonly now: () => Date;
   /** Different for every process: who holds the lease of the migration. */
   readonly owner: string;
-  /** Rows that cannot be read are left as they are. */
-  readonly onInvalid: OnInvalidRow;
-  /** Default: those of this app. Another one is for tests. */
+  /** Default: those of this app. */
   readonly version?: number;
   readonly migrations?: readonly Migration[];
 }
@@ -68,7 +98,7 @@ export function createSchema(options: SchemaOptions): Schema {
     return theirs && tryParse(theirs);
   }
 
-  async function find(mayMigrate: boolean): Promise<SchemaState> {
+  async function find(onInvalid: OnInvalidRow | undefined): Promise<SchemaState> {
     const row = await read();
     if (row === undefined) return { state: 'unreadable' };
     const { createdAt, version } = row;
@@ -81,8 +111,8 @@ export function createSchema(options: SchemaOptions): Schema {
       version === own &&
       row.passStartedAt === undefined &&
       now().getTime() < Date.parse(row.olderSeenAt ?? '') + SETTLE;
-    if (mayMigrate && !isResting) {
-      const after = await runPass({ ...options, row, own, migrations: steps, settle: SETTLE });
+    if (onInvalid !== undefined && !isResting) {
+      const after = await runPass({ ...options, onInvalid, row, own, migrations: steps, settle: SETTLE });
       if (after !== undefined && isCurrent(after, own)) return { state: 'current', createdAt };
     }
     return { state: 'behind', createdAt, version: Math.min(version, row.olderVersion ?? version) };
@@ -95,26 +125,43 @@ export function createSchema(options: SchemaOptions): Schema {
     await tables.guards.replace(SCHEMA_KEY, { ...columns, ...older }, etag);
   }
 
-  async function look(mayMigrate: boolean): Promise<SchemaState> {
+  async function look(onInvalid?: OnInvalidRow): Promise<SchemaState> {
+    const mayMigrate = onInvalid !== undefined;
     if (last !== undefined) {
       const isKnown = last.state.state === 'current' || last.state.state === 'newer';
       const isFresh = now().getTime() - last.at < (isKnown ? SCHEMA_REFRESH : RETRY);
       const isNoMore = !mayMigrate || last.mayMigrate || last.state.state !== 'behind';
       if (isFresh && isNoMore) return last.state;
     }
-    const state = await find(mayMigrate);
+    const state = await find(onInvalid);
     last = { at: now().getTime(), mayMigrate, state };
     return state;
   }
 
-  async function share(mayMigrate: boolean): Promise<SchemaState> {
-    looking ??= look(mayMigrate).finally(() => {
+  async function share(onInvalid?: OnInvalidRow): Promise<SchemaState> {
+    looking ??= look(onInvalid).finally(() => {
       looking = undefined;
     });
     return await looking;
   }
 
-  return { look: async () => await share(false), migrate: async () => await share(true) };
+  return { look: async () => await share(), migrate: share };
+}
+
+/** What goes wrong is in the log; only storage that cannot be used is an error: messages that failed for a migration would all end as poison. */
+export async function migrateAsFarAsPossible(
+  schema: Schema,
+  log: { error(message: string, details: Readonly<Record<string, unknown>>): void },
+): Promise<SchemaState> {
+  try {
+    return await schema.migrate((error) => {
+      log.error('a row cannot be migrated, and stays as it is', { error: error.message });
+    });
+  } catch (error) {
+    if (isDockwardenError(error, 'STORAGE_UNAVAILABLE')) throw error;
+    log.error('the tables cannot be migrated', { error: String(error) });
+    return await schema.look();
+  }
 }
 
 function isCurrent({ version, olderVersion = version }: VersionedSchema, own: number): boolean {

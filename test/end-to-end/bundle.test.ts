@@ -47,6 +47,7 @@ const registrations = {
   sweep: { type: 'timerTrigger', schedule: '%SWEEP_SCHEDULE%' },
   review: { type: 'httpTrigger', route: 'review/{action}', authLevel: 'function', methods: ['POST'] },
   health: { type: 'httpTrigger', route: 'health', authLevel: 'anonymous', methods: ['GET'] },
+  healthDetails: { type: 'httpTrigger', route: 'health/details', authLevel: 'function', methods: ['GET'] },
 };
 
 describe('the deploy folder', () => {

@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 async function readHealth(): Promise<{ status: number; body: unknown }> {
-  const response = await fetch(`${app.host().url}/api/health`);
+  const response = await fetch(`${app.host().url}/api/health/details`);
   return { status: response.status, body: await response.json() };
 }
 
@@ -127,6 +127,9 @@ test('a function that is switched off makes the app unhealthy, and switching it 
   await app.restartHost({ 'AzureWebJobs.reconcile.Disabled': 'false' });
   const whole = await readHealth();
 
-  expect(without).toMatchObject({ status: 503, body: { problems: ['function-disabled:reconcile'] } });
-  expect(whole).toMatchObject({ status: 200, body: { problems: [] } });
+  expect(without).toMatchObject({
+    status: 503,
+    body: { reasons: [{ code: 'function-disabled', about: 'reconcile' }] },
+  });
+  expect(whole).toMatchObject({ status: 200, body: { reasons: [] } });
 });

@@ -52,6 +52,7 @@ describe('the functions', () => {
       ['sweep', 'timerTrigger', '%SWEEP_SCHEDULE%', undefined],
       ['review', 'httpTrigger', 'review/{action}', 'function'],
       ['health', 'httpTrigger', 'health', 'anonymous'],
+      ['healthDetails', 'httpTrigger', 'health/details', 'function'],
     ]);
     expect(table.map(([name]) => name)).toEqual(functionNames);
   });
@@ -180,50 +181,155 @@ describe('the functions', () => {
   });
 });
 
-async function ask() {
-  const response = await app.invoke('health', { http: { method: 'GET', url: 'http://localhost/api/health' } });
+async function ask(name: 'health' | 'healthDetails' = 'healthDetails') {
+  const response = await app.invoke(name, { http: { method: 'GET', url: `http://localhost/api/${name}` } });
   const http = response.returnValue?.http;
   const body = http?.body?.bytes === undefined ? {} : JSON.parse(Buffer.from(http.body.bytes).toString());
   return { status: Number(http?.statusCode), body };
 }
 
+async function createEventQueue(): Promise<void> {
+  await app.queue('resource-events').create();
+}
+
 describe('health', () => {
-  it('is 200 when every function runs and storage answers', async () => {
-    expect(await ask()).toMatchObject({ status: 200, body: { status: 'healthy', problems: [] } });
+  it('is 200 when every function runs and everything answers', async () => {
+    await createEventQueue();
+
+    expect(await ask()).toMatchObject({
+      status: 200,
+      body: {
+        status: 'healthy',
+        reasons: [],
+        configurationFindings: 0,
+        queues: { 'resource-events': 0 },
+        kept: { poison: 0, 'dead-letter': 0 },
+      },
+    });
+  });
+
+  it('tells anonymous callers one word, and the log the reasons', async () => {
+    await createEventQueue();
+    expect(await ask('health')).toEqual({ status: 200, body: { status: 'healthy' } });
+    vi.stubEnv('AzureWebJobs.reconcile.Disabled', 'true');
+    expect(await ask('health')).toEqual({ status: 503, body: { status: 'unhealthy' } });
+
+    expect(app.logged).toContainEqual(expect.stringContaining('function-disabled'));
+  });
+
+  it('asks everything once in ten seconds, however many want to know', async () => {
+    await createEventQueue();
+    await Promise.all(Array.from({ length: 20 }, async () => await ask('health')));
+    await app.queue('resource-events').delete();
+
+    expect(await ask()).toMatchObject({ status: 200 });
   });
 
   it('is 503 when a function is switched off', async () => {
+    await createEventQueue();
     vi.stubEnv('AzureWebJobs.reconcile.Disabled', 'true');
 
-    expect(await ask()).toMatchObject({ status: 503, body: { problems: ['function-disabled:reconcile'] } });
+    const { status, body } = await ask();
+    expect(status).toBe(503);
+    expect(body.reasons).toEqual([
+      {
+        code: 'function-disabled',
+        about: 'reconcile',
+        message: 'Function reconcile is switched off: remove the setting AzureWebJobs.reconcile.Disabled.',
+      },
+    ]);
   });
 
   it('is 200 without the function that reads an Event Hub: not everybody has one', async () => {
+    await createEventQueue();
     vi.stubEnv('AzureWebJobs.defenderAlerts.Disabled', 'true');
     expect(await ask()).toMatchObject({ status: 200 });
   });
 
   it('is 503 when storage is not configured, or does not answer', async () => {
     vi.stubEnv('AzureWebJobsStorage__tableServiceUri', undefined);
-    expect(await ask()).toMatchObject({ status: 503, body: { problems: ['storage-not-configured'] } });
+    const unknown = await ask();
+    expect(unknown).toMatchObject({ status: 503, body: { reasons: [{ code: 'storage-not-configured' }] } });
+    expect(unknown.body.reasons[0].message).toContain('AzureWebJobsStorage__accountName');
 
     vi.stubEnv('AzureWebJobsStorage__tableServiceUri', 'https://localhost:9/nobody');
-    expect(await ask()).toMatchObject({ status: 503, body: { problems: ['storage-unavailable'] } });
+    const { status, body } = await ask();
+    expect(status).toBe(503);
+    expect(body.reasons).toContainEqual(expect.objectContaining({ code: 'table-unavailable', about: 'audit' }));
   });
 
   it('is 503 when a function was not registered', async () => {
-    const { registerHealth } = await import('../../src/functions/health.ts');
+    await createEventQueue();
+    const { registerHealthDetails } = await import('../../src/functions/health.ts');
     const other = createRegistry(() => undefined);
     provideCoreModule(other);
-    registerHealth('health', new Set(functionNames.filter((name) => name !== 'sweep')));
+    registerHealthDetails('healthDetails', new Set(functionNames.filter((name) => name !== 'sweep')));
     provideCoreModule(app.registry);
-    const target = other.functions.get('health');
+    const target = other.functions.get('healthDetails');
     if (target === undefined) throw new Error('no health function');
 
     const response = await createAppInvoker({ ...other, model: app.registry.model }).invoke(target, {
-      data: { http: { method: 'GET', url: 'http://localhost/api/health' } },
+      data: { http: { method: 'GET', url: 'http://localhost/api/health/details' } },
     });
 
     expect(response.returnValue?.http?.statusCode).toBe('503');
+    const body = Buffer.from(response.returnValue?.http?.body?.bytes ?? []).toString();
+    expect(JSON.parse(body).reasons).toMatchObject([{ code: 'function-missing', about: 'sweep' }]);
+  });
+});
+
+async function writeSchema(version: number): Promise<void> {
+  const guards = app.table('guards');
+  await guards.createTable();
+  await guards.createEntity({
+    partitionKey: 'schema',
+    rowKey: 'current',
+    version,
+    createdAt: new Date().toISOString(),
+  });
+}
+
+describe('tables that a newer version has written', () => {
+  it('keep the app from changing anything in Azure; it observes, says why, and its lists go on', async () => {
+    await createEventQueue();
+    await writeSchema(2);
+    app.simulator.as('operator').patch(sampleId('contosoacr'), { properties: { adminUserEnabled: true } });
+    await app.invoke('resourceEvents', { string: JSON.stringify(app.events[0]) });
+    for (const text of await app.take('work')) await app.invoke('reconcile', { string: text });
+
+    expect(app.simulator.state.get(sampleId('contosoacr'))).toMatchObject({ properties: { adminUserEnabled: true } });
+    const rows = await app.auditRows();
+    expect(rows).toContainEqual(
+      expect.objectContaining({ stage: 'configuration', causeId: 'schema', reason: 'schema-newer' }),
+    );
+    expect(rows).toContainEqual(expect.objectContaining({ stage: 'decision', decision: 'observe', mode: 'observe' }));
+    const { body } = await ask();
+    expect(body.reasons).toMatchObject([
+      { code: 'schema-newer', message: expect.stringContaining('docs/upgrading.md') },
+    ]);
+    const out: string[] = [];
+    const terminal = {
+      readInput: async () => await Promise.resolve(''),
+      print: (line: string) => out.push(line),
+      printError: (line: string) => out.push(line),
+    };
+    expect(await runCommandLine(['findings', 'list'], terminal)).toBe(0);
+    expect(out.join('')).toContain('contosoacr');
+  });
+
+  it('are no hindrance when they are of this one', async () => {
+    await writeSchema(1);
+    app.simulator.as('operator').patch(sampleId('contosoacr'), { properties: { adminUserEnabled: true } });
+    await app.invoke('resourceEvents', { string: JSON.stringify(app.events[0]) });
+    for (const text of await app.take('work')) await app.invoke('reconcile', { string: text });
+
+    expect(app.simulator.state.get(sampleId('contosoacr'))).toMatchObject({ properties: { adminUserEnabled: false } });
+  });
+
+  it('give back a message while the version cannot be read: it comes again', async () => {
+    vi.stubEnv('AzureWebJobsStorage__tableServiceUri', 'https://localhost:9/nobody');
+    const work = JSON.stringify({ version: 1, resourceId: sampleId('contosoacr') });
+
+    await expect(app.invoke('reconcile', { string: work })).rejects.toThrow('guards cannot be used');
   });
 });

@@ -2,7 +2,15 @@ import { TableClient } from '@azure/data-tables';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DockwardenError } from '../../src/errors.ts';
 import { type ChangeRow, type Migration, type MigrationTables, migratedTables } from '../../src/storage/migrations.ts';
-import { createSchema, SCHEMA_REFRESH, SCHEMA_VERSION, type SchemaOptions, SETTLE } from '../../src/storage/schema.ts';
+import type { OnInvalidRow } from '../../src/storage/parse-row.ts';
+import {
+  createSchema,
+  migrateAsFarAsPossible,
+  SCHEMA_REFRESH,
+  SCHEMA_VERSION,
+  type SchemaOptions,
+  SETTLE,
+} from '../../src/storage/schema.ts';
 import { createTableStore, type TableStore } from '../../src/storage/table-store.ts';
 import { claimStorageAccount } from '../support/storage.ts';
 
@@ -46,19 +54,24 @@ const steps: readonly Migration[] = [
 ];
 const version3 = { version: 3, migrations: steps };
 
+function refuse(error: Error): never {
+  throw error;
+}
+
 /** A process of an app of some version; by default one that knows all three. */
-function start(options: Partial<SchemaOptions> = {}) {
+function start({
+  onInvalid = refuse,
+  ...options
+}: Partial<SchemaOptions> & { readonly onInvalid?: OnInvalidRow } = {}) {
   owners += 1;
-  return createSchema({
+  const { look, migrate } = createSchema({
     tables,
     now: () => new Date(time),
     owner: `owner-${owners}`,
-    onInvalid: (error) => {
-      throw error;
-    },
     ...version3,
     ...options,
   });
+  return { look, migrate: async () => await migrate(onInvalid) };
 }
 
 /** The app before there was any migration. */
@@ -160,7 +173,10 @@ describe('the version of the tables', () => {
       get: async () => await Promise.reject(new DockwardenError('STORAGE_UNAVAILABLE', 'gone')),
     };
 
-    await expect(start({ tables: { ...tables, guards } }).look()).rejects.toThrow('gone');
+    const schema = start({ tables: { ...tables, guards } });
+
+    await expect(schema.look()).rejects.toThrow('gone');
+    await expect(migrateAsFarAsPossible(schema, console)).rejects.toThrow('gone');
   });
 });
 
@@ -316,6 +332,10 @@ describe('tables of an older version', () => {
     await expect(broken.migrate()).rejects.toThrow('a defect');
     await expect(broken.migrate()).rejects.toThrow('a defect');
     expect(await broken.look()).toMatchObject({ state: 'behind' });
+    const logged: unknown[] = [];
+    const log = { error: (message: string, details: object) => logged.push([message, details]) };
+    expect(await migrateAsFarAsPossible(broken, log)).toMatchObject({ state: 'behind' });
+    expect(logged).toEqual([['the tables cannot be migrated', { error: 'TypeError: a defect' }]]);
   });
 
   it('change a row that others write meanwhile in the form that it has then', async () => {
