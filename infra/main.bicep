@@ -405,6 +405,9 @@ output AZURE_LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceId
 @description('Id of the Application Insights component.')
 output AZURE_APPLICATION_INSIGHTS_ID string = monitoring.outputs.applicationInsightsId
 
+@description('Azure Resource Manager of this cloud.')
+output AZURE_RESOURCE_MANAGER string = environment().resourceManager
+
 @description('Id of the Event Hub; empty without one.')
 output DEFENDER_EVENT_HUB_ID string = enableDefenderExport ? eventHub!.outputs.id : ''
 
