@@ -25,6 +25,10 @@ function open(log: AuditLog = createTableAuditLog(table)): AuditLog {
   );
 }
 
+function fail(): never {
+  throw new Error('no telemetry');
+}
+
 describe('an audit that is measured', () => {
   it('tells of a new row what queries need', async () => {
     expect(await open().append(KEY, outcomeRecord({ ticketKey: 'dw-1' }))).toBe(true);
@@ -97,9 +101,6 @@ describe('an audit that is measured', () => {
   });
 
   it('is written, whatever becomes of telling', async () => {
-    const fail = (): never => {
-      throw new Error('no telemetry');
-    };
     const log = createMeasuredAuditLog(createTableAuditLog(table), { record: fail }, { info: fail });
 
     expect(await log.append(KEY, outcomeRecord())).toBe(true);

@@ -1,0 +1,123 @@
+import { auditStages, outcomes } from '../../src/audit/audit-log.ts';
+import { ticketEvents } from '../../src/engine/tickets/life-cycle.ts';
+import { decisionNames } from '../../src/findings/findings.ts';
+import { auditLineFields } from '../../src/telemetry/audit-line.ts';
+import { type MetricDefinition, metrics } from '../../src/telemetry/metrics.ts';
+
+/** Columns of the tables of a Log Analytics workspace that queries may name, as the reference of Azure Monitor lists them. */
+const COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  AppMetrics: ['TimeGenerated', 'Name', 'Sum', 'ItemCount', 'Min', 'Max', 'Properties', 'AppRoleName', '_ResourceId'],
+  AppTraces: [
+    'TimeGenerated',
+    'Message',
+    'SeverityLevel',
+    'Properties',
+    'OperationName',
+    'ItemCount',
+    'AppRoleName',
+    '_ResourceId',
+  ],
+  AppRequests: [
+    'TimeGenerated',
+    'Name',
+    'OperationName',
+    'ResultCode',
+    'Success',
+    'DurationMs',
+    'ItemCount',
+    'AppRoleName',
+    '_ResourceId',
+  ],
+};
+
+const KEYWORDS = new Set([
+  'where',
+  'extend',
+  'summarize',
+  'project',
+  'order',
+  'by',
+  'and',
+  'or',
+  'in',
+  'asc',
+  'desc',
+  'false',
+  'true',
+  'startswith_cs',
+]);
+
+/** What a comparison with a word of ours may name, by the column that a query keeps it in. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  Stage: [...auditStages, 'total'],
+  Outcome: outcomes,
+  Decision: [...decisionNames, 'none'],
+};
+
+const known: ReadonlyMap<string, MetricDefinition> = new Map(
+  Object.values<MetricDefinition>(metrics).map((metric) => [metric.name, metric]),
+);
+
+/** What a query names that does not exist: one sentence each. */
+export function findQueryProblems(query: string): string[] {
+  const table = /^\w+/.exec(query)?.[0] ?? '';
+  const columns = COLUMNS[table];
+  if (columns === undefined) return [`there is no table ${table}`];
+  const words = query.replaceAll(/'[^'\n]*'/g, "''");
+  return [
+    ...findUnknownNames(words, columns),
+    ...findUnknownFields(query),
+    ...(table === 'AppMetrics' ? findMetricProblems(query) : []),
+    ...findUnknownValues(query),
+  ];
+}
+
+/** Every name outside of text that is no column, no function, and that the query has not made itself. */
+function findUnknownNames(words: string, columns: readonly string[]): string[] {
+  const own = new Set([...words.matchAll(/\b([A-Za-z]\w*) = /g)].map(([, name]) => name));
+  const [, rest = ''] = /^\w+([^]*)$/.exec(words) ?? [];
+  const names = [...rest.matchAll(/(?<![.\w])([A-Za-z_]\w*)(?!\w|\()/g)].map(([, name = '']) => name);
+  return [...new Set(names)]
+    .filter((name) => !columns.includes(name) && !KEYWORDS.has(name) && !own.has(name))
+    .map((name) => `there is no column ${name}`);
+}
+
+function findUnknownFields(query: string): string[] {
+  const fields = new Set<string>(Object.values(auditLineFields));
+  return [...query.matchAll(/\brow\.(\w+)/g)]
+    .map(([, field = '']) => field)
+    .filter((field) => !fields.has(field))
+    .map((field) => `the log line of an audit row has no ${field}`);
+}
+
+function findMetricProblems(query: string): string[] {
+  const names = [...query.matchAll(/Name == '([^']*)'/g)].map(([, name = '']) => name);
+  if (names.length !== 1) return ['it does not name one metric'];
+  const metric = known.get(names[0] ?? '');
+  if (metric === undefined) return [`there is no metric ${names[0]}`];
+  const attributes = [...query.matchAll(/Properties\['([^']*)'\]/g)].map(([, name = '']) => name);
+  const isSummed = /\bsum(?:if)?\(Sum/.test(query) && !query.includes('arg_max(');
+  return [
+    ...attributes
+      .filter((name) => !(name in metric.attributes))
+      .map((name) => `${metric.name} has no attribute ${name}`),
+    ...(metric.kind === 'gauge' && isSummed ? [`${metric.name} is a gauge: its values are not added up`] : []),
+  ];
+}
+
+/** Words that are compared with a stage, an outcome, a decision or a step of a ticket, and that none has. */
+function findUnknownValues(query: string): string[] {
+  const comparisons = [...query.matchAll(/\b(Stage|Outcome|Decision) (?:==|!=|in|!in) (\([^)]*\)|'[^']*')/g)];
+  const unknown = comparisons.flatMap(([, column = '', text = '']) =>
+    wordsOf(text)
+      .filter((word) => !(VALUES[column] ?? []).includes(word))
+      .map((word) => `${column} is never ${word}`),
+  );
+  const steps = new Set<string>(ticketEvents);
+  const tickets = wordsOf(query).filter((word) => word.startsWith('ticket-') && !steps.has(word));
+  return [...unknown, ...tickets.map((word) => `no ticket takes the step ${word}`)];
+}
+
+function wordsOf(text: string): string[] {
+  return [...text.matchAll(/'([^']*)'/g)].map(([, word = '']) => word);
+}
