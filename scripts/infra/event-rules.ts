@@ -1,10 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type Json } from '../../local/azure/json.ts';
-import { readSettings } from '../../src/app.ts';
-import { type EventNeeds, listEventNeeds, mergeEventNeeds, topicTypes } from '../../src/events/event-filters.ts';
+import {
+  type EventNeeds,
+  listEventNeeds,
+  mergeEventNeeds,
+  type TopicType,
+  topicTypes,
+} from '../../src/events/event-filters.ts';
 import { policies } from '../../src/policy/catalogue.ts';
+import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { type Judgement, ofType, type Resource, readPath, textAt } from './resources.ts';
-import { readAppSettings } from './setting-rules.ts';
+import { readDeployedSettings } from './setting-rules.ts';
 
 /** Event Grid takes no more values over all advanced filters of a subscription. */
 const MOST_VALUES = 25;
@@ -13,9 +19,29 @@ const A_DAY_MINUTES = 1440;
 
 /** What has to reach the queue while these policies are on, as the settings of a snapshot have them. */
 export function neededEvents(predicted: readonly Resource[]): EventNeeds {
-  const settings = readSettings(readAppSettings(predicted));
+  const settings = readDeployedSettings(predicted, { policies, remediations, trackers });
   return mergeEventNeeds(listEventNeeds(policies.filter(({ id }) => settings.isPolicyOn(id))));
 }
+
+/** An advanced filter of an event subscription. */
+interface Filter {
+  readonly key: string;
+  readonly operatorType: string;
+  readonly values: readonly string[];
+}
+
+interface Wanted {
+  readonly types: readonly string[];
+  readonly filters: readonly Filter[];
+}
+
+const CHANGES = 'Microsoft.Resources.Subscriptions';
+/** Told by Azure Policy; no policy of ours needs it, and it may be switched on. What is compliant would flood the queue. */
+const POLICY_STATES = 'Microsoft.PolicyInsights.PolicyStates';
+const NON_COMPLIANT: Wanted = {
+  types: ['Microsoft.PolicyInsights.PolicyStateChanged', 'Microsoft.PolicyInsights.PolicyStateCreated'],
+  filters: [{ key: 'data.complianceState', operatorType: 'StringIn', values: ['NonCompliant'] }],
+};
 
 /**
  * Every event subscription lets through exactly what the policies that are on need; delivers to the queue, and what cannot be delivered to the
@@ -25,59 +51,69 @@ export function judgeEventSubscriptions(predicted: readonly Resource[]): Judgeme
   const needs = neededEvents(predicted);
   const subscriptions = ofType(predicted, 'Microsoft.EventGrid/systemTopics/eventSubscriptions');
   const topics = ofType(predicted, 'Microsoft.EventGrid/systemTopics');
-  const heard = new Set<string>();
-  const problems = subscriptions.flatMap(({ body, id, where }) => {
+  const told = subscriptions.map((subscription) => {
+    const { body, id } = subscription;
     const topic = topics.find((each) => id.toLowerCase().startsWith(`${each.id.toLowerCase()}/`));
-    const topicType = textAt(topic?.body, 'properties.topicType');
     const types = readPath(body, 'properties.filter.includedEventTypes');
-    const known = topicTypes.find((name) => name.toLowerCase() === topicType.toLowerCase() || isAbout(types, name));
-    if (known === undefined) return [`${where}: for a topic that no policy needs`];
-    heard.add(known);
-    const wanted = needs.eventTypes[known] ?? [];
+    return { ...subscription, types, topicType: findTopicType(textAt(topic?.body, 'properties.topicType'), types) };
+  });
+  const problems = told.flatMap(({ body, topicType, types, where }) => {
+    const wanted = topicType === undefined ? undefined : wantedOf(topicType, needs);
+    if (wanted === undefined) return [`${where}: for a topic that no policy needs`];
+    const isRight = isSameSet(types, wanted.types);
     return [
-      ...(isSameSet(types, wanted)
+      ...(isRight
         ? []
-        : [`${where}: lets through ${JSON.stringify(types)} instead of ${JSON.stringify(wanted)}`]),
-      ...findFilterProblems(body, known === 'Microsoft.Resources.Subscriptions' ? needs.operationPrefixes : [], where),
+        : [`${where}: lets through ${JSON.stringify(types)} instead of ${JSON.stringify(wanted.types)}`]),
+      ...findFilterProblems(body, wanted.filters, where),
       ...findDeliveryProblems(body, where),
     ];
   });
-  const unheard = heard.has('Microsoft.Resources.Subscriptions') ? [] : ['nothing tells of changed resources'];
-  return { seen: subscriptions.length, problems: [...problems, ...unheard] };
+  const isHeard = told.some(({ topicType }) => topicType === CHANGES);
+  return {
+    seen: subscriptions.length,
+    problems: [...problems, ...(isHeard ? [] : ['nothing tells of changed resources'])],
+  };
+}
+
+/** Undefined = nothing of that topic is needed. */
+function wantedOf(topicType: TopicType | typeof POLICY_STATES, needs: EventNeeds): Wanted | undefined {
+  if (topicType === POLICY_STATES) return NON_COMPLIANT;
+  const types = needs.eventTypes[topicType];
+  if (types === undefined) return undefined;
+  // Other topics tell of one thing each: a filter there could only lose events.
+  if (topicType !== CHANGES) return { types, filters: [] };
+  const filter = { key: 'data.operationName', operatorType: 'StringBeginsWith', values: needs.operationPrefixes };
+  return { types, filters: [filter] };
 }
 
 /** A topic that was there before is not in the snapshot: what it tells of says what it is. */
-function isAbout(types: Json | undefined, topicType: string): boolean {
-  const [first] = Array.isArray(types) ? types : [];
-  if (typeof first !== 'string') return false;
-  const start =
-    topicType === 'Microsoft.Resources.Subscriptions'
-      ? 'Microsoft.Resources.Resource'
-      : `${topicType.replace(/\.[^.]+$/, '')}.`;
-  return first.toLowerCase().startsWith(start.toLowerCase());
+function findTopicType(written: string, types: Json | undefined): TopicType | typeof POLICY_STATES | undefined {
+  const known = [...topicTypes, POLICY_STATES] as const;
+  const first = Array.isArray(types) && typeof types[0] === 'string' ? types[0].toLowerCase() : '';
+  return known.find((name) => {
+    if (written !== '') return name.toLowerCase() === written.toLowerCase();
+    const start = name === CHANGES ? 'Microsoft.Resources.Resource' : `${name.replace(/\.[^.]+$/, '')}.`;
+    return first.startsWith(start.toLowerCase());
+  });
 }
 
-function findFilterProblems(body: Json, prefixes: readonly string[], where: string): string[] {
-  const filters = readPath(body, 'properties.filter.advancedFilters') ?? [];
-  if (!Array.isArray(filters)) return [`${where}: its filters are no list`];
-  const listed = filters.map((filter) => ({
-    key: readPath(filter, 'key'),
-    operator: readPath(filter, 'operatorType'),
-    values: readPath(filter, 'values'),
-  }));
-  const count = listed.reduce((sum, { values }) => sum + (Array.isArray(values) ? values.length : 1), 0);
-  const tooMany =
-    count > MOST_VALUES ? [`${where}: ${count} values in its filters, and Event Grid takes ${MOST_VALUES}`] : [];
-  // Other topics tell of one thing each; a further filter there could only lose events.
-  const wanted =
-    prefixes.length === 0 ? [] : [{ key: 'data.operationName', operator: 'StringBeginsWith', values: prefixes }];
-  const [only] = listed;
+function findFilterProblems(body: Json, wanted: readonly Filter[], where: string): string[] {
+  const written = readPath(body, 'properties.filter.advancedFilters') ?? [];
+  if (!Array.isArray(written)) return [`${where}: its filters are no list`];
+  const values = written.map((filter: Json) => readPath(filter, 'values'));
+  const count = values.reduce((sum: number, each) => sum + (Array.isArray(each) ? each.length : 1), 0);
   const isRight =
-    listed.length === wanted.length &&
-    (only === undefined ||
-      (only.key === 'data.operationName' && only.operator === 'StringBeginsWith' && isSameSet(only.values, prefixes)));
-  if (isRight) return tooMany;
-  return [...tooMany, `${where}: filters ${JSON.stringify(listed)} instead of ${JSON.stringify(wanted)}`];
+    written.length === wanted.length &&
+    wanted.every(({ key, operatorType, values: texts }, index) => {
+      const filter = written[index];
+      const isSame = textAt(filter, 'key') === key && textAt(filter, 'operatorType') === operatorType;
+      return isSame && isSameSet(values[index], texts);
+    });
+  return [
+    ...(count > MOST_VALUES ? [`${where}: ${count} values in its filters, and Event Grid takes ${MOST_VALUES}`] : []),
+    ...(isRight ? [] : [`${where}: filters ${JSON.stringify(written)} instead of ${JSON.stringify(wanted)}`]),
+  ];
 }
 
 function findDeliveryProblems(body: Json, where: string): string[] {

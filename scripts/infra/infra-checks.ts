@@ -1,7 +1,7 @@
 import type { RolePermissions } from '../../src/doctor/roles.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
-import { listSettings, modeSetting } from '../../src/settings/catalogue.ts';
+import { modeSetting } from '../../src/settings/catalogue.ts';
 import type { Check } from '../checks/run-checks.ts';
 import { judgeFixedCost } from './cost-rules.ts';
 import { judgeAlertExport, judgeEventSubscriptions } from './event-rules.ts';
@@ -17,7 +17,7 @@ import {
 } from './role-rules.ts';
 import { withSettings } from './samples.ts';
 import { judgeOutputs, judgeParameters, judgeSecretReads } from './secret-rules.ts';
-import { judgeAppSettings, judgeSettingsType } from './setting-rules.ts';
+import { judgeAppSettings, judgeDefaults, judgeSettingsType } from './setting-rules.ts';
 import { readStorageUse } from './storage-use.ts';
 import { findUsed, type Workspace } from './workspace.ts';
 
@@ -35,6 +35,10 @@ const DERIVED = [
   'DEFENDER_EVENT_HUB',
   'DefenderEventHub__fullyQualifiedNamespace',
   'AzureWebJobsStorage__accountName',
+  // In place of the name, outside of Azure's public cloud.
+  'AzureWebJobsStorage__blobServiceUri',
+  'AzureWebJobsStorage__queueServiceUri',
+  'AzureWebJobsStorage__tableServiceUri',
   'AzureWebJobsStorage__clientId',
 ];
 
@@ -85,7 +89,7 @@ function listTemplateChecks(workspace: Workspace): readonly Check[] {
     everywhere('no output is a secret', judgeOutputs),
     everywhere('secret parameters are secure, and have no default', judgeParameters),
     rule('templates: every setting of the catalogue is a parameter, and no other', async () =>
-      judgeSettingsType(workspace.readTemplate(MAIN), listSettings(catalogue), DERIVED),
+      judgeSettingsType(workspace.readTemplate(MAIN), catalogue, DERIVED),
     ),
   ];
 }
@@ -99,7 +103,7 @@ function listDeploymentChecks({ all, apps, observe }: Deployments): readonly Che
     ),
     each('no password publishes anything', judgePublishing),
     each('every setting that the app reads is set, and no other', (predicted) =>
-      judgeAppSettings(predicted, listSettings(catalogue)),
+      judgeAppSettings(predicted, catalogue),
     ),
     each('events: exactly what the policies that are on need', judgeEventSubscriptions),
     rule('samples: alerts of all severities are exported (R60)', async () =>
@@ -110,6 +114,9 @@ function listDeploymentChecks({ all, apps, observe }: Deployments): readonly Che
     ),
     each('records are locked, seals cannot be changed', judgeRecords),
     each('writes and deletions in the storage are logged', judgeDiagnostics),
+    rule('defaults: every setting says what the app would assume', async () =>
+      judgeDefaults(await observe(), catalogue),
+    ),
     rule('defaults: nothing is billed per hour or month (R59)', async () => judgeFixedCost(await observe())),
   ];
 }

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../local/azure/json.ts';
+import { evaluateAll } from './evaluate.ts';
 
 /** One resource, of a compiled template (its values may be expressions) or of a snapshot (they are evaluated). */
 export interface Resource {
@@ -44,11 +45,12 @@ export function listTemplates(template: JsonObject, where: string): readonly (re
   return [[where, template], ...nested];
 }
 
-/** The resources that a snapshot predicts. Throws when it is none. */
+/** The resources that a snapshot predicts, evaluated as far as can be. Throws when it is none. */
 export function listPredicted(snapshot: JsonObject, where: string): readonly Resource[] {
   const { predictedResources } = snapshot;
   if (!Array.isArray(predictedResources)) throw new Error(`${where} is not a snapshot`);
-  return predictedResources.map((body: unknown) => {
+  return predictedResources.map((written: Json) => {
+    const body = evaluateAll(written);
     if (!isJsonObject(body)) throw new Error(`${where} holds a resource that is none`);
     const id = textAt(body, 'id');
     return { where: `${where} › ${id}`, type: textAt(body, 'type').toLowerCase(), id, body };

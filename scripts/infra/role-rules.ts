@@ -8,10 +8,9 @@ import {
 } from '../../src/doctor/roles.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
-import { parseSettings } from '../../src/settings/settings.ts';
-import { type Judgement, join, type Resource } from './resources.ts';
+import { type Judgement, join, ofType, type Resource } from './resources.ts';
 import { listAssignments, listDefinitions, type RoleAssignment, type RoleDefinition } from './role-assignments.ts';
-import { readAppSettings } from './setting-rules.ts';
+import { readDeployedSettings } from './setting-rules.ts';
 
 /** All that the identity may do at the table of the audit: what is written there stays. */
 export const APPEND_ONLY: Permissions = {
@@ -23,7 +22,7 @@ export const APPEND_ONLY: Permissions = {
 };
 
 /** Assigned at one resource, not where the covered resources are. */
-const AT_A_RESOURCE: readonly OptionalRole[] = ['metrics', 'passwordVault'];
+const AT_A_RESOURCE: readonly OptionalRole[] = ['metrics', 'passwordVault', 'runCommand'];
 
 /** Built-in roles that may be assigned, and at what: the end of the scope. Every other one is refused, Owner and Contributor first. */
 const BUILT_IN: Readonly<Record<string, { readonly name: string; readonly at: RegExp }>> = {
@@ -124,7 +123,7 @@ function isAppendOnly(definition: RoleDefinition | undefined): boolean {
  * none less. Roles for one resource are assigned at such a resource, and only while the settings call for them.
  */
 export function judgePermissions(predicted: readonly Resource[], roles: RolePermissions): Judgement {
-  const settings = parseSettings(readAppSettings(predicted), { policies, remediations, trackers });
+  const settings = readDeployedSettings(predicted, { policies, remediations, trackers });
   const optional = optionalRolesFor(settings, policies, remediations);
   const wanted = effectivePermissions(roles, {
     modeOf: (id) => settings.modeOf(id),
@@ -141,7 +140,13 @@ export function judgePermissions(predicted: readonly Resource[], roles: RolePerm
     );
     return { seen: 1, problems: comparePermissions(scope, granted, wanted) };
   });
-  const uncovered = settings.scopes.filter((id) => !subscriptions.includes(`/subscriptions/${id}`));
+  // Those that a management group connects are in SCOPES, too, and not in this deployment.
+  const connected = ofType(predicted, 'Microsoft.EventGrid/systemTopics/eventSubscriptions').map(
+    ({ id }) => id.split('/')[2],
+  );
+  const uncovered = settings.scopes.filter(
+    (id) => connected.includes(id) && !subscriptions.includes(`/subscriptions/${id}`),
+  );
   const narrow = held
     .filter((each) => !atSubscriptions.includes(each))
     .flatMap(({ role, scope, where }) => {
@@ -152,7 +157,7 @@ export function judgePermissions(predicted: readonly Resource[], roles: RolePerm
       );
       return isCalledFor ? [] : [`${where}: nothing in the settings calls for this role here`];
     });
-  const rest = uncovered.map((id) => `subscription ${id} is in SCOPES, and the app has no role there`);
+  const rest = uncovered.map((id) => `subscription ${id} tells the app of its changes, and the app has no role there`);
   return join([...perSubscription, { seen: 0, problems: [...rest, ...narrow] }]);
 }
 

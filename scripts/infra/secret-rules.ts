@@ -9,7 +9,7 @@ const READS_SECRET = /(?:^|[^A-Za-z0-9_])list[A-Za-z0-9]*\s*\(/;
 const IS_SECRET =
   /AccountKey=|SharedAccessKey=|SharedAccessSignature=|[?&]sig=|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{20}/i;
 
-const INSIGHTS_ADDRESS = /^\[reference\('[^']+'(?:, '[^']+')?\)\.ConnectionString\]$/;
+const INSIGHTS_ADDRESS = /^\[reference\(.+\)\.ConnectionString\]$/i;
 const SECURE = new Set(['securestring', 'secureobject']);
 
 /** No template reads a key: neither by a function nor by asking for the right to. */

@@ -1,6 +1,12 @@
 import { isJsonObject, type Json, type JsonObject } from '../../local/azure/json.ts';
 import { functionNames } from '../../src/functions/health.ts';
-import type { Setting } from '../../src/settings/setting.ts';
+import {
+  describeSettings,
+  listSettings,
+  type SettingDescription,
+  type SettingsCatalogue,
+} from '../../src/settings/catalogue.ts';
+import { parseSettings, type Settings } from '../../src/settings/settings.ts';
 import { type Judgement, ofType, type Resource, readPath, textAt } from './resources.ts';
 
 /** What is set besides the settings of the catalogue, and who reads it. */
@@ -37,12 +43,11 @@ export function readAppSettings(predicted: readonly Resource[]): Readonly<Record
   return settings;
 }
 
-/** Every setting with a default is set, to that default unless it was given; nothing is set that nobody reads; no secret is in a value. */
-export function judgeAppSettings(predicted: readonly Resource[], catalogue: readonly Setting[]): Judgement {
+/** Every setting with a default is set; nothing is set that nobody reads; what is set is valid; no secret is in a value. */
+export function judgeAppSettings(predicted: readonly Resource[], catalogue: SettingsCatalogue): Judgement {
   const settings = readAppSettings(predicted);
-  const known = new Map(catalogue.map((setting) => [setting.name, setting]));
-  const absent = catalogue
-    .filter((setting) => setting.default !== undefined || setting.ifMissing !== undefined)
+  const known = new Map(listSettings(catalogue).map((setting) => [setting.name, setting]));
+  const absent = listDefaults(catalogue)
     .filter(({ name }) => settings[name] === undefined)
     .map(({ name }) => `setting ${name} is read by the app, and not set`);
   const strange = Object.entries(settings).flatMap(([name, value]) => {
@@ -56,6 +61,33 @@ export function judgeAppSettings(predicted: readonly Resource[], catalogue: read
     return setting.parse(value) === undefined && !isDeployed(value) ? [`setting ${name} is not valid: ${value}`] : [];
   });
   return { seen: Object.keys(settings).length, problems: [...absent, ...strange] };
+}
+
+/** With all defaults every setting says what the app would assume without it. */
+export function judgeDefaults(predicted: readonly Resource[], catalogue: SettingsCatalogue): Judgement {
+  const settings = readAppSettings(predicted);
+  const defaults = listDefaults(catalogue);
+  const wrong = defaults.filter((setting) => settings[setting.name] !== setting.default);
+  return {
+    seen: defaults.length,
+    problems: wrong.map(
+      ({ name, default: text }) => `setting ${name} is ${settings[name] ?? 'not set'}, and ${text} by default`,
+    ),
+  };
+}
+
+function listDefaults(catalogue: SettingsCatalogue): readonly SettingDescription[] {
+  return describeSettings(catalogue).filter((setting) => setting.default !== '');
+}
+
+/** The settings as the app would find them; what is known only when it is deployed has an example's value in its place. */
+export function readDeployedSettings(predicted: readonly Resource[], catalogue: SettingsCatalogue): Settings {
+  const examples = new Map(listSettings(catalogue).map(({ name, examples: [first] }) => [name, first]));
+  const settings = Object.entries(readAppSettings(predicted)).map(([name, value]) => [
+    name,
+    isDeployed(value) ? (examples.get(name) ?? value) : value,
+  ]);
+  return parseSettings(Object.fromEntries(settings), catalogue);
 }
 
 /** What is known only when it is deployed, as the id of an identity, is an expression in a snapshot. */
@@ -72,7 +104,7 @@ function isPlatform(name: string): boolean {
 /** Settings that the template works out itself; the rest of the catalogue is in the type of its parameter. */
 export function judgeSettingsType(
   template: JsonObject,
-  catalogue: readonly Setting[],
+  catalogue: SettingsCatalogue,
   derived: readonly string[],
 ): Judgement {
   const type = Object.entries(asObject(template['definitions'])).find(([name]) =>
@@ -80,7 +112,9 @@ export function judgeSettingsType(
   )?.[1];
   const properties = Object.keys(asObject(readPath(type, 'properties')));
   const isSealed = readPath(type, 'additionalProperties') === false;
-  const wanted = catalogue.map(({ name }) => name).filter((name) => !derived.includes(name));
+  const wanted = listSettings(catalogue)
+    .map(({ name }) => name)
+    .filter((name) => !derived.includes(name));
   return {
     seen: properties.length,
     problems: [
