@@ -118,6 +118,17 @@ param rotationVaultId string = ''
 @maxLength(2)
 param publishingTopicIds string[] = []
 
+@description('E-mail addresses that are told when something is wrong. The alert rules cost money per month, so there are none without a receiver.')
+@maxLength(20)
+param alertEmails string[] = []
+
+@description('Ids of action groups that are told instead or as well.')
+@maxLength(5)
+param actionGroupIds string[] = []
+
+@description('Deploy the workbook "what was changed last night, why, and what waits for me"? It costs nothing by itself.')
+param deployWorkbook bool = true
+
 var resourceToken = toLower(uniqueString(subscription().id, environmentName, location))
 var appGroupName = 'rg-${environmentName}'
 var recordsGroupName = 'rg-${environmentName}-records'
@@ -292,6 +303,32 @@ module app 'app/function-app.bicep' = {
   }
   // The host needs its storage from the first second.
   dependsOn: [storageAccess]
+}
+
+module alertRules 'operating/alert-rules.bicep' = if (!empty(alertEmails) || !empty(actionGroupIds)) {
+  name: 'dockwarden-alert-rules'
+  scope: appGroup
+  params: {
+    location: location
+    tags: allTags
+    environmentName: environmentName
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    emails: alertEmails
+    actionGroupIds: actionGroupIds
+  }
+}
+
+module workbook 'operating/workbook.bicep' = if (deployWorkbook) {
+  name: 'dockwarden-workbook'
+  scope: appGroup
+  params: {
+    location: location
+    tags: allTags
+    environmentName: environmentName
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+  }
 }
 
 var storagePlace = {

@@ -72,3 +72,8 @@ param rotationVaultId = '/subscriptions/11111111-2222-3333-4444-555555555555/res
 param publishingTopicIds = [
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-events/providers/Microsoft.EventGrid/topics/dockwarden'
 ]
+
+param alertEmails = ['platform@contoso.com']
+param actionGroupIds = [
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-operations/providers/Microsoft.Insights/actionGroups/on-call'
+]
