@@ -22,6 +22,8 @@ import type { HostProcess } from './host/process.ts';
 export interface EnvironmentOptions {
   /** Where certificates and the host's log go; created when missing. */
   readonly directory: string;
+  /** The folder that is deployed; default `dist/`. */
+  readonly app?: string;
   /** Changes to the app's settings, or what makes them once the simulated Azure runs; default: all remediations act. */
   readonly settings?: AppSettings | ((simulator: AzureSimulator) => AppSettings);
   /** Adds the vault of `sample-vault.ts` with its keys and who uses them to the sample. Default false. */
@@ -52,6 +54,8 @@ export interface LocalEnvironment {
   readonly topic: CustomTopic;
   readonly storage: StorageEndpoints;
   readonly caFile: string;
+  /** Of the app, as it was started first. */
+  readonly settings: AppSettings;
   /** Opens the app's functions of level `function`. */
   readonly functionKey: string;
   /** The present one: `restartHost` makes another. */
@@ -69,8 +73,8 @@ const deployFolder = fileURLToPath(new URL('../dist', import.meta.url));
 
 /** Starts everything. What had been started is stopped again when a later part fails. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<LocalEnvironment> {
-  const { directory, onProgress = () => undefined } = options;
-  await access(join(deployFolder, 'main.cjs')).catch(() => {
+  const { app = deployFolder, directory, onProgress = () => undefined } = options;
+  await access(join(app, 'main.cjs')).catch(() => {
     throw new Error('there is no built app: run "npm run build" first');
   });
   await mkdir(directory, { recursive: true });
@@ -115,17 +119,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
     addSampleDeployment(simulator, { storage, eventHub: events.namespace.fullyQualifiedNamespace });
 
     onProgress('Functions host with the built app');
-    const { settings } = options;
+    const given = typeof options.settings === 'function' ? options.settings(simulator) : options.settings;
+    const settings = { ...createAppSettings(simulator, storage), ...events.settings, ...ENFORCE_ALL, ...given };
     const keys = createKeys();
     const hosts = await startHosts({
-      app: deployFolder,
+      app,
       directory,
-      settings: {
-        ...createAppSettings(simulator, storage),
-        ...events.settings,
-        ...ENFORCE_ALL,
-        ...(typeof settings === 'function' ? settings(simulator) : settings),
-      },
+      settings,
       port: options.functionsPort ?? 0,
       receiveVisibilitySeconds: options.receiveVisibilitySeconds,
       certificates,
@@ -149,6 +149,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
       topic: events.topic,
       storage,
       caFile: certificates.caFile,
+      settings,
       functionKey: keys.function,
       host: () => hosts.current(),
       restartHost: async (changes) => await hosts.restart(changes),
