@@ -1,6 +1,7 @@
 import { auditStages, outcomes } from '../../src/audit/audit-log.ts';
 import { ticketEvents } from '../../src/engine/tickets/life-cycle.ts';
 import { decisionNames } from '../../src/findings/findings.ts';
+import { functionNames } from '../../src/functions/health.ts';
 import { auditLineFields } from '../../src/telemetry/audit-line.ts';
 import { type MetricDefinition, metrics } from '../../src/telemetry/metrics.ts';
 
@@ -52,6 +53,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   Stage: [...auditStages, 'total'],
   Outcome: outcomes,
   Decision: [...decisionNames, 'none'],
+  OperationName: functionNames,
 };
 
 const known: ReadonlyMap<string, MetricDefinition> = new Map(
@@ -105,9 +107,11 @@ function findMetricProblems(query: string): string[] {
   ];
 }
 
-/** Words that are compared with a stage, an outcome, a decision or a step of a ticket, and that none has. */
+/** Words that are compared with a stage, an outcome, a decision, a function or a step of a ticket, and that none has. */
 function findUnknownValues(query: string): string[] {
-  const comparisons = [...query.matchAll(/\b(Stage|Outcome|Decision) (?:==|!=|in|!in) (\([^)]*\)|'[^']*')/g)];
+  const comparisons = [
+    ...query.matchAll(/\b(Stage|Outcome|Decision|OperationName) (?:==|!=|in|!in) (\([^)]*\)|'[^']*')/g),
+  ];
   const unknown = comparisons.flatMap(([, column = '', text = '']) =>
     wordsOf(text)
       .filter((word) => !(VALUES[column] ?? []).includes(word))

@@ -159,6 +159,7 @@ describe('a query that is wrong is found:', () => {
       "AppTraces\n| extend Outcome = tostring(Message)\n| where Outcome in ('fixed', 'repaired')",
       'Outcome is never repaired',
     ],
+    ["AppRequests\n| where OperationName == 'healthy'", 'OperationName is never healthy'],
     ["AppTraces\n| where Message == 'ticket-lost'", 'no ticket takes the step ticket-lost'],
   ];
 
