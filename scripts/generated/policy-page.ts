@@ -1,4 +1,4 @@
-import type { Parameter, Policy, Verdict } from '../../src/policy/define-policy.ts';
+import type { BuiltInDefinition, Parameter, Policy, Verdict } from '../../src/policy/define-policy.ts';
 import type { PolicyCases } from '../../src/policy/policy-cases.ts';
 import { toSettingName } from '../../src/settings/catalogue.ts';
 import { code, generatedNote, joinBlocks, list, table } from './markdown.ts';
@@ -57,7 +57,11 @@ function describeVerdict(verdict: Verdict): string {
 function describeFrameworks({ frameworks }: Policy): string[] {
   const names: readonly (keyof typeof frameworkNames)[] = ['azurePolicy', 'mcsb', 'cisAks'];
   return names.flatMap((name) => {
-    const controls = frameworks?.[name];
+    const controls = name === 'azurePolicy' ? frameworks?.azurePolicy?.map(describeDefinition) : frameworks?.[name];
     return controls === undefined ? [] : [`${frameworkNames[name]}: ${controls.join(', ')}`];
   });
+}
+
+function describeDefinition({ effect, id, match }: BuiltInDefinition): string {
+  return `${id} (${effect}${match === 'same' ? ', an exemption from it counts here' : ''})`;
 }

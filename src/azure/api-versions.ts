@@ -9,6 +9,10 @@ export const apiVersions = {
   'Microsoft.KeyVault/vaults': '2023-07-01',
   'Microsoft.KeyVault/vaults/keys': '2023-07-01',
   'Microsoft.App/containerApps': '2024-03-01',
+  // Exemptions have never had a stable version.
+  'Microsoft.Authorization/policyExemptions': '2022-07-01-preview',
+  'Microsoft.Authorization/policyAssignments': '2023-04-01',
+  'Microsoft.Authorization/policySetDefinitions': '2023-04-01',
   'Microsoft.Resources/tags': '2022-09-01',
   'Microsoft.Resources/resourceGroups': '2022-09-01',
 } as const;

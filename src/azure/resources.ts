@@ -14,6 +14,7 @@ import { queryAlerts } from './defender.ts';
 import { queryImageFindings } from './image-findings.ts';
 import { listVaultKeys } from './key-vault.ts';
 import { type CallContext, defineRead, type RbacAction, type Read } from './operation.ts';
+import { listPolicyAssignments, listPolicyExemptions, readPolicySet } from './policy-exemptions.ts';
 import { getJson, listJson } from './raw-arm.ts';
 import { queryGraphPage } from './resource-graph.ts';
 import { readGroupTags } from './tags.ts';
@@ -119,6 +120,9 @@ export const engineReads: readonly Read[] = [
   queryResources,
   listVaultKeys,
   readGroupTags,
+  listPolicyExemptions,
+  listPolicyAssignments,
+  readPolicySet,
   listTokens,
   queryAlerts,
   queryImageFindings,

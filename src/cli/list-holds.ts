@@ -9,16 +9,21 @@ interface ShownExemption {
   readonly id: string;
   readonly resourceId: string;
   readonly policyId: string;
-  readonly source: 'resource' | 'resource-group' | 'undo';
-  readonly expires: string;
+  readonly source: 'resource' | 'resource-group' | 'azure-policy' | 'undo';
+  /** Absent = never. */
+  readonly expires?: string;
   readonly reason: string;
   readonly ticket?: string;
+  /** Of Azure Policy: the names of the exemption and of the assignment, and its category. */
+  readonly exemption?: string;
+  readonly assignment?: string;
+  readonly category?: string;
   readonly by?: string;
   readonly renewals?: number;
   readonly isOwnViolation?: true;
 }
 
-/** What keeps Dockwarden away for a time: exemption tags, and fixes that were undone. Those that are over are left out. */
+/** What keeps Dockwarden away: exemption tags, exemptions of Azure Policy, and fixes that were undone. Those that are over are left out. */
 export async function listExemptions(
   findings: Findings,
   now: Date,
@@ -26,7 +31,7 @@ export async function listExemptions(
 ): Promise<Listing<ShownExemption>> {
   const records: ShownExemption[] = [];
   for await (const finding of findings.all(onInvalid))
-    records.push(...exemptionsOf(finding).filter(({ expires }) => new Date(expires) > now));
+    records.push(...exemptionsOf(finding).filter((shown) => holds(shown, finding, now)));
   return {
     records,
     headings: ['ID', 'RESOURCE', 'POLICY', 'SOURCE', 'EXPIRES', 'TICKET', 'RENEWALS', 'BY', 'REASON'],
@@ -34,14 +39,19 @@ export async function listExemptions(
       record.id,
       nameOf(record),
       record.policyId,
-      record.source,
-      record.expires,
+      record.exemption === undefined ? record.source : `${record.source}: ${record.exemption}`,
+      record.expires ?? 'never',
       record.ticket ?? '-',
       String(record.renewals ?? '-'),
       record.by ?? '-',
       record.reason,
     ]),
   };
+}
+
+/** What had no end is over when the finding goes by something else: it is remembered for as long as the finding is open. */
+function holds({ expires }: ShownExemption, { decision, status }: Finding, now: Date): boolean {
+  return expires === undefined ? status === 'open' && decision === 'exempt' : new Date(expires) > now;
 }
 
 function exemptionsOf(finding: Finding): readonly ShownExemption[] {

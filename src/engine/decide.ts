@@ -102,8 +102,10 @@ function holdBack({ exemption, quarantine }: DecisionInput): Decision | { readon
       const { because, isPassing } = exemption;
       return { decision: 'defer', reason: 'exemption-unreadable', because, ...(isPassing && { isPassing }) };
     }
-    case 'exempt':
-      return { decision: 'exempt', reason: exemption.reason, because: exemption.because, until: exemption.until };
+    case 'exempt': {
+      const { because, reason, until } = exemption;
+      return { decision: 'exempt', reason, because, ...(until !== undefined && { until }) };
+    }
     case 'invalid':
       return { decision: 'defer', reason: 'exemption-invalid', because: exemption.because, until: exemption.until };
     case 'none':

@@ -1,6 +1,4 @@
 import { auditKey, runStart } from '../audit/audit-log.ts';
-import { classifyAzureError } from '../azure/azure-error.ts';
-import { readGroupTags } from '../azure/tags.ts';
 import { DockwardenError } from '../errors.ts';
 import { evidenceHash } from '../findings/finding-id.ts';
 import type { Finding } from '../findings/findings.ts';
@@ -21,15 +19,16 @@ import {
   type Decision,
   type DecisionInput,
   decide,
-  isPassingError,
   type OpenVerdict,
   type Planned,
   type Question,
 } from './decide.ts';
 import { askPreflight } from './dry-run.ts';
 import { announceExemptionEnd } from './exemption-notice.ts';
-import { type Exemption, type FoundTag, isEndToAnnounce, readExemption, weighExemptions } from './exemptions.ts';
+import { askSources } from './exemption-sources.ts';
+import { type Exemption, isEndToAnnounce, weighExemptions } from './exemptions.ts';
 import { backoffOf, type SafetyMemory, writeCause } from './finding-state.ts';
+import type { PolicyExemptions } from './policy-exemptions.ts';
 import { type EngineContext, LIMITS } from './ports.ts';
 import { busyState, type Snapshot } from './snapshot.ts';
 import { touchesOf, violationOf } from './violation.ts';
@@ -40,6 +39,7 @@ export interface DecidingPass {
   readonly context: EngineContext;
   readonly target: ResourceId;
   readonly calls: AzureCalls;
+  readonly policyExemptions: PolicyExemptions;
   readonly causes: readonly PendingCause[];
 }
 
@@ -200,7 +200,7 @@ class Deciding {
   }
 
   async findExemption(): Promise<Exemption> {
-    const { context, target, calls, causes } = this.#pass;
+    const { context, target, causes } = this.#pass;
     const { policy, snapshot, previous } = this.#open;
     const { exemptions } = context.settings.safety;
     const { undoneUntil, undoneBy, undoneRunId } = this.#memory;
@@ -208,18 +208,10 @@ class Deciding {
       const because = `fix ${undoneRunId ?? ''} was undone by ${undoneBy ?? 'somebody'}; left alone until ${undoneUntil}`;
       return { state: 'exempt', reason: 'exempt-undone', because, until: new Date(undoneUntil) };
     }
-    const found: FoundTag[] = [];
-    const read = (tags: unknown) => readExemption(tags, policy.id, exemptions.maxDays, this.#now);
-    if (exemptions.sources.includes('resource')) found.push({ source: 'resource', tag: read(snapshot.raw['tags']) });
-    if (exemptions.sources.includes('resource-group') && !found.some(({ tag }) => tag.state === 'valid')) {
-      try {
-        found.push({ source: 'resource-group', tag: read(await calls.read(readGroupTags, target)) });
-      } catch (thrown) {
-        const error = classifyAzureError(thrown, 'read', this.#now, target.id);
-        this.#error = error;
-        const because = `the tags of the resource group cannot be read: ${error.message}`;
-        return { state: 'unreadable', because, isPassing: isPassingError(error) || error.code === 'AZURE_NOT_FOUND' };
-      }
+    const found = await askSources(this.#pass, policy, snapshot, this.#now);
+    if ('error' in found) {
+      this.#error = found.error;
+      return found.exemption;
     }
     const { exemption, memory } = weighExemptions(found, previous, writeCause(causes), exemptions, this.#now);
     const { exemption: _old, exemptionInvalidSince: _since, ...rest } = this.#memory;

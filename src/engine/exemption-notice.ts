@@ -4,6 +4,7 @@ import type { ExemptionRecord } from '../findings/findings.ts';
 import type { Policy } from '../policy/define-policy.ts';
 import type { ResourceId } from '../resources/resource-id.ts';
 import { resourceColumns } from './audit-rows.ts';
+import { describeSource } from './exemptions.ts';
 import type { EngineContext } from './ports.ts';
 
 /** Writes one audit row (stage `notice`) about the end of an exemption; twice on the same day is once. */
@@ -11,8 +12,9 @@ export async function announceExemptionEnd(
   context: EngineContext,
   target: ResourceId,
   policy: Policy,
-  { expires, reason, ticket, by, source }: ExemptionRecord,
+  record: ExemptionRecord,
 ): Promise<void> {
+  const { expires = '', reason, ticket, by } = record;
   const now = context.clock.now();
   const today = new Date(`${now.toISOString().slice(0, 10)}T00:00:00Z`);
   const id = findingId({ resourceId: target.id, policyId: policy.id });
@@ -24,7 +26,7 @@ export async function announceExemptionEnd(
     policyId: policy.id,
     severity: policy.severity,
     ...(by !== undefined && { actor: by }),
-    error: `the exemption by the tag of the ${source} ends at ${expires}: ${reason} (${ticket})`,
+    error: `${record.source === 'azure-policy' ? 'the' : 'the exemption by the'} ${describeSource(record)} ends at ${expires}: ${reason}${ticket === undefined ? '' : ` (${ticket})`}`,
     configHash: context.settings.hash,
     version: context.version,
   });

@@ -17,6 +17,7 @@ import { type RunEnd, type RunOutcome, startRun } from './fix-run.ts';
 import { collectLate, isLate, isResting } from './late-policies.ts';
 import { NodeInspection } from './node-inspection.ts';
 import { type Judged, PassNotes } from './pass-notes.ts';
+import { PolicyExemptions } from './policy-exemptions.ts';
 import type { EngineContext } from './ports.ts';
 import { runInputOf } from './run-input.ts';
 import {
@@ -43,6 +44,7 @@ export class ResourcePass {
   readonly target: ResourceId;
   readonly lease: WorkLease;
   readonly calls: AzureCalls;
+  readonly policyExemptions: PolicyExemptions;
   readonly policies: readonly Policy[];
   /** Policies that are not judged in this pass, because what they need was collected a short time ago. */
   readonly #resting: ReadonlySet<string>;
@@ -75,6 +77,7 @@ export class ResourcePass {
     this.target = target;
     this.lease = lease;
     this.calls = new AzureCalls(context, target);
+    this.policyExemptions = new PolicyExemptions(this.calls, target, context.settings);
     const active = policiesFor(context.policies, context.settings, target.type);
     this.#inspection = known.inspection;
     this.#defender = known.defender;
@@ -112,8 +115,7 @@ export class ResourcePass {
   async read(): Promise<Snapshot> {
     const now = () => this.context.clock.now();
     if (this.#latest === undefined) this.#defender = await withTokens(this.calls, this.target, this.#defender, now());
-    const known = { defender: this.#defender };
-    const snapshot = await readSnapshot(this.calls, this.target, this.policies, known, now);
+    const snapshot = await readSnapshot(this.calls, this.target, this.policies, { defender: this.#defender }, now);
     this.#timings = { ...this.#timings, read: this.#timings.read ?? snapshot.readAt.toISOString() };
     this.#latest = snapshot;
     return snapshot;

@@ -11,16 +11,21 @@ const moment = () => z.exactOptional(z.iso.datetime());
 export const decisionNames = ['fix', 'observe', 'exempt', 'await-approval', 'defer', 'quarantine', 'ticket'] as const;
 export type DecisionName = (typeof decisionNames)[number];
 
-/** A tag that keeps a remediation away. */
+/** A tag, or an exemption of Azure Policy, that keeps a remediation away. */
 export const ExemptionRecord = z.object({
-  source: z.enum(['resource', 'resource-group']),
-  /** End of its last day in UTC, ISO 8601. */
-  expires: z.iso.datetime(),
+  source: z.enum(['resource', 'resource-group', 'azure-policy']),
+  /** When it ends, ISO 8601 (a tag: end of its last day in UTC). Absent = never, which only Azure Policy allows. */
+  expires: moment(),
   reason: z.string(),
-  ticket: z.string(),
+  /** Of a tag always there. */
+  ticket: text(),
+  /** Only of Azure Policy: names of the exemption and of the assignment, `Waiver` or `Mitigated`. */
+  exemption: text(),
+  assignment: text(),
+  category: text(),
   /** When it was first seen like this, ISO 8601. */
   seenAt: z.iso.datetime(),
-  /** Object id of the last writer of the resource when it was first seen, if an event told. */
+  /** Object id of the last writer of the resource when it was first seen, if an event told; of Azure Policy who last changed it. */
   by: text(),
   /** The same principal changed the resource before: whoever broke it may have exempted it. */
   isOwnViolation: z.exactOptional(z.literal(true)),

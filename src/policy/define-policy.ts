@@ -95,6 +95,24 @@ export interface Facts<N extends RelatedName = RelatedName, P extends Parameters
   readonly parameters: Values<P>;
 }
 
+/** A built-in definition of Azure Policy with something to say about a control of ours. */
+export interface BuiltInDefinition {
+  /** Its name, a GUID: the same in every tenant. */
+  readonly id: string;
+  /** What it is made for; an assignment may have turned it off. `modify` and `deployIfNotExists` fix, so two fixers may meet. */
+  readonly effect: 'audit' | 'auditIfNotExists' | 'deny' | 'modify' | 'deployIfNotExists';
+  /**
+   * `same`: whoever is exempt from it is exempt from our policy. `related`: it is about a part of the control, or a way to it, so that its exemption says
+   * nothing about the rest.
+   */
+  readonly match: 'same' | 'related';
+}
+
+/** Does the definition change resources by itself? */
+export function fixes({ effect }: Pick<BuiltInDefinition, 'effect'>): boolean {
+  return effect === 'modify' || effect === 'deployIfNotExists';
+}
+
 /** A pure rule over one resource type: no clock, environment, log or I/O. */
 export interface Policy<
   T extends ResourceType = ResourceType,
@@ -109,8 +127,12 @@ export interface Policy<
   readonly parameters?: P;
   readonly rationale: string;
   readonly references: readonly string[];
-  /** The same control elsewhere, by framework: Azure Policy definition ids, Microsoft cloud security benchmark, CIS. */
-  readonly frameworks?: Readonly<Partial<Record<'azurePolicy' | 'mcsb' | 'cisAks', readonly string[]>>>;
+  /** The same control elsewhere: built-in definitions of Azure Policy, controls of the Microsoft cloud security benchmark and of CIS. */
+  readonly frameworks?: {
+    readonly azurePolicy?: readonly BuiltInDefinition[];
+    readonly mcsb?: readonly string[];
+    readonly cisAks?: readonly string[];
+  };
   evaluate(resource: ResourceMap[T], facts: Facts<N, P>): Verdict;
 }
 

@@ -3,8 +3,8 @@ import { type Freezes, parseFreezes } from './maintenance-window.ts';
 import type { ReadSetting } from './read-setting.ts';
 import type { Setting } from './setting.ts';
 
-/** Where exemption tags count. */
-export const exemptionSources = ['resource', 'resource-group'] as const;
+/** Whose exemptions count. */
+export const exemptionSources = ['resource', 'resource-group', 'azure-policy'] as const;
 export type ExemptionSource = (typeof exemptionSources)[number];
 
 /** A number, or `off`. */
@@ -29,10 +29,11 @@ export const safetySettings = {
   }),
   exemptionSources: restriction<readonly ExemptionSource[]>({
     name: 'EXEMPTION_SOURCES',
-    description: 'Whose exemption tags count: those of the resource itself, of its resource group, both, or none.',
-    format: '`resource`, `resource-group`, both separated by a comma, or `none`',
+    description:
+      'Whose exemptions count: the tags of the resource itself, those of its resource group, exemptions of Azure Policy from the same control, or none.',
+    format: 'any of `resource`, `resource-group` and `azure-policy` with a comma between, or `none`',
     default: exemptionSources,
-    examples: ['resource', 'resource,resource-group'],
+    examples: ['resource', 'resource,resource-group,azure-policy'],
     parse: parseSources,
     consequence: STOP,
   }),

@@ -280,7 +280,7 @@ describe('a sweep', () => {
 
     // The registry whose dependants stand in the way: they may have gone meanwhile.
     expect(record.queued).toBe(1);
-    expect(engine.calls()).toHaveLength(1 + 4);
+    expect(engine.calls()).toHaveLength(1 + 5);
     expect(engine.audit()).toEqual(audited);
     expect(engine.findings()).toEqual(found);
   });

@@ -9,6 +9,7 @@ import { coveredType } from '../../src/resources/resource-map.ts';
 import { toSettingName } from '../../src/settings/catalogue.ts';
 import type { Environment, Mode } from '../../src/settings/settings.ts';
 import { expectRecordedMutations } from '../support/audit-invariants.ts';
+import { ANONYMOUS_PULL, assignment, exemption, initiative, SUBSCRIPTION } from '../support/azure-policy.ts';
 import { ENFORCING, type EngineHarness, startEngine } from '../support/engine-harness.ts';
 import { ALL_ACTIONS } from '../support/product-role.ts';
 import { expectGuarantees, outcomesOf } from './c10-guarantees.ts';
@@ -101,6 +102,9 @@ const EXPECTED: Readonly<Record<string, Way>> = {
   'Microsoft.ContainerRegistry/registries/regenerateCredential/action': 'outcome denied',
   'Microsoft.ContainerRegistry/registries/write': 'outcome denied',
   'Microsoft.ContainerService/managedClusters/read': 'verdict unknown',
+  'Microsoft.Authorization/policyAssignments/read': 'defer exemption-unreadable',
+  'Microsoft.Authorization/policyExemptions/read': 'defer exemption-unreadable',
+  'Microsoft.Authorization/policySetDefinitions/read': 'defer exemption-unreadable',
   'Microsoft.Resources/subscriptions/resourceGroups/read': 'defer exemption-unreadable',
   'Microsoft.Resources/tags/read': 'outcome denied',
   'Microsoft.Resources/tags/write': 'outcome denied',
@@ -141,10 +145,20 @@ async function findWays(role: readonly string[], action: string): Promise<readon
   return [...found];
 }
 
-/** Only the scene's resource: the sweep finds nothing else to do. */
+/** Only the scene's resource, so that the sweep finds nothing else to do, and an exemption of Azure Policy from something else. */
 function seedOf({ resourceId }: Scene): Seed {
   const seed = createSampleSubscription();
-  return { ...seed, resources: seed.resources.filter(({ id }) => id === resourceId) };
+  const set = initiative([ANONYMOUS_PULL]);
+  const assigned = assignment(set.id);
+  return {
+    ...seed,
+    resources: [
+      ...seed.resources.filter(({ id }) => id === resourceId),
+      set,
+      assigned,
+      exemption(assigned, SUBSCRIPTION),
+    ],
+  };
 }
 
 /** What only keys need, and where it shows: no scene above asks for it. */

@@ -46,6 +46,7 @@ describe('order of calls', () => {
     expect(engine.calls()).toEqual([
       `GET ${id}`,
       `GET ${groupOf(id)}`,
+      `GET ${id}/providers/Microsoft.Authorization/policyExemptions`,
       `GET ${subscription}/Microsoft.ContainerInstance/containerGroups`,
       `GET ${subscription}/Microsoft.App/containerApps`,
       `POST ${id}/regenerateCredential`,

@@ -34,6 +34,7 @@ export interface KeyScene {
 }
 
 const GROUP = `GET /subscriptions/${SAMPLE_SUBSCRIPTION_ID}/resourceGroups/rg-vaults`;
+const POLICY_EXEMPTIONS = `GET ${VAULT_ID}/providers/Microsoft.Authorization/policyExemptions`;
 const GRAPH = 'POST /providers/Microsoft.ResourceGraph/resources';
 const DATA = '/keyvault/kv-test/keys/data';
 
@@ -41,7 +42,7 @@ export const setRotationPolicy: KeyScene = {
   remediationId: 'kv-set-key-rotation-policy',
   policyId: 'kv-key-rotation-enabled',
   resourceId: KEY_ID,
-  calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `PUT ${DATA}/rotationpolicy`, `GET ${KEY_ID}`, GRAPH],
+  calls: [`GET ${KEY_ID}`, GROUP, POLICY_EXEMPTIONS, GRAPH, `PUT ${DATA}/rotationpolicy`, `GET ${KEY_ID}`, GRAPH],
   write: /\/rotationpolicy\?/,
   dataAction: 'Microsoft.KeyVault/vaults/keys/rotationpolicy/write',
   key: () => ({ tags: OPTED_IN }),
@@ -52,7 +53,17 @@ export const rotateNearExpiry: KeyScene = {
   remediationId: 'kv-rotate-key',
   policyId: 'kv-key-not-near-expiry',
   resourceId: KEY_ID,
-  calls: [`GET ${KEY_ID}`, GROUP, GRAPH, `POST ${DATA}/rotate`, `GET ${KEY_ID}`, GRAPH, `GET ${KEY_ID}`, GRAPH],
+  calls: [
+    `GET ${KEY_ID}`,
+    GROUP,
+    POLICY_EXEMPTIONS,
+    GRAPH,
+    `POST ${DATA}/rotate`,
+    `GET ${KEY_ID}`,
+    GRAPH,
+    `GET ${KEY_ID}`,
+    GRAPH,
+  ],
   write: /\/rotate\?/,
   dataAction: 'Microsoft.KeyVault/vaults/keys/rotate/action',
   // Its pairs are made in no time, unlike those of RSA.

@@ -129,6 +129,7 @@ describe.each(keyScenes)('$remediationId', (scene) => {
         actions: [
           'Microsoft.KeyVault/vaults/keys/read',
           'Microsoft.Resources/subscriptions/resourceGroups/read',
+          'Microsoft.Authorization/policyExemptions/read',
           'Microsoft.Compute/diskEncryptionSets/read',
         ],
       }),

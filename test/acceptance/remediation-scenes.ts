@@ -40,6 +40,7 @@ export async function startScene(scene: Scene, options: EngineHarnessOptions = {
 
 const REGISTRY = /\/registries\/\w+$/i;
 const GROUP = /\/resourceGroups\/[\w-]+$/i;
+const POLICY_EXEMPTIONS = /\/policyExemptions$/;
 const CLUSTER = /\/managedClusters\/[\w-]+$/i;
 const TAGS = /\/tags\/default$/;
 
@@ -52,6 +53,7 @@ export const disableAdminUser: Scene = {
   calls: [
     { name: 'first read', method: 'GET', path: REGISTRY, skip: 0, kind: 'read' },
     { name: 'tags of the group', method: 'GET', path: GROUP, skip: 0, kind: 'exemption' },
+    { name: 'exemptions of Azure Policy', method: 'GET', path: POLICY_EXEMPTIONS, skip: 0, kind: 'exemption' },
     { name: 'container groups', method: 'GET', path: /\/containerGroups$/, skip: 0, kind: 'preflight' },
     { name: 'container apps', method: 'GET', path: /\/containerApps$/, skip: 0, kind: 'preflight' },
     { name: 'rotate password', method: 'POST', path: /\/regenerateCredential$/, skip: 0, kind: 'write' },

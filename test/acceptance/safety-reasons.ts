@@ -3,6 +3,7 @@ import { sampleId } from '../../local/azure/sample-subscription.ts';
 import { publishRecord } from '../../src/engine/publish.ts';
 import { DockwardenError } from '../../src/errors.ts';
 import { TopicError } from '../../src/outbound/topic.ts';
+import { AUDIT_ADMIN_USER, assignment, exemption } from '../support/azure-policy.ts';
 import type { EngineHarness } from '../support/engine-harness.ts';
 import { runHost } from '../support/host-delivery.ts';
 import { ALICE, ask, asSeen, DAY, HOUR, runsWith } from './operator-requests.ts';
@@ -94,6 +95,15 @@ export const safetyDecisions: Readonly<Record<string, Scenario>> = {
     scene: disableAdminUser,
     async act(run) {
       run.simulator.state.patch(groupId, { tags: { [TAG]: '2026-12-24;migration;OPS-1' } });
+      await violateAndRun(run, disableAdminUser, HOUR);
+    },
+  },
+  'exempt-azure-policy': {
+    scene: disableAdminUser,
+    async act(run) {
+      const assigned = assignment(AUDIT_ADMIN_USER);
+      const expiresOn = '2026-12-24T00:00:00Z';
+      for (const one of [assigned, exemption(assigned, groupId, { expiresOn })]) run.simulator.state.put(one);
       await violateAndRun(run, disableAdminUser, HOUR);
     },
   },

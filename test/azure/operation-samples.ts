@@ -1,5 +1,5 @@
 import type { SampleName } from '../../local/azure/sample-ids.ts';
-import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
+import { createSampleSubscription, SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
 import type { Seed } from '../../local/azure/simulator.ts';
 import { apiVersions } from '../../src/azure/api-versions.ts';
 import {
@@ -12,6 +12,7 @@ import { listVaultKeys } from '../../src/azure/key-vault.ts';
 import { readClusterCredentials } from '../../src/azure/kubeconfig.ts';
 import { listPoolMachines, readLatestNodeImage, readNodeOsMaintenance } from '../../src/azure/node-upgrades.ts';
 import type { CallContext, Operation } from '../../src/azure/operation.ts';
+import { listPolicyAssignments, listPolicyExemptions, readPolicySet } from '../../src/azure/policy-exemptions.ts';
 import { probeSubscription, relatedReads, resourceReads } from '../../src/azure/resources.ts';
 import { deleteTags, mergeTags, readGroupTags, readTags } from '../../src/azure/tags.ts';
 import { ManagedCluster } from '../../src/resources/managed-cluster.ts';
@@ -32,6 +33,14 @@ const TAGS = `${sampleId('aks-prod')}/providers/Microsoft.Resources/tags/default
 const VAULT = parseResourceId(VAULT_ID);
 const KEY = parseResourceId(`${VAULT_ID}/keys/data`);
 const VAULT_SEED = vaultSeed([vaultBody('kv-test')], [{ vaultId: VAULT_ID, name: 'data' }]);
+
+/** An initiative of the subscription. */
+const INITIATIVE = {
+  id: `${SUBSCRIPTION}/providers/Microsoft.Authorization/policySetDefinitions/base line`,
+  name: 'base line',
+  type: 'Microsoft.Authorization/policySetDefinitions',
+  properties: { policyDefinitions: [] },
+};
 
 /** One operation, called as the product calls it. */
 interface Sample {
@@ -199,6 +208,37 @@ export const samples: readonly Sample[] = [
     call: (context) => readGroupTags.run(context, target('aks-prod')),
     sends: [['GET', `${SUBSCRIPTION}/resourceGroups/rg-platform-prod`]],
     versions: ['2022-09-01'],
+  },
+  {
+    name: 'policyExemptions.list',
+    operation: listPolicyExemptions,
+    call: (context) => listPolicyExemptions.run(context, target('contosoacr')),
+    sends: [['GET', `${sampleId('contosoacr')}/providers/Microsoft.Authorization/policyExemptions`]],
+    versions: ['2022-07-01-preview'],
+  },
+  {
+    // Exemptions lie at the vault, and never at a key.
+    name: 'policyExemptions.list for a key',
+    operation: listPolicyExemptions,
+    call: (context) => listPolicyExemptions.run(context, KEY),
+    sends: [['GET', `${VAULT.id}/providers/Microsoft.Authorization/policyExemptions`]],
+    versions: ['2022-07-01-preview'],
+    seed: VAULT_SEED,
+  },
+  {
+    name: 'policyAssignments.list',
+    operation: listPolicyAssignments,
+    call: (context) => listPolicyAssignments.run(context, target('contosoacr')),
+    sends: [['GET', `${sampleId('contosoacr')}/providers/Microsoft.Authorization/policyAssignments`]],
+    versions: ['2023-04-01'],
+  },
+  {
+    name: 'policySetDefinitions.get',
+    operation: readPolicySet,
+    call: (context) => readPolicySet.run(context, INITIATIVE.id),
+    sends: [['GET', encodeURI(INITIATIVE.id)]],
+    versions: ['2023-04-01'],
+    seed: { ...createSampleSubscription(), resources: [INITIATIVE] },
   },
   {
     name: 'tags.merge',

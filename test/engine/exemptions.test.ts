@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
-  type FoundTag,
+  type FoundExemption,
   isEndToAnnounce,
+  type ReadExemption,
   readExemption,
-  type TagExemption,
   weighExemptions,
 } from '../../src/engine/exemptions.ts';
 import type { ExemptionRecord, Finding } from '../../src/findings/findings.ts';
@@ -16,22 +16,22 @@ const NOW = new Date('2026-11-23T10:00:00.000Z');
 const DAY = 86_400_000;
 const MAX_DAYS = 90;
 
-function read(value: unknown, now = NOW, maxDays = MAX_DAYS): TagExemption {
+function read(value: unknown, now = NOW, maxDays = MAX_DAYS): ReadExemption {
   return readExemption({ [TAG]: value }, POLICY, maxDays, now);
 }
 
-function valid(expires: string, reason: string, ticket: string): TagExemption {
+function valid(expires: string, reason: string, ticket: string): ReadExemption {
   return { state: 'valid', expires: new Date(expires), reason, ticket };
 }
 
-const EXPIRED: TagExemption = { state: 'expired' };
-const NONE: TagExemption = { state: 'none' };
-const invalid = (problem: string): TagExemption => ({ state: 'invalid', problem });
+const EXPIRED: ReadExemption = { state: 'expired' };
+const NONE: ReadExemption = { state: 'none' };
+const invalid = (problem: string): ReadExemption => ({ state: 'invalid', problem });
 const NO_DATE = invalid('it does not start with a date yyyy-mm-dd');
 const NO_PARTS = invalid('it needs three parts: date, reason and ticket, with ; between');
 const TOO_FAR = invalid('it reaches more than 90 days ahead');
 
-const table: readonly (readonly [name: string, value: string, result: TagExemption])[] = [
+const table: readonly (readonly [name: string, value: string, result: ReadExemption])[] = [
   ['valid', '2026-12-24;reason;OPS-1', valid('2026-12-25T00:00:00Z', 'reason', 'OPS-1')],
   ['today', '2026-11-23;reason;OPS-1', valid('2026-11-24T00:00:00Z', 'reason', 'OPS-1')],
   ['the last day allowed', '2027-02-21;reason;OPS-1', valid('2027-02-22T00:00:00Z', 'reason', 'OPS-1')],
@@ -172,7 +172,7 @@ describe('the tags', () => {
         const exemption = readExemption(present, POLICY, maxDays, NOW);
 
         if (exemption.state !== 'valid') return;
-        const { expires, reason, ticket } = exemption;
+        const { expires = NOW, reason, ticket = '' } = exemption;
         expect(expires > NOW).toBe(true);
         expect(expires.getTime()).toBeLessThanOrEqual(NOW.getTime() + (maxDays + 1) * DAY);
         expect(reason.trim()).not.toBe('');
@@ -222,14 +222,14 @@ const SETTINGS = {
   graceMs: DAY,
   undoMs: 0,
 } as const;
-const LATER: TagExemption = valid('2026-12-25T00:00:00Z', 'reason', 'OPS-1');
-const SOON: TagExemption = valid('2026-11-26T00:00:00Z', 'soon', 'OPS-2');
-const UNREADABLE: TagExemption = { state: 'unreadable', problem: 'the tags are not a map' };
+const LATER: ReadExemption = valid('2026-12-25T00:00:00Z', 'reason', 'OPS-1');
+const SOON: ReadExemption = valid('2026-11-26T00:00:00Z', 'soon', 'OPS-2');
+const UNREADABLE: ReadExemption = { state: 'unreadable', problem: 'the tags are not a map' };
 
-function tags(resource: TagExemption, group?: TagExemption): readonly FoundTag[] {
+function tags(resource: ReadExemption, group?: ReadExemption): readonly FoundExemption[] {
   return [
-    { source: 'resource', tag: resource },
-    ...(group === undefined ? [] : [{ source: 'resource-group' as const, tag: group }]),
+    { source: 'resource', read: resource },
+    ...(group === undefined ? [] : [{ source: 'resource-group' as const, read: group }]),
   ];
 }
 
@@ -264,12 +264,12 @@ const RECORD: ExemptionRecord = {
   isEndAnnounced: true,
 };
 
-function weigh(found: readonly FoundTag[], previous?: Finding, cause?: PendingCause, now = NOW) {
+function weigh(found: readonly FoundExemption[], previous?: Finding, cause?: PendingCause, now = NOW) {
   return weighExemptions(found, previous, cause, SETTINGS, now);
 }
 
 describe('what is found is weighed', () => {
-  it.each<readonly [string, readonly FoundTag[], string]>([
+  it.each<readonly [string, readonly FoundExemption[], string]>([
     ['nothing at all', [], 'none'],
     ['no tag', tags(NONE, NONE), 'none'],
     ['expired ones', tags(EXPIRED, EXPIRED), 'none'],
@@ -412,7 +412,7 @@ describe('what is remembered of a valid tag', () => {
 
   it.each([
     ['with another end', tags(SOON)],
-    ['from another source', [{ source: 'resource-group' as const, tag: LATER }]],
+    ['from another source', [{ source: 'resource-group' as const, read: LATER }]],
   ])('%s it is renewed, and its end is to be announced again', (_, found) => {
     const { memory, exemption } = weigh(found, finding({ exemption: RECORD }), eventBy('p9'));
 
@@ -439,9 +439,88 @@ describe('what is remembered of a valid tag', () => {
   });
 });
 
+function policySays(exempted: ReadExemption): readonly FoundExemption[] {
+  return [{ source: 'azure-policy', read: exempted }];
+}
+
+describe('an exemption of Azure Policy', () => {
+  const seen: ReadExemption = {
+    state: 'valid',
+    expires: new Date('2026-12-24T12:30:00Z'),
+    reason: 'why',
+    by: 'P1',
+    exemption: 'waiver',
+    assignment: 'security',
+    category: 'Mitigated',
+  };
+  const { expires: _expires, ...endless } = seen;
+
+  it('is told by its name, its category and its end, and without a ticket when it has none', () => {
+    expect(weigh(policySays(seen)).exemption).toEqual({
+      state: 'exempt',
+      reason: 'exempt-azure-policy',
+      because:
+        'exemption waiver of Azure Policy (assignment security), Mitigated, until 2026-12-24 12:30 UTC: why; last changed by P1',
+      until: new Date('2026-12-17T12:30:00Z'),
+    });
+  });
+
+  it('without an end is looked at by sweeps only, is never announced, and counts before every other', () => {
+    const { exemption, memory } = weigh([...tags(LATER), ...policySays(endless)]);
+
+    expect(exemption).toMatchObject({ reason: 'exempt-azure-policy' });
+    expect(exemption).toMatchObject({ because: expect.stringContaining('without end') });
+    expect(exemption).not.toHaveProperty('until');
+    expect(memory.exemption).not.toHaveProperty('expires');
+    expect(memory.exemption !== undefined && isEndToAnnounce(memory.exemption, 7 * DAY, NOW)).toBe(false);
+    expect(weigh([...policySays(endless), ...tags(LATER)]).exemption).toMatchObject({ reason: 'exempt-azure-policy' });
+  });
+
+  it('of which a damaged row has kept no names is told without', () => {
+    expect(weigh(policySays(valid('2026-12-24T12:30:00Z', 'why', 'OPS-1'))).exemption).toMatchObject({
+      because: expect.stringMatching(/^exemption without a name of Azure Policy \(assignment without a name\), until /),
+    });
+  });
+
+  it('that cannot be read says so in its own words', () => {
+    expect(weigh([...tags(NONE), ...policySays({ state: 'unreadable', problem: 'x' })]).exemption).toMatchObject({
+      because: 'exemptions of Azure Policy cannot be read: x',
+    });
+  });
+
+  it.each<readonly [string, Finding | undefined, PendingCause | undefined, boolean]>([
+    ['the last writer of the resource', finding({ actor: 'p1' }), undefined, true],
+    ['who writes now', undefined, eventBy('p1'), true],
+    ['somebody else', finding({ actor: 'p2' }), eventBy('p3'), false],
+    ['who wrote before it was over', finding({ actor: 'p1', status: 'closed' }), undefined, false],
+  ])('made by %s: may be about an own violation → %s', (_who, previous, cause, isOwn) => {
+    expect(weigh(policySays(seen), previous, cause).memory.exemption?.isOwnViolation === true).toBe(isOwn);
+  });
+
+  it('made by nobody that is known is nobody’s, whoever changes the resource', () => {
+    const { by: _by, ...nameless } = endless;
+    const { memory } = weigh(policySays(nameless), undefined, eventBy('p1'));
+
+    expect(memory.exemption).not.toHaveProperty('by');
+    expect(memory.exemption).not.toHaveProperty('isOwnViolation');
+  });
+
+  it('of another name or assignment is a renewal; one whose ticket was taken out is the same without it', () => {
+    const known = weigh(policySays({ ...seen, ticket: 'OPS-1' })).memory.exemption;
+    if (known === undefined) throw new Error('nothing is remembered');
+    const before = finding({ exemption: known });
+
+    expect(weigh(policySays(seen), before).memory.exemption).toMatchObject({ renewals: 0 });
+    expect(weigh(policySays(seen), before).memory.exemption).not.toHaveProperty('ticket');
+    for (const change of [{ exemption: 'other' }, { assignment: 'other' }])
+      expect(weigh(policySays({ ...seen, ...change }), before).memory.exemption).toMatchObject({ renewals: 1 });
+  });
+});
+
 describe('the end of an exemption', () => {
   const { isEndAnnounced: _, ...record } = RECORD;
-  const due = Date.parse(RECORD.expires) - 7 * DAY;
+  const end = Date.parse(RECORD.expires ?? '');
+  const due = end - 7 * DAY;
 
   it.each([
     ['a second too early', due - 1000, false],
@@ -453,6 +532,6 @@ describe('the end of an exemption', () => {
 
   it('is announced once, and not at all without a time for it', () => {
     expect(isEndToAnnounce(RECORD, 7 * DAY, new Date(due))).toBe(false);
-    expect(isEndToAnnounce(record, 0, new Date(RECORD.expires))).toBe(false);
+    expect(isEndToAnnounce(record, 0, new Date(end))).toBe(false);
   });
 });

@@ -329,8 +329,10 @@ function safetyKinds(): readonly MalformedKind[] {
         'resource, resource-group',
         'none,resource',
         'group',
+        'azurepolicy',
+        'resource,azure-policy,',
       ],
-      '`resource`, `resource-group`, both separated by a comma, or `none`',
+      'any of `resource`, `resource-group` and `azure-policy` with a comma between, or `none`',
     ],
     ['EXEMPTION_NOTICE', durationLookalikes('7d', '31d'), 'to 30d'],
     ['EXEMPTION_GRACE', durationLookalikes('24h', '8d'), 'to 7d'],
@@ -770,7 +772,7 @@ describe('the settings that hold Dockwarden back', () => {
     expect(parse(deployed).safety).toEqual({
       exemptions: {
         maxDays: 90,
-        sources: ['resource', 'resource-group'],
+        sources: ['resource', 'resource-group', 'azure-policy'],
         noticeMs: 7 * 86_400_000,
         graceMs: 86_400_000,
         undoMs: 30 * 86_400_000,
@@ -800,6 +802,8 @@ describe('the settings that hold Dockwarden back', () => {
     ['resource', ['resource']],
     ['resource-group', ['resource-group']],
     ['resource-group,resource', ['resource', 'resource-group']],
+    ['azure-policy', ['azure-policy']],
+    ['azure-policy,resource', ['resource', 'azure-policy']],
   ])('EXEMPTION_SOURCES %s are %j', (text, expected) => {
     expect(parse({ ...enforced, EXEMPTION_SOURCES: text }).safety.exemptions.sources).toEqual(expected);
   });

@@ -14,12 +14,12 @@ type ReasonOptions = AppOptions & { readonly reason?: string };
 export function addHolds(program: Command, shell: Shell): void {
   const { terminal, time } = shell;
   const exemptions = program.command('exemptions').description('who is exempt from a policy, and until when');
-  addStorageOptions(exemptions.command('list').description('list exemptions: tags, and fixes that were undone')).action(
-    async (options: StorageOptions) => {
-      const { findings } = openStorage(options);
-      show(terminal, options.format, await listExemptions(findings, time.now(), warnAboutRow(terminal)));
-    },
-  );
+  addStorageOptions(
+    exemptions.command('list').description('list exemptions: tags, those of Azure Policy, and fixes that were undone'),
+  ).action(async (options: StorageOptions) => {
+    const { findings } = openStorage(options);
+    show(terminal, options.format, await listExemptions(findings, time.now(), warnAboutRow(terminal)));
+  });
 
   const quarantine = program
     .command('quarantine')

@@ -11,7 +11,7 @@ export const acrImageVulnerabilitiesResolved = definePolicy({
     'What is in an image runs wherever the image is pulled. Defender scans images on push and again every day; one ticket per registry says how many findings are open, and closes when none is.',
   references: ['https://learn.microsoft.com/azure/defender-for-cloud/agentless-vulnerability-assessment-azure'],
   frameworks: {
-    azurePolicy: ['090c7b07-b4ed-4561-ad20-e9075f3ccaff'],
+    azurePolicy: [{ id: '090c7b07-b4ed-4561-ad20-e9075f3ccaff', effect: 'auditIfNotExists', match: 'same' }],
     mcsb: ['PV-6', 'DS-6'],
     cisAks: ['5.1.1'],
   },

@@ -17,7 +17,14 @@ export const aksNodeImageCurrent = definePolicy({
     'https://learn.microsoft.com/azure/aks/node-image-upgrade',
     'https://learn.microsoft.com/azure/aks/auto-upgrade-node-os-image',
   ],
-  frameworks: { azurePolicy: ['04408ca5-aa10-42ce-8536-98955cdddd4c'], mcsb: ['PV-6'] },
+  frameworks: {
+    // They are about the channel that would upgrade nodes. Whoever upgrades them another way may waive that, and still needs current images.
+    azurePolicy: [
+      { id: '04408ca5-aa10-42ce-8536-98955cdddd4c', effect: 'audit', match: 'related' },
+      { id: '40f1aee2-4db4-4b74-acb1-c6972e24cca8', effect: 'deployIfNotExists', match: 'related' },
+    ],
+    mcsb: ['PV-6'],
+  },
   evaluate(cluster, { now, parameters, related: { nodeHealth } }) {
     const found = inspect(cluster, nodeHealth, toThresholds(parameters), now);
     if ('verdict' in found) return found;

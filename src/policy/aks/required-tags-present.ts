@@ -11,7 +11,13 @@ export const aksRequiredTagsPresent = definePolicy({
   rationale:
     'Without an owner and a cost centre nobody answers for a cluster, and nobody can be asked before it is changed.',
   references: ['https://learn.microsoft.com/azure/aks/use-tags'],
-  frameworks: { azurePolicy: ['871b6d14-10aa-478d-b590-94f262ecfa99', '4f9dc7db-30c1-420c-b61a-e1d640128d26'] },
+  frameworks: {
+    // Each is about one tag, which its assignment names.
+    azurePolicy: [
+      { id: '871b6d14-10aa-478d-b590-94f262ecfa99', effect: 'deny', match: 'related' },
+      { id: '4f9dc7db-30c1-420c-b61a-e1d640128d26', effect: 'modify', match: 'related' },
+    ],
+  },
   evaluate({ tags }, { parameters }) {
     if (parameters.requiredTags.length === 0) return notApplicable('AKS_REQUIRED_TAGS names no tags');
     const missing: string[] = [];

@@ -20,7 +20,7 @@ export const kvKeyNotNearExpiry = definePolicy({
   rationale:
     'When a key expires, what it encrypts can no longer be opened with it: registries refuse pulls, disks of nodes do not attach, clusters cannot read their secrets.',
   references: ['https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-attributes'],
-  frameworks: { azurePolicy: ['5ff38825-c5d8-47c5-b70e-069a21955146'] },
+  frameworks: { azurePolicy: [{ id: '5ff38825-c5d8-47c5-b70e-069a21955146', effect: 'audit', match: 'same' }] },
   evaluate({ properties: { attributes } }, { now, parameters: { warningDays } }) {
     if (attributes.enabled === undefined) return unknown('properties.attributes.enabled');
     if (!attributes.enabled) return notApplicable('the key is disabled');

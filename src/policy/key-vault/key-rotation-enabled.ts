@@ -8,7 +8,10 @@ export const kvKeyRotationEnabled = definePolicy({
   rationale:
     'A key that nobody renews protects everything that was ever written: whoever gets hold of it once reads all of it. A rotation policy renews it without anybody having to think of it.',
   references: ['https://learn.microsoft.com/azure/key-vault/keys/how-to-configure-key-rotation'],
-  frameworks: { azurePolicy: ['d8cf8476-a2ec-4916-896e-992351803c44'], mcsb: ['DP-6 (v2)'] },
+  frameworks: {
+    azurePolicy: [{ id: 'd8cf8476-a2ec-4916-896e-992351803c44', effect: 'audit', match: 'same' }],
+    mcsb: ['DP-6 (v2)'],
+  },
   evaluate({ properties: { attributes, rotationPolicy } }) {
     if (attributes.enabled === undefined) return unknown('properties.attributes.enabled');
     if (!attributes.enabled) return notApplicable('the key is disabled');
