@@ -114,6 +114,10 @@ param runCommandClusterIds string[] = []
 @description('Id of the key vault that ACR_ROTATED_PASSWORD_VAULT names. The vault is yours; it has to go by Azure RBAC.')
 param rotationVaultId string = ''
 
+@description('Ids of what settings refer to in key vaults (@Microsoft.KeyVault(…)): …/vaults/<vault>/secrets/<name>. The app may read these and no others. The vaults are yours; they have to go by Azure RBAC.')
+@maxLength(10)
+param keyVaultReferenceIds string[] = []
+
 @description('Ids of the custom topics of Event Grid that EVENTS_TOPIC_ENDPOINT and TICKETS_WEBHOOK_URL name, if any.')
 @maxLength(2)
 param publishingTopicIds string[] = []
@@ -145,7 +149,15 @@ var nodesInspected = inspectsNodes(effective, nodePolicySettings)
 var needsMetrics = nodesInspected && !empty(effective.?AKS_METRICS_ENDPOINTS ?? '')
 var needsRunCommand = nodesInspected && (effective.?AKS_RUN_COMMAND ?? 'off') != 'off'
 var needsVault = !empty(vaultsNamed)
+var referring = filter(secretSettings, name => !empty(effective[?name] ?? ''))
+var ids = map(subscriptions, one => toLower(one.id))
 var problems = concat(
+  length(union(ids, [])) == length(ids) ? [] : ['subscriptions: name each only once.'],
+  empty(referring) || !empty(keyVaultReferenceIds)
+    ? []
+    : [
+        '${join(referring, ', ')}: give the ids of these entries of the key vault in keyVaultReferenceIds, or the app may not read them.'
+      ],
   empty(plainSecrets)
     ? []
     : [
@@ -232,7 +244,7 @@ module storageAccess 'app/storage-access.bicep' = {
     principalId: identity.outputs.principalId
     auditRoleDefinitionId: auditRole.outputs.roleDefinitionId
     readers: concat(
-      readers,
+      filter(readers, who => who.principalId != deployerPrincipalId),
       empty(deployerPrincipalId) ? [] : [{ principalId: deployerPrincipalId, principalType: deployerPrincipalType }]
     )
   }
@@ -269,7 +281,7 @@ module app 'app/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     settings: union(effective, hubSettings, {
       AzureWebJobsStorage__credential: 'managedidentity'
-      SCOPES: join(union(map(subscriptions, one => toLower(one.id)), map(sweptSubscriptions, id => toLower(id))), ',')
+      SCOPES: join(union(ids, map(sweptSubscriptions, id => toLower(id))), ',')
     })
     cloudDefaults: cloudDefaults
     derivedSettings: [
@@ -385,6 +397,18 @@ module resourceRole 'roles/resource-role.bicep' = [
       principalId: identity.outputs.principalId
       role: place.role
       resourceIds: place.ids
+    }
+  }
+]
+
+module reference 'roles/at-secret.bicep' = [
+  for id in keyVaultReferenceIds: {
+    name: 'dockwarden-reference-${uniqueString(id)}'
+    scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+    params: {
+      vaultName: split(id, '/')[8]
+      name: last(split(id, '/'))
+      principalId: identity.outputs.principalId
     }
   }
 ]

@@ -69,6 +69,9 @@ param runCommandClusterIds = [
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-aks/providers/Microsoft.ContainerService/managedClusters/contoso'
 ]
 param rotationVaultId = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/contoso-rotated'
+param keyVaultReferenceIds = [
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/contoso-secrets/secrets/github-token'
+]
 param publishingTopicIds = [
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-events/providers/Microsoft.EventGrid/topics/dockwarden'
 ]

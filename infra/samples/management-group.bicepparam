@@ -16,7 +16,7 @@ param settings = {
 param subscriptions = [
   { id: '77777777-8888-9999-aaaa-000000000000' }
   {
-    id: '77777777-8888-9999-aaaa-111111111111'
+    id: '88888888-9999-aaaa-bbbb-000000000000'
     existingSystemTopic: { name: 'evgt-platform', resourceGroup: 'rg-platform' }
   }
 ]

@@ -55,6 +55,10 @@ const BUILT_IN: Readonly<Record<string, { readonly name: string; readonly at: Re
     name: 'Azure Event Hubs Data Sender',
     at: /\/Microsoft\.EventHub\/namespaces\/[^/]+/i,
   },
+  '4633458b-17de-408a-b874-0445c86b69e6': {
+    name: 'Key Vault Secrets User',
+    at: /\/Microsoft\.KeyVault\/vaults\/[^/]+\/secrets\/[^/]+$/i,
+  },
   'd5a91429-5739-47e2-a06b-3470a27159e7': {
     name: 'EventGrid Data Sender',
     at: /\/Microsoft\.EventGrid\/topics\/[^/]+$/i,
