@@ -5,7 +5,7 @@ import { type ArmAccess, createArmAccess } from '../azure/arm-access.ts';
 import { createAzureClients } from '../azure/clients.ts';
 import { type AppId, parseAppId } from '../doctor/app-id.ts';
 import type { DeployedOptions } from '../doctor/deployed.ts';
-import { DockwardenError } from '../errors.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
 import { functionNames } from '../functions/health.ts';
 import { policies } from '../policy/catalogue.ts';
 import { remediations } from '../remediations/catalogue.ts';
@@ -22,9 +22,9 @@ interface Place {
 /** Functions that an app need not have on: without an Event Hub there is nothing for them to read. */
 const OPTIONAL_FUNCTIONS = ['defenderAlerts'];
 
-/** The named app in Azure, signed in as whoever runs the command; else the one of the local run, as its operator. */
+/** The named app, signed in as whoever runs the command; else the one of the local run, as its operator. */
 export function openDeployed({ app: named, directory }: Place, now: () => Date): DeployedOptions {
-  const run = named === undefined ? requireRun(directory) : undefined;
+  const run = named === undefined ? requireRun(directory) : findRunOf(directory, named.subscriptionId);
   const app = named ?? appOfRun(run);
   const { arm, credential } = signIn(run);
   return {
@@ -45,12 +45,29 @@ export function openDeployed({ app: named, directory }: Place, now: () => Date):
   };
 }
 
+/** A subscription that is to be deployed to: that of the local run, if it is the one, else one in Azure. */
+export function openSubscription(directory: string, subscriptionId: string): ArmAccess {
+  return signIn(findRunOf(directory, subscriptionId)).arm;
+}
+
 /** Azure Resource Manager of the cloud that the environment names, or of the local run. */
 function signIn(run: RunFile | undefined): { readonly arm: ArmAccess; readonly credential: TokenCredential } {
   const { armEndpoint, tokenScope, vaults } = readSettings(readAppEnvironment());
   const credential = run === undefined ? new DefaultAzureCredential() : signInToRun(run);
   const clients = createAzureClients({ credential, endpoint: run?.arm ?? armEndpoint, scope: tokenScope, vaults });
   return { arm: createArmAccess(clients), credential };
+}
+
+/** The local run whose app lies in this subscription. A run that is over has left nothing to look at. */
+function findRunOf(directory: string, subscriptionId: string): RunFile | undefined {
+  try {
+    const run = readRun(directory);
+    const app = parseAppId(run?.app ?? '');
+    return app?.subscriptionId.toLowerCase() === subscriptionId.toLowerCase() ? run : undefined;
+  } catch (error) {
+    if (isDockwardenError(error, 'CONFIG_MISSING')) return undefined;
+    throw error;
+  }
 }
 
 function requireRun(directory: string): RunFile {

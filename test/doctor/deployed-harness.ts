@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { APP_EVENT_ROLES } from '../../local/app-events.ts';
-import { createAppSettings, ENFORCE_ALL } from '../../local/app-settings.ts';
+import { createAppSettings, ENFORCE_ALL, type StorageEndpoints } from '../../local/app-settings.ts';
 import type { RoleAssignment } from '../../local/azure/identities.ts';
 import { APP_STORAGE_ROLES, DEFENDER, EVENT_GRID } from '../../local/azure/sample-app-roles.ts';
 import { addSampleDeployment, type SampleFunction, showApp } from '../../local/azure/sample-deployment.ts';
@@ -27,10 +27,12 @@ import { startHarness } from '../simulator/harness.ts';
 const STORAGE = { blob: 'https://localhost:1/a', queue: 'https://localhost:2/a', table: 'https://localhost:3/a' };
 const EVENT_HUB = 'localhost:4';
 
+const now = (): Date => new Date();
+
 type Settings = Readonly<Record<string, string>>;
 
 /** Storage in which everything is as it should be. */
-export function healthyStorage(now: () => Date): StorageProbe {
+function healthyStorage(): StorageProbe {
   return {
     readQueue: async () => await Promise.resolve({ messages: 0, oldestSentAt: undefined }),
     countBlobs: async () => await Promise.resolve(0),
@@ -64,13 +66,13 @@ export interface Fault {
 }
 
 /** A healthy set-up in the simulated Azure, as the template leaves it behind, and the doctor about it. */
-export async function startDeployed() {
+export async function startDeployed(endpoints: StorageEndpoints = STORAGE) {
   const harness = await startHarness({
     identities: [...createSampleIdentities([]), structuredClone(EVENT_GRID), DEFENDER],
   });
   const { ca, simulator } = harness;
   addSampleVault(simulator);
-  addSampleDeployment(simulator, { storage: STORAGE, eventHub: EVENT_HUB });
+  addSampleDeployment(simulator, { storage: endpoints, eventHub: EVENT_HUB });
   const app = requireAppId(DEPLOYED.site);
   const clients = createAzureClients({
     credential: simulator.credential('operator'),
@@ -79,16 +81,15 @@ export async function startDeployed() {
     vaults: { dnsSuffix: 'localhost', scope: 'https://vault.azure.net/.default' },
     ca,
   });
-  const now = () => new Date();
   const healthy: Settings = {
-    ...createAppSettings(simulator, STORAGE),
+    ...createAppSettings(simulator, endpoints),
     DefenderEventHub__fullyQualifiedNamespace: EVENT_HUB,
     DEFENDER_EVENT_HUB: DEFENDER_HUB,
     ...ENFORCE_ALL,
   };
 
-  /** Runs these checks (default: all) on the set-up with this fault. */
-  async function check(ids: readonly string[] | undefined, fault: Fault = {}): Promise<DoctorReport> {
+  /** Plants a fault, or none, in the simulated Azure. */
+  async function arrange(fault: Fault = {}): Promise<void> {
     const settings = Object.fromEntries(
       Object.entries({ ...healthy, ...fault.settings }).filter(
         (entry): entry is [string, string] => entry[1] !== undefined,
@@ -103,6 +104,11 @@ export async function startDeployed() {
     const functions = functionNames.map((name) => ({ name, isDisabled: false }));
     showApp(simulator, settings, fault.functions?.(functions) ?? functions);
     await fault.plant?.(simulator);
+  }
+
+  /** Runs these checks (default: all) on the set-up with this fault. */
+  async function check(ids: readonly string[] | undefined, fault: Fault = {}): Promise<DoctorReport> {
+    await arrange(fault);
     const { policies = allPolicies } = fault;
     const context = createDeployedContext({
       arm: createArmAccess(clients),
@@ -111,7 +117,7 @@ export async function startDeployed() {
       policies,
       remediations,
       parseSettings: (environment) => parseSettings(environment, { policies, remediations, trackers }),
-      openStorage: () => ({ ...healthyStorage(now), ...fault.storage }),
+      openStorage: () => ({ ...healthyStorage(), ...fault.storage }),
       functionNames,
       optionalFunctions: ['defenderAlerts'],
       hostJson: async () => fault.hostJson ?? (await readFile(new URL('../../host.json', import.meta.url), 'utf8')),
@@ -122,6 +128,7 @@ export async function startDeployed() {
 
   return {
     simulator,
+    arrange,
     check,
     /** What one check finds. */
     find: async (id: string, fault?: Fault): Promise<readonly DoctorFinding[]> => (await check([id], fault)).findings,

@@ -20,10 +20,8 @@ describe('a planted fault', () => {
     expect(found.map(({ subject }) => subject)).toEqual(
       Array.from({ length: fault.times ?? 1 }, () => expect.stringContaining(fault.subject)),
     );
-    const [{ command = '', message = '' } = {}] = found;
-    expect(command).toEqual(
-      typeof fault.command === 'string' ? expect.stringContaining(fault.command) : expect.stringMatching(fault.command),
-    );
+    const { command = '', message } = found[0] ?? { message: '' };
+    expect(command).toMatch(fault.command);
     expect(`${message} ${command}`).not.toContain('canary');
     // A shell can read it.
     execFileSync('bash', ['-n', '-c', command]);

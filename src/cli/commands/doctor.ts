@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AppId, parseAppId } from '../../doctor/app-id.ts';
+import { beforeDeployChecks } from '../../doctor/before-deploy/before-deploy-checks.ts';
 import { createDeployedContext } from '../../doctor/deployed.ts';
 import { deployedChecks } from '../../doctor/deployed-checks.ts';
 import { type DoctorReport, isHealthy, runChecks } from '../../doctor/run-checks.ts';
-import { openDeployed } from '../doctor-access.ts';
+import { openDeployed, openSubscription } from '../doctor-access.ts';
 import { formatFindings } from '../format-findings.ts';
 import { type FormatOptions, formatOption } from '../options.ts';
 import { note, type Shell } from '../terminal.ts';
@@ -11,11 +12,18 @@ import { note, type Shell } from '../terminal.ts';
 interface DoctorOptions extends FormatOptions {
   readonly app?: AppId;
   readonly directory: string;
+  readonly beforeDeploy?: true;
+  readonly subscription?: string;
+  readonly location?: string;
+  readonly environmentName?: string;
 }
 
-/** `doctor`: is a set-up as it should be? */
+/** What the parameter `environmentName` is called where nobody says otherwise. */
+const DEFAULT_ENVIRONMENT = 'dockwarden';
+
+/** `doctor`: is a set-up as it should be? `doctor --before-deploy`: can it be deployed? */
 export function addDoctor(program: Command, { terminal, time, setExitCode }: Shell): void {
-  program
+  const doctor = program
     .command('doctor')
     .description('check a set-up, as whoever is signed in: each finding comes with the command that mends it')
     .addOption(
@@ -25,20 +33,71 @@ export function addDoctor(program: Command, { terminal, time, setExitCode }: She
       ).argParser(parseApp),
     )
     .addOption(new Option('--directory <path>', 'where "npm start" keeps its run.json').default('.dockwarden'))
+    .addOption(
+      new Option('--before-deploy', 'check whether a subscription can be deployed to, instead of an app').conflicts(
+        'app',
+      ),
+    )
+    .addOption(new Option('--subscription <id>', 'with --before-deploy: subscription to deploy to').argParser(parseId))
+    .option('--location <name>', 'with --before-deploy: region to deploy to, for example westeurope')
+    .option(
+      '--environment-name <name>',
+      `with --before-deploy: environmentName of the template (default: "${DEFAULT_ENVIRONMENT}")`,
+    )
     .addOption(formatOption())
-    .addHelpText('after', '\nExit codes: 0 nothing to do, 1 an error or a warning was found, 2 wrong usage.')
-    .action(async (options: DoctorOptions) => {
-      const access = openDeployed(options, () => time.now());
-      const report = await runChecks(deployedChecks, createDeployedContext(access), access.app.id, (text) => {
-        note(terminal, text);
-      });
-      show(report, options);
-    });
-
-  function show(report: DoctorReport, { format }: FormatOptions): void {
-    terminal.print(format === 'json' ? JSON.stringify(report, undefined, 2) : formatFindings(report));
+    .addHelpText('after', '\nExit codes: 0 nothing to do, 1 an error or a warning was found, 2 wrong usage.');
+  doctor.action(async (options: DoctorOptions) => {
+    const report =
+      options.beforeDeploy === true ? await lookBefore(readPlan(options, doctor)) : await lookAfter(options, doctor);
+    terminal.print(options.format === 'json' ? JSON.stringify(report, undefined, 2) : formatFindings(report));
     setExitCode(isHealthy(report) ? 0 : 1);
+  });
+
+  async function lookAfter(options: DoctorOptions, command: Command): Promise<DoctorReport> {
+    const stray = (['subscription', 'location', 'environmentName'] as const).find(
+      (name) => options[name] !== undefined,
+    );
+    if (stray !== undefined) refuse(command, `error: ${FLAGS[stray]} needs --before-deploy`);
+    const access = openDeployed(options, () => time.now());
+    return await runChecks(deployedChecks, createDeployedContext(access), access.app.id, tell);
   }
+
+  async function lookBefore({ directory, subscriptionId, ...plan }: Plan): Promise<DoctorReport> {
+    const arm = openSubscription(directory, subscriptionId);
+    const context = { ...plan, subscriptionId, arm, now: () => time.now() };
+    return await runChecks(beforeDeployChecks, context, `/subscriptions/${subscriptionId}`, tell);
+  }
+
+  function tell(text: string): void {
+    note(terminal, text);
+  }
+}
+
+const FLAGS = {
+  subscription: '--subscription',
+  location: '--location',
+  environmentName: '--environment-name',
+} as const;
+
+interface Plan {
+  readonly directory: string;
+  readonly subscriptionId: string;
+  readonly location: string;
+  readonly environmentName: string;
+}
+
+function readPlan(
+  { directory, environmentName = DEFAULT_ENVIRONMENT, location, subscription }: DoctorOptions,
+  command: Command,
+): Plan {
+  if (subscription === undefined || location === undefined)
+    refuse(command, 'error: --before-deploy needs --subscription and --location');
+  return { directory, subscriptionId: subscription, location, environmentName };
+}
+
+/** Ends as every wrong usage does. */
+function refuse(command: Command, message: string): never {
+  command.error(message, { exitCode: 2 });
 }
 
 function parseApp(text: string): AppId {
@@ -47,4 +106,9 @@ function parseApp(text: string): AppId {
   throw new InvalidArgumentError(
     'Expected a resource id: az functionapp show --resource-group <group> --name <name> --query id --output tsv',
   );
+}
+
+function parseId(text: string): string {
+  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text;
+  throw new InvalidArgumentError('Expected the id of a subscription: az account show --query id --output tsv');
 }
