@@ -4,6 +4,7 @@ import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { describeSettings, listSettings } from '../../src/settings/catalogue.ts';
 import { loadPolicyCases } from '../load-cases.ts';
 import { deriveEventFilters } from './event-filters.ts';
+import { renderCostPage } from './cost-page.ts';
 import { renderEventFiles } from './event-pages.ts';
 import { code, table } from './markdown.ts';
 import { renderPolicyPage, type Treatment } from './policy-page.ts';
@@ -32,6 +33,7 @@ export async function renderFiles(): Promise<ReadonlyMap<string, string>> {
     ]),
     ...trackers.map((tracker): [string, string] => [`docs/remediations/${tracker.id}.md`, renderTrackerPage(tracker)]),
     ...renderEventFiles(),
+    ['docs/cost.md', renderCostPage()],
     ['docs/settings.md', renderSettingsPage(describeSettings(catalogue), listSettings(catalogue))],
     ['infra/generated/roles.json', toJson(roles)],
     ['infra/generated/event-filters.json', toJson(deriveEventFilters(policies))],

@@ -34,6 +34,7 @@ test('there is a page for every policy, remediation and tracker, and a row for e
     ...trackers.map(({ id }) => `docs/remediations/${id}.md`),
     ...eventFamilies.map(({ id }) => `docs/events/${id}.schema.json`),
     'docs/events/README.md',
+    'docs/cost.md',
     'docs/settings.md',
     'infra/generated/roles.json',
   ]);
