@@ -3,7 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { isDeepStrictEqual, promisify } from 'node:util';
 import { TableClient } from '@azure/data-tables';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { loginAz } from '../local/az-login.ts';
+import { DEPLOYED } from '../local/azure/sample-deployment-ids.ts';
 import { createClientEnvironment } from '../local/client-environment.ts';
 import { findRun, type RunFile } from '../local/run-file.ts';
 import type { AuditRecord } from '../src/audit/audit-log.ts';
@@ -118,6 +119,35 @@ const checks: readonly Check[] = [
     holds: async () =>
       (await readList(az('resource', 'list', '--resource-type', 'Microsoft.ContainerRegistry/registries'))).length ===
       6,
+  },
+  {
+    what: 'az functionapp: shows the deployed app, its settings and its functions',
+    holds: async ({ run: { subscriptionId } }) => {
+      const app = ['--resource-group', 'rg-dockwarden', '--name', basename(DEPLOYED.site)];
+      const settings = await readList(az('functionapp', 'config', 'appsettings', 'list', ...app));
+      const functions = await readList(az('functionapp', 'function', 'list', ...app));
+      return (
+        (await readText(az('functionapp', 'show', ...app), 'state')) === 'Running' &&
+        settings.some(
+          (setting) => isRecord(setting) && setting['name'] === 'SCOPES' && setting['value'] === subscriptionId,
+        ) &&
+        functions.some((found) => isRecord(found) && String(found['name']).endsWith('/sweep'))
+      );
+    },
+  },
+  {
+    what: 'az storage account check-name: the name of the deployed account is taken',
+    holds: async () =>
+      (await readMember(
+        az('storage', 'account', 'check-name', '--name', basename(DEPLOYED.storage)),
+        'nameAvailable',
+      )) === false,
+  },
+  {
+    what: 'az provider: Event Grid is registered',
+    holds: async () =>
+      (await readText(az('provider', 'show', '--namespace', 'Microsoft.EventGrid'), 'registrationState')) ===
+      'Registered',
   },
 ];
 

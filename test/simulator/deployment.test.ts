@@ -57,6 +57,14 @@ describe('the app', () => {
     expect([unknown.status, unknown.code]).toEqual([404, 'NotFound']);
   });
 
+  test.each([
+    ['web', 200],
+    ['slotConfigNames', 200],
+    ['appsettings', 405],
+  ])('its configuration %s is read with GET: %s', async (name, status) => {
+    expect((await get(`${DEPLOYED.site}/config/${name}`, '2024-04-01')).status).toBe(status);
+  });
+
   test('lists the functions that its host has now, each with the name of the app before its own', async () => {
     const { simulator } = harness;
     showApp(simulator, {}, [{ name: 'gone', isDisabled: false }]);

@@ -25,7 +25,7 @@ function viewSubscription(resource: RawResource): Json {
     subscriptionId,
     tenantId: resource.properties?.['tenantId'],
     displayName: resource.properties?.['displayName'],
-    state: 'Enabled',
+    state: resource.properties?.['state'] ?? 'Enabled',
     subscriptionPolicies: {
       locationPlacementId: 'Public_2014-09-01',
       quotaId: 'EnterpriseAgreement_2014-09-01',

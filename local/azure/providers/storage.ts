@@ -4,7 +4,7 @@ import { type Json, readString } from '../json.ts';
 import type { Handler, Provider } from '../provider.ts';
 import { readOnly } from './read-only.ts';
 
-const VERSIONS = ['2025-01-01', '2024-01-01', '2023-05-01'];
+const VERSIONS = ['2025-01-01', '2024-01-01', '2023-05-01', '2022-09-01'];
 const ACCOUNT = 'Microsoft.Storage/storageAccounts';
 /** https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name */
 const NAME = /^[a-z0-9]{3,24}$/;

@@ -1,5 +1,5 @@
 import { ArmError } from '../errors.ts';
-import { pageOf } from '../generic-resource.ts';
+import { pageOf, requireResource } from '../generic-resource.ts';
 import type { Json } from '../json.ts';
 import { LOCATIONS, type Location } from '../locations.ts';
 import type { Handler, Provider } from '../provider.ts';
@@ -29,14 +29,29 @@ const listSettings: Handler = (call) => {
   return { status: 200, body };
 };
 
-/** Only `web` can be read without the right to list secrets. */
+/** Only these two can be read without the right to list secrets. An app on Flex Consumption has no slots. */
 const getConfig: Handler = (call) => {
   const site = requireParent(call, call.id.replace(/\/config\/[^/]+$/i, ''));
-  if (call.target.names[1]?.toLowerCase() !== 'web') {
-    throw new ArmError(405, 'MethodNotAllowed', 'This configuration is read with POST …/list.');
+  const name = call.target.names[1] ?? '';
+  const type = `${SITE}/config`;
+  const id = `${site.id}/config/${name}`;
+  if (name.toLowerCase() === 'web') {
+    return { status: 200, body: { id, name: site.name, type, properties: site.properties?.['siteConfig'] ?? {} } };
   }
-  const properties = site.properties?.['siteConfig'] ?? {};
-  return { status: 200, body: { id: `${site.id}/config/web`, name: site.name, type: `${SITE}/config`, properties } };
+  if (name.toLowerCase() === 'slotconfignames') {
+    return {
+      status: 200,
+      body: { id, name, type, properties: { appSettingNames: null, connectionStringNames: null } },
+    };
+  }
+  throw new ArmError(405, 'MethodNotAllowed', 'This configuration is read with POST …/list.');
+};
+
+/** The publishing profile, which `az functionapp show` asks for: without passwords, as of a site that takes none. */
+const showPublishing: Handler = (call) => {
+  const { name } = requireResource(call);
+  const body = `<publishData><publishProfile profileName="${name} - FTP" publishMethod="FTP" publishUrl="ftps://${name}.example/site/wwwroot" userName="" userPWD="" /></publishData>`;
+  return { status: 200, headers: { 'content-type': 'application/xml' }, body };
 };
 
 function viewRegion(subscriptionId: string, { displayName, name }: Location): Json {
@@ -120,7 +135,7 @@ const viewFunction = (resource: RawResource): Json => {
 export const web: Provider = {
   namespace: 'Microsoft.Web',
   types: [
-    readOnly(SITE, VERSIONS),
+    { ...readOnly(SITE, VERSIONS), actions: { publishxml: showPublishing } },
     { type: `${SITE}/config`, apiVersions: VERSIONS, get: getConfig, actions: { list: listSettings } },
     readOnly(`${SITE}/functions`, VERSIONS, viewFunction),
     readOnly('Microsoft.Web/serverfarms', VERSIONS),

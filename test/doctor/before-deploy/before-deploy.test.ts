@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../local/azure/json.ts';
 import { registrationId } from '../../../local/azure/providers/registration.ts';
@@ -42,6 +43,22 @@ describe('the subscription', () => {
     const unchecked = report.findings.filter(({ code }) => code === 'not-checked').map(({ subject }) => subject);
     expect(unchecked).toEqual(expect.arrayContaining(['permissions', 'Microsoft.Web', 'deployments', 'system-topic']));
   });
+});
+
+test('a subscription that takes no changes is an error', async () => {
+  rig.simulator.state.patch(SUBSCRIPTION, { properties: { state: 'Disabled' } });
+  const report = await rig.look();
+
+  expect(brief(report)).toEqual([['error', 'subscription-not-enabled', SUBSCRIPTION]]);
+  expect(commandsOf(report)).toEqual([`az account subscription enable --subscription-id '${SAMPLE_SUBSCRIPTION_ID}'`]);
+});
+
+test('every code is planted in one of these tests, and belongs to one check', () => {
+  const codes = beforeDeployChecks.flatMap((check) => check.codes);
+  const tests = readFileSync(import.meta.filename, 'utf8');
+
+  expect(codes.filter((code) => !tests.includes(`'${code}'`))).toEqual([]);
+  expect(new Set(codes).size).toBe(codes.length);
 });
 
 describe('the name of the environment', () => {
