@@ -32,9 +32,11 @@ import { createMeasuredAuditLog } from './telemetry/measured-audit-log.ts';
 import { type Metrics, noMetrics } from './telemetry/metrics.ts';
 import { createTelemetry, type Telemetry } from './telemetry/open-telemetry.ts';
 import { readTelemetryTarget, type TelemetryTarget } from './telemetry/target.ts';
+import { createTelemetries } from './telemetry/telemetries.ts';
 import { createTicketSystem, getToken } from './ticket-systems.ts';
 import { createTableTickets } from './tickets/table-tickets.ts';
 import { version } from './version.ts';
+import { createQueueDepths } from './work/queue-depths.ts';
 import { createTableWorkItems } from './work/table-work-items.ts';
 import { createWorkQueue } from './work/work-queue.ts';
 
@@ -55,6 +57,7 @@ type Connections = Pick<
   | 'tickets'
   | 'ticketQueue'
   | 'eventQueue'
+  | 'queueDepths'
   | 'ticketRates'
   | 'ticketSystem'
 > &
@@ -137,6 +140,9 @@ export function createContext(log: Log, settings = readSettings()): EngineContex
     get eventQueue() {
       return connect(settings).eventQueue;
     },
+    get queueDepths() {
+      return connect(settings).queueDepths;
+    },
     get ticketRates() {
       return connect(settings).ticketRates;
     },
@@ -190,19 +196,12 @@ export function createPublishingContext(log: Log, settings = readSettings()): Pu
   };
 }
 
-/** Memoised by what they are built from; each has a timer, so there is one for each place that metrics are sent to. */
-const telemetries = new Map<string, Telemetry>();
+const telemetries = createTelemetries(openTelemetry);
 
-/** Where the values of one invocation go. Tells in its log, once, that those before could not be sent. */
+/** Where the values of one invocation go. */
 function findMetrics(log: Log, settings: Settings): Metrics {
   const target = settings.sendsMetrics ? readTelemetryTarget(readEnvironment()) : undefined;
-  if (target === undefined) return noMetrics;
-  const key = JSON.stringify(target);
-  const telemetry = telemetries.get(key) ?? openTelemetry(target);
-  telemetries.set(key, telemetry);
-  const problem = telemetry.takeProblem();
-  if (problem !== undefined) log.warn('metrics cannot be sent', { error: problem });
-  return telemetry;
+  return target === undefined ? noMetrics : telemetries.find(target, log);
 }
 
 function openTelemetry(target: TelemetryTarget): Telemetry {
@@ -215,7 +214,7 @@ function openTelemetry(target: TelemetryTarget): Telemetry {
 
 /** Sends the metrics that wait: the worker is about to end, and has five seconds for it. Never rejects. */
 export async function flushMetrics(): Promise<void> {
-  await Promise.all([...telemetries.values()].map(async (telemetry) => await telemetry.flush(3000)));
+  await telemetries.flush(3000);
 }
 
 /** States of the settings whose findings this process has recorded today. */
@@ -326,6 +325,7 @@ export function createConnections(
     ticketRates: createTableTicketRates(guards),
     ticketSystem: createTicketSystem(settings.tickets.target, credential),
     eventQueue,
+    queueDepths: createQueueDepths(queueClient),
     publish: topic === undefined ? undefined : createTopicSender({ url: topic, credential, now }),
     poison,
     schema,

@@ -15,6 +15,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tickets } from '../tickets/ticket.ts';
 import type { TicketSystem } from '../tickets/ticket-system.ts';
+import type { QueueDepths } from '../work/queue-depths.ts';
 import type { WorkItems } from '../work/work-items.ts';
 import type { WorkQueue } from '../work/work-queue.ts';
 
@@ -78,6 +79,8 @@ export interface EngineContext {
   readonly ticketQueue: WorkQueue;
   /** Queue `events`; one message = one row of the audit to publish. */
   readonly eventQueue: WorkQueue;
+  /** How full the queues are. */
+  readonly queueDepths: QueueDepths;
   readonly ticketRates: TicketRates;
   /** The system that tickets go to besides the table; undefined = none. */
   readonly ticketSystem: TicketSystem | undefined;

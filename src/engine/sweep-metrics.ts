@@ -1,12 +1,13 @@
 import { decisionNames, type Finding } from '../findings/findings.ts';
 import type { SweepRecord } from '../guards/sweep-record.ts';
 import { type MessageKind, messageKinds } from '../poison/message-id.ts';
+import { appQueues } from '../work/queue-depths.ts';
 import type { EngineContext } from './ports.ts';
 
 /** More messages are not counted: one page of a listing, and nobody reads so many one by one. */
 const MOST_MESSAGES = 1000;
 
-/** Tells how a sweep went, what waits, and how many messages nobody could handle. Never throws: the sweep is over and done. */
+/** Tells how a sweep went, what waits, how full the queues are, and how many messages nobody could handle. Never throws: the sweep is over and done. */
 export async function measureSweep(
   context: EngineContext,
   record: SweepRecord,
@@ -26,6 +27,15 @@ export async function measureSweep(
     metrics.record({ metric: 'findingsOpen', value, attributes: { decision } });
   }
   for (const kind of messageKinds) await measureKept(context, kind);
+  for (const queue of appQueues.flatMap((name) => [name, `${name}-poison`])) await measureQueue(context, queue);
+}
+
+async function measureQueue({ queueDepths, metrics, log }: EngineContext, queue: string): Promise<void> {
+  try {
+    metrics.record({ metric: 'queueMessages', value: await queueDepths.of(queue), attributes: { queue } });
+  } catch (error) {
+    log.warn('messages of a queue cannot be counted', { queue, error: String(error) });
+  }
 }
 
 async function measureKept({ poison, metrics, log }: EngineContext, kind: MessageKind): Promise<void> {

@@ -102,6 +102,14 @@ export const metrics = {
       'Open findings in `SCOPES` as the last sweep found them stored, by what was decided: what waits, and for what.',
     attributes: { decision: 'the decision, or `none`' },
   }),
+  queueMessages: define({
+    name: 'dockwarden.queue.messages',
+    kind: 'gauge',
+    unit: '{message}',
+    description:
+      'Messages in the queues of the app when the last sweep ended, roughly; those that wait for their time are counted, too. In a `-poison` queue only what no function can read stays.',
+    attributes: { queue: 'name of the queue' },
+  }),
   messagesKept: define({
     name: 'dockwarden.messages.kept',
     kind: 'gauge',

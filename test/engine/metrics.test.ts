@@ -105,6 +105,51 @@ describe('a sweep', () => {
     ]);
   });
 
+  it('tells how full each queue is, and each of those that nobody reads', async () => {
+    engine = await startEngine({
+      environment: ENFORCING,
+      wrapContext: (context) => ({
+        ...context,
+        queueDepths: { of: async (name) => await Promise.resolve(name.length) },
+      }),
+    });
+
+    await sweepResources(engine.context());
+
+    const depths = measured('queueMessages').map(({ attributes, value }) => [Object.values(attributes)[0], value]);
+    expect(depths).toEqual([
+      ['resource-events', 15],
+      ['resource-events-poison', 22],
+      ['work', 4],
+      ['work-poison', 11],
+      ['tickets', 7],
+      ['tickets-poison', 14],
+      ['events', 6],
+      ['events-poison', 13],
+    ]);
+  });
+
+  it('that cannot ask one queue tells of the others', async () => {
+    const warned: unknown[] = [];
+    engine = await startEngine({
+      environment: ENFORCING,
+      wrapContext: (context) => ({
+        ...context,
+        log: { ...context.log, warn: (message, details) => void warned.push([message, details?.['queue']]) },
+        queueDepths: {
+          of: async (name) => {
+            if (name === 'work') throw new DockwardenError('STORAGE_UNAVAILABLE', 'no queue');
+            return await Promise.resolve(0);
+          },
+        },
+      }),
+    });
+
+    expect((await sweepResources(engine.context())).complete).toBe(true);
+    expect(measured('queueMessages')).toHaveLength(7);
+    expect(warned).toEqual([['messages of a queue cannot be counted', 'work']]);
+  });
+
   it('that could not read everything says so', async () => {
     engine = await startEngine({ environment: ENFORCING });
     throttle(engine, { method: 'POST', path: /Microsoft\.ResourceGraph/, caller: 'dockwarden' });

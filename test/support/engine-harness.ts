@@ -214,6 +214,10 @@ export async function startEngine(options: EngineHarnessOptions = {}): Promise<E
       tickets: createTableTickets(tables.tickets),
       ticketQueue: queueInto(ticketQueue),
       eventQueue: queueInto(eventQueue),
+      queueDepths: {
+        of: async (name) =>
+          await Promise.resolve({ work: queue, tickets: ticketQueue, events: eventQueue }[name]?.length ?? 0),
+      },
       ticketRates: createTableTicketRates(guards),
       ticketSystem: options.ticketSystem,
       poison: {

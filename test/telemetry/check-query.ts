@@ -46,6 +46,7 @@ const KEYWORDS = new Set([
   'false',
   'true',
   'startswith_cs',
+  'endswith',
 ]);
 
 /** What a comparison with a word of ours may name, by the column that a query keeps it in. */

@@ -167,6 +167,7 @@ export function openDesk(options: DeskOptions): TicketDesk {
         },
       },
       eventQueue: silent,
+      queueDepths: { of: async () => await Promise.resolve(0) },
       ticketRates: createTableTicketRates(tables.guards),
       ticketSystem: desk.system,
       poison: createPoisonStore(async () => await Promise.reject(new Error('no message is unreadable here'))),
