@@ -81,6 +81,26 @@ describe('an app', () => {
     expect(JSON.stringify(received)).not.toContain('contosoacr');
   });
 
+  it('sends what a sweep measures when it has ended', async () => {
+    vi.stubEnv('APPLICATIONINSIGHTS_CONNECTION_STRING', ingestion.connectionString);
+    vi.stubEnv('WEBSITE_SITE_NAME', 'func-sweep');
+    const timer = { json: JSON.stringify({ Schedule: {}, ScheduleStatus: {}, IsPastDue: false }) };
+
+    await app.invoke('sweep', timer);
+
+    const received = ingestion.metrics().filter(({ role }) => role === 'func-sweep');
+    expect(received.find(({ name }) => name === 'dockwarden.sweeps')).toMatchObject({
+      value: 1,
+      properties: { result: 'complete' },
+    });
+    const kept = received.filter(({ name }) => name === 'dockwarden.messages.kept');
+    expect(kept.map(({ value, properties }) => [properties['container'], value])).toEqual([
+      ['poison', 0],
+      ['dead-letter', 0],
+    ]);
+    expect(received.filter(({ name }) => name === 'dockwarden.queue.messages')).toHaveLength(8);
+  });
+
   it('that is told not to sends nothing', async () => {
     vi.stubEnv('APPLICATIONINSIGHTS_CONNECTION_STRING', ingestion.connectionString);
     vi.stubEnv('WEBSITE_SITE_NAME', 'func-silent');
