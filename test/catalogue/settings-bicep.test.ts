@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { bicepString } from '../../scripts/generated/bicep-text.ts';
 import { derivedSettings, renderSettingsBicep } from '../../scripts/generated/settings-bicep.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { describeSettings, listSettings } from '../../src/settings/catalogue.ts';
+import { defineSetting } from '../../src/settings/setting.ts';
 
 const catalogue = { policies, remediations, trackers };
 const settings = listSettings(catalogue);
@@ -45,6 +48,32 @@ describe('the settings as parameters of the template', () => {
     expect(typed.get('POLICY_ACR_ADMIN_USER_DISABLED')).toBe("('on' | 'off')");
     expect(typed.get('AKS_RUN_COMMAND')).toBe("('off' | 'private-clusters')");
     expect(typed.get('BREAKER_FLEET_SHARE')).toBe('string');
+  });
+
+  it('that the template works out are set there, each by its name', async () => {
+    const template = await readFile(fileURLToPath(new URL('../../infra/main.bicep', import.meta.url)), 'utf8');
+
+    expect(derivedSettings.length).toBeGreaterThan(5);
+    expect(
+      derivedSettings.filter((name) => !new RegExp(`'${name}'|^ *(?:\\? \\{ )?${name}:`, 'm').test(template)),
+    ).toEqual([]);
+  });
+
+  it('are texts where words are only an example of what is valid', () => {
+    const setting = defineSetting<number>({
+      name: 'SOME_LIMIT',
+      description: 'A limit.',
+      format: 'some or many',
+      default: 1,
+      examples: ['1', '2'],
+      parse: (word) => (word === 'many' ? 99 : undefined),
+      consequence: 'none',
+    });
+    const description = { ...setting, default: '' };
+
+    expect(renderSettingsBicep([description], [setting], { remediations: [], policies: [] })).toContain(
+      'SOME_LIMIT: string?',
+    );
   });
 
   it('have the defaults of the code, or those of the cloud that they are deployed to', () => {
