@@ -28,6 +28,7 @@ export interface ListeningPolicy {
   readonly id: string;
   readonly resource: ResourceType;
   readonly needs?: readonly RelatedName[];
+  readonly frameworks?: { readonly azurePolicy?: readonly { readonly match: 'same' | 'related' }[] };
 }
 
 /** What changed a resource. Failed and cancelled operations changed nothing, and are not subscribed to. */
@@ -50,6 +51,8 @@ const OPERATIONS: Readonly<Record<ResourceType, string>> = {
 
 /** Exemptions and scopes go by tags, so every policy has to hear of them. */
 const TAGS = 'Microsoft.Resources/tags/';
+/** Those at the resource itself; of those above it no event names the resource. */
+const POLICY_EXEMPTIONS = 'Microsoft.Authorization/policyExemptions/';
 
 const OF_TYPE: Readonly<Partial<Record<ResourceType, EventTypes>>> = {
   'Microsoft.KeyVault/vaults/keys': {
@@ -95,14 +98,20 @@ const OF_RELATED: Readonly<Record<RelatedName, EventNeeds>> = {
 
 /** Which events each of these policies needs. */
 export function listEventNeeds(policies: readonly ListeningPolicy[]): readonly PolicyEventNeeds[] {
-  return policies.map(({ id, resource, needs = [] }) => ({
+  return policies.map(({ frameworks, id, resource, needs = [] }) => ({
     policyId: id,
     ...mergeEventNeeds([
       { operationPrefixes: [OPERATIONS[resource], TAGS], eventTypes: CHANGES },
       { operationPrefixes: [], eventTypes: OF_TYPE[resource] ?? {} },
+      { operationPrefixes: isExemptible(frameworks) ? [POLICY_EXEMPTIONS] : [], eventTypes: {} },
       ...needs.map((name) => OF_RELATED[name]),
     ]),
   }));
+}
+
+/** Do exemptions of Azure Policy count? */
+function isExemptible(frameworks: ListeningPolicy['frameworks']): boolean {
+  return frameworks?.azurePolicy?.some(({ match }) => match === 'same') === true;
 }
 
 /** All of them together: each prefix and type once, sorted, so that the order of policies changes no filter. */

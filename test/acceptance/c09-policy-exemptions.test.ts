@@ -450,6 +450,25 @@ describe('the end of an exemption of Azure Policy', () => {
     expect(findingOf(engine, scene)).toMatchObject({ status: 'closed' });
   });
 
+  it('at the resource itself is told by an event, and so is its beginning', async () => {
+    await start([assignment(AUDIT_ADMIN_USER)], { GRACE_ACR_DISABLE_ADMIN_USER: '4h' });
+    scene.violate(engine);
+    await engine.settle(HOUR);
+    expect(findingOf(engine, scene)).toMatchObject({ decision: 'defer', reason: 'notice' });
+    const waiver = exemption(assignment(AUDIT_ADMIN_USER), REGISTRY, IN_A_MONTH);
+    engine.simulator.as('operator').put(waiver.id, { properties: { ...waiver.properties } });
+    await engine.settle(0);
+    expect(findingOf(engine, scene)).toMatchObject({ decision: 'exempt', reason: 'exempt-azure-policy' });
+    engine.setEnvironment({ GRACE_ACR_DISABLE_ADMIN_USER: '0h' });
+    engine.simulator.as('operator').delete(waiver.id);
+    await engine.settle(0);
+
+    expect(findingOf(engine, scene)).toMatchObject({ status: 'closed' });
+    // What was put off until the fix was due still comes, and finds nothing to do.
+    await engine.settle(DAY);
+    expectFixed();
+  });
+
   it('that is moved counts as a renewal', async () => {
     await startViolated(waived(AUDIT_ADMIN_USER));
     engine.simulator.state.patch(exemption(assignment(AUDIT_ADMIN_USER), REGISTRY).id, {

@@ -17,6 +17,10 @@ function typesOf(id: string) {
   return mergeEventNeeds(listEventNeeds(policies.filter((policy) => policy.id === id))).eventTypes;
 }
 
+function prefixesOf(id: string) {
+  return mergeEventNeeds(listEventNeeds(policies.filter((policy) => policy.id === id))).operationPrefixes;
+}
+
 describe('which events policies need', () => {
   const all = mergeEventNeeds(listEventNeeds(policies));
 
@@ -34,7 +38,11 @@ describe('which events policies need', () => {
     const needs = mergeEventNeeds(listEventNeeds(policies.filter(({ id }) => id === 'acr-admin-user-disabled')));
 
     expect(needs).toEqual({
-      operationPrefixes: ['Microsoft.ContainerRegistry/registries/', 'Microsoft.Resources/tags/'],
+      operationPrefixes: [
+        'Microsoft.Authorization/policyExemptions/',
+        'Microsoft.ContainerRegistry/registries/',
+        'Microsoft.Resources/tags/',
+      ],
       eventTypes: {
         'Microsoft.Resources.Subscriptions': [
           'Microsoft.Resources.ResourceActionSuccess',
@@ -57,6 +65,13 @@ describe('which events policies need', () => {
     ]);
     expect(typesOf('acr-image-vulnerabilities-resolved')['Microsoft.ContainerRegistry.Registries']).toHaveLength(2);
     expect(typesOf('kv-alerts-closed')['Microsoft.KeyVault.vaults']).toBeUndefined();
+  });
+
+  it('hears of exemptions of Azure Policy where they count, and of none where a definition is only related', () => {
+    expect(prefixesOf('acr-admin-user-disabled')).toContain('Microsoft.Authorization/policyExemptions/');
+    expect(prefixesOf('kv-key-not-near-expiry')).toContain('Microsoft.Authorization/policyExemptions/');
+    expect(prefixesOf('aks-required-tags-present')).not.toContain('Microsoft.Authorization/policyExemptions/');
+    expect(prefixesOf('acr-second-password-fresh')).not.toContain('Microsoft.Authorization/policyExemptions/');
   });
 
   it('lets tickets about alerts hear of roles that somebody took and of logs that somebody switched off', () => {

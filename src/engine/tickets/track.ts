@@ -258,7 +258,7 @@ async function applyClosed(delivery: Delivery, system: TrackingSystem, { id, sta
 const CLOSING: Readonly<Record<NonNullable<Ticket['resolution']>, string>> = {
   fixed: 'Two checks in a row have proven that this is in order again.',
   'not-applicable': 'Two checks in a row have shown that this does not apply any more.',
-  exempt: 'An exemption tag says that this is accepted for a time.',
+  exempt: 'An exemption says that this is accepted.',
   gone: 'What this was about does not exist any more.',
   'policy-off': 'The policy was switched off.',
   'breaker-closed': 'The breaker lets changes pass again.',
