@@ -37,6 +37,8 @@ test('there is a page for every policy, remediation and tracker, and a row for e
     'docs/cost.md',
     'docs/settings.md',
     'infra/generated/roles.json',
+    'infra/generated/event-filters.json',
+    'infra/generated/settings.bicep',
   ]);
   for (const { name } of describeSettings({ policies, remediations, trackers }))
     expect(settings).toContain(`| \`${name}\` `);
