@@ -1,5 +1,5 @@
 // What somebody has to be told at once. Each rule costs money per month, so there are none without a receiver.
-// The rules themselves, and what to do about each, are in alert-rules.json.
+// The rules themselves, and what to do about each, are in alert-rules.data.json.
 
 @description('Region of the Log Analytics workspace.')
 param location string
@@ -21,7 +21,7 @@ param emails string[] = []
 @description('Ids of action groups that are there already.')
 param actionGroupIds string[] = []
 
-var rules = (empty(emails) && empty(actionGroupIds)) ? [] : loadJsonContent('alert-rules.json')
+var rules = (empty(emails) && empty(actionGroupIds)) ? [] : loadJsonContent('alert-rules.data.json')
 
 resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
   name: 'ag-${environmentName}'

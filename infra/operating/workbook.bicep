@@ -1,4 +1,4 @@
-// "What was changed last night, why, and what waits for me": its content is in workbook.json.
+// "What was changed last night, why, and what waits for me": its content is in workbook.data.json.
 
 @description('Region of the Log Analytics workspace.')
 param location string
@@ -26,7 +26,7 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     sourceId: workspaceId
     version: '1.0'
     serializedData: replace(
-      replace(loadTextContent('workbook.json'), '__WORKSPACE_ID__', workspaceId),
+      replace(loadTextContent('workbook.data.json'), '__WORKSPACE_ID__', workspaceId),
       '__APPLICATION_INSIGHTS_ID__',
       applicationInsightsId
     )

@@ -50,12 +50,17 @@ export function listChecks(workspace: Workspace): readonly Check[] {
   const { modules, parameterFiles } = workspace;
   return [
     says(`bicep build: ${modules.length} templates`, modules.length, async () => await workspace.build()),
-    says('bicep lint', modules.length, async () => await workspace.diagnose('lint', 'infra/**/*.bicep')),
+    says(
+      'no file is overwritten by who compiles a template beside it',
+      modules.length,
+      async () => await Promise.resolve(workspace.findOverwritten()),
+    ),
+    says('bicep lint', modules.length, async () => await workspace.lint()),
     says('bicep format: nothing to change', modules.length, async () => await workspace.findUnformatted()),
     says(
       `bicep build-params: ${parameterFiles.length} files`,
       parameterFiles.length,
-      async () => await workspace.diagnose('build-params', 'infra/**/*.bicepparam'),
+      async () => await workspace.buildParameters(),
     ),
     ...parameterFiles.map((file) =>
       rule(`bicep snapshot: ${file}`, async () => ({ seen: (await deployments.predict(file)).length, problems: [] })),

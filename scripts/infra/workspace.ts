@@ -16,6 +16,10 @@ export const SAMPLE_TARGET = {
 /** What the compiler reads besides `infra/`. */
 const BESIDES = ['bicepconfig.json', 'package.json', 'host.json'];
 
+/** Where compiled files go: beside their sources they could overwrite what other sources read. */
+const TEMPLATES = 'templates';
+const PARAMETERS = 'parameters';
+
 /** A copy of the project's templates: several commands of the compiler write beside what they read. */
 export interface Workspace {
   /** Paths of all `.bicep` files, relative to the project, sorted. */
@@ -24,8 +28,12 @@ export interface Workspace {
   readonly parameterFiles: readonly string[];
   /** Compiles all modules, and returns errors and warnings; paths are relative to the project. Comes before everything that looks at templates. */
   build(): Promise<readonly string[]>;
-  /** Errors and warnings of one command over all files that its pattern matches. */
-  diagnose(command: 'lint' | 'build-params', pattern: string): Promise<readonly string[]>;
+  /** The same of the linter. */
+  lint(): Promise<readonly string[]>;
+  /** Compiles all parameter files, and returns errors and warnings. */
+  buildParameters(): Promise<readonly string[]>;
+  /** Files that somebody who compiles a template beside its source would overwrite. */
+  findOverwritten(): readonly string[];
   /** Files that `bicep format` would change. */
   findUnformatted(): Promise<readonly string[]>;
   /** A compiled template. Throws when it was not compiled. */
@@ -53,10 +61,13 @@ export async function createWorkspace(project: string, bicep: Bicep): Promise<Wo
   const templates = new Map<string, JsonObject>();
 
   async function build(): Promise<readonly string[]> {
-    const problems = readDiagnostics(await bicep.run(folder, 'build', '--pattern', 'infra/**/*.bicep'), folder);
-    // Kept here: what parameter files are compiled to has the names of templates.
+    const problems = readDiagnostics(
+      await bicep.run(folder, 'build', '--pattern', 'infra/**/*.bicep', '--outdir', TEMPLATES),
+      folder,
+    );
     for (const module of modules) {
-      const text = await readText(module.replace(/\.bicep$/, '.json')).catch(() => undefined);
+      const path = module.replace(/^infra\//, `${TEMPLATES}/`).replace(/\.bicep$/, '.json');
+      const text = await readText(path).catch(() => undefined);
       if (text !== undefined) templates.set(module, parseObject(text, module));
     }
     return problems;
@@ -84,8 +95,12 @@ export async function createWorkspace(project: string, bicep: Bicep): Promise<Wo
     modules,
     parameterFiles: files.filter((path) => path.endsWith('.bicepparam')),
     build,
-    diagnose: async (command, pattern) =>
-      readDiagnostics(await bicep.run(folder, command, '--pattern', pattern), folder),
+    lint: async () => readDiagnostics(await bicep.run(folder, 'lint', '--pattern', 'infra/**/*.bicep'), folder),
+    async buildParameters() {
+      const args = ['build-params', '--pattern', 'infra/**/*.bicepparam', '--outdir', PARAMETERS];
+      return readDiagnostics(await bicep.run(folder, ...args), folder);
+    },
+    findOverwritten: () => listOverwritten(files),
     async findUnformatted() {
       const before = await Promise.all(modules.map(readText));
       const problems = readDiagnostics(await bicep.run(folder, 'format', '--pattern', 'infra/**/*.bicep'), folder);
@@ -114,6 +129,14 @@ export function readDiagnostics({ exitCode, stderr }: Pick<BicepRun, 'exitCode' 
     .filter((line) => line !== '' && !/^(?:at (?:Bicep|System)\.|--- End of stack trace)/.test(line));
   if (lines.length > 0 || exitCode === 0) return [...new Set(lines)];
   return [`bicep ended with exit code ${exitCode}`];
+}
+
+/** Of these paths those that `bicep build` or `bicep build-params` would write to. */
+export function listOverwritten(files: readonly string[]): readonly string[] {
+  const written = new Set(
+    files.filter((path) => /\.bicep(?:param)?$/.test(path)).map((path) => path.replace(/\.\w+$/, '.json')),
+  );
+  return files.filter((path) => written.has(path));
 }
 
 /** Options of `bicep snapshot` by where a template is deployed. */

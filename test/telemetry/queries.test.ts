@@ -23,7 +23,7 @@ const Rule = z.strictObject({
   windowSize: z.enum(['PT15M', 'PT30M', 'PT1H', 'PT6H', 'P1D', 'P2D']),
   frequency: z.enum(['PT5M', 'PT10M', 'PT15M', 'PT30M', 'PT1H']),
 });
-const rules = z.array(Rule).parse(JSON.parse(read('infra/operating/alert-rules.json')));
+const rules = z.array(Rule).parse(JSON.parse(read('infra/operating/alert-rules.data.json')));
 
 const Item = z.object({
   type: z.number(),
@@ -36,7 +36,7 @@ const Item = z.object({
     gridSettings: z.object({ labelSettings: z.array(z.object({ columnId: z.string() })) }).optional(),
   }),
 });
-const { items } = z.object({ items: z.array(Item) }).parse(JSON.parse(read('infra/operating/workbook.json')));
+const { items } = z.object({ items: z.array(Item) }).parse(JSON.parse(read('infra/operating/workbook.data.json')));
 const queries = items.flatMap(({ name, content: { query, ...content } }) =>
   query === undefined ? [] : [{ ...content, name, query }],
 );
@@ -126,7 +126,7 @@ describe('the workbook', () => {
 
   it('leaves nothing to be replaced but what its template replaces', () => {
     const template = read('infra/operating/workbook.bicep');
-    const places = new Set(read('infra/operating/workbook.json').match(/__\w+__/g));
+    const places = new Set(read('infra/operating/workbook.data.json').match(/__\w+__/g));
 
     expect(places.size).toBe(2);
     expect([...places].filter((place) => !template.includes(`'${place}'`))).toEqual([]);
