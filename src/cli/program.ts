@@ -6,6 +6,7 @@ import { addEvaluate } from './commands/evaluate.ts';
 import { addHolds } from './commands/holds.ts';
 import { addMessages } from './commands/messages.ts';
 import { addPolicies } from './commands/policies.ts';
+import { addPrune } from './commands/prune.ts';
 import { addRecords } from './commands/records.ts';
 import { addReplay } from './commands/replay.ts';
 import { addReview } from './commands/review.ts';
@@ -66,6 +67,7 @@ function createProgram(shell: Shell): Command {
   addTickets(program, shell);
   addReplay(program, shell);
   addMessages(program, shell);
+  addPrune(program, shell);
   addDoctor(program, shell);
   return program;
 }

@@ -111,11 +111,14 @@ describe('events through the storage queue', () => {
 
   test('the app is healthy and shows no configuration finding', async () => {
     const response = await fetch(`${app.host().url}/api/health`);
-    const details = await fetch(`${app.host().url}/api/health/details`);
+    const address = `${app.host().url}/api/health/details`;
+    const details = await fetch(address, { headers: { 'x-functions-key': app.functionKey } });
+    const refused = await fetch(address);
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: 'healthy' });
     expect(await details.json()).toMatchObject({ status: 'healthy', reasons: [], configurationFindings: 0 });
+    expect([refused.status, await refused.text()]).toEqual([401, '']);
   });
 
   test('the app called nothing outside its role, and was refused nothing but the nodes of a cluster that keeps it out', () => {

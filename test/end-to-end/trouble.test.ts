@@ -16,7 +16,8 @@ afterAll(async () => {
 });
 
 async function readHealth(): Promise<{ status: number; body: unknown }> {
-  const response = await fetch(`${app.host().url}/api/health/details`);
+  const headers = { 'x-functions-key': app.functionKey };
+  const response = await fetch(`${app.host().url}/api/health/details`, { headers });
   return { status: response.status, body: await response.json() };
 }
 
