@@ -107,6 +107,30 @@ describe('the location', () => {
     expect(brief(report)).toEqual([['warning', 'not-checked', 'node 24 in westeurope']]);
   });
 
+  test.each([
+    ['none', [], ['warning', 'not-checked', 'node 24 in westeurope']],
+    ['of another plan', [['EP1', '24']], ['warning', 'not-checked', 'node 24 in westeurope']],
+    [
+      'of both plans',
+      [
+        ['EP1', '24'],
+        ['FC1', '22'],
+      ],
+      ['error', 'location-without-node', 'westeurope'],
+    ],
+  ])('only versions of Flex Consumption count: %s', async (_, skus, expected) => {
+    const Sku = skus.map(([skuCode = '', version = '']) => ({
+      skuCode,
+      functionAppConfigProperties: { runtime: { name: 'node', version } },
+    }));
+    const stackSettings = { linuxRuntimeSettings: { Sku } };
+    const majorVersions = [{ minorVersions: [{ stackSettings }] }];
+    const body = { value: [{ name: 'node', properties: { majorVersions } }] };
+    rig.simulator.faults.add({ path: /functionAppStacks/i, effect: { kind: 'answer', status: 200, body } });
+
+    expect(brief(await rig.look())).toEqual([expected]);
+  });
+
   test('an empty list of locations proves nothing about one', async () => {
     rig.simulator.faults.add({ path: /geoRegions/i, effect: { kind: 'answer', status: 200, body: { value: [] } } });
 
