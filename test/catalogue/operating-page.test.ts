@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { AuditRecord, outcomes } from '../../src/audit/audit-log.ts';
 import { ticketEvents } from '../../src/engine/tickets/life-cycle.ts';
 import { decisionNames, Finding } from '../../src/findings/findings.ts';
+import { healthCodes } from '../../src/health/reasons.ts';
 import { InspectionRecord } from '../../src/nodes/node-history.ts';
 import { COVERAGE_REASONS } from '../../src/policy/node-health/detection.ts';
 import { Ticket, ticketStates } from '../../src/tickets/ticket.ts';
@@ -67,6 +68,7 @@ interface Section {
 
 const sections: readonly Section[] = [
   { page: operating, heading: 'Error codes', listed: errorCodes, atLeast: 15 },
+  { page: operating, heading: 'Health', listed: healthCodes, atLeast: 15 },
   { page: operating, heading: 'Outcomes', listed: outcomes, atLeast: 10 },
   { page: operating, heading: 'Decisions', listed: decisionNames, atLeast: 6 },
   { page: operating, heading: '`audit`', listed: Object.keys(AuditRecord.shape), atLeast: 30 },
