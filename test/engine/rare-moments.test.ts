@@ -103,7 +103,7 @@ describe('a run that a version leaves behind which knows more than the next one'
     boundary.watch(engine.simulator);
     disableAdminUser.violate(engine);
     // The call after the outcome's row: the findings.
-    boundary.arm([[19, 'dies before']]);
+    boundary.arm([[20, 'dies before']]);
     await runHost(engine, { hasDied: () => boundary.hasDied, untilMs: 60_000 });
     expect(boundary.calls.at(-1)).toBe('findings.save');
     isChanged = true;
@@ -116,8 +116,8 @@ describe('a run that a version leaves behind which knows more than the next one'
   });
 
   it.each([
-    ['ended', 19, ['fixed']],
-    ['never began', 13, []],
+    ['ended', 20, ['fixed']],
+    ['never began', 14, []],
   ])('is not ended a second time when it %s and its resource cannot be read any more', async (_how, at, expected) => {
     const boundary = new Boundary();
     engine = await startScene(disableAdminUser, { wrapContext: boundary.wrapContext });
@@ -204,11 +204,11 @@ describe('a worker that dies between outcome and finding', () => {
     boundary.watch(engine.simulator);
     refuse('PATCH', REGISTRY, 409, 1, 'OperationNotAllowed');
     disableAdminUser.violate(engine);
-    boundary.arm([[17, 'dies after']]);
+    boundary.arm([[18, 'dies after']]);
 
     await runHost(engine, { hasDied: () => boundary.hasDied });
 
-    expect(boundary.calls[16]).toBe('audit.append');
+    expect(boundary.calls[17]).toBe('audit.append');
     expect(outcomes()).toEqual([
       ['fixed', 'verified'],
       ['retry', 'OperationNotAllowed'],
