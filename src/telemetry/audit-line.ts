@@ -8,7 +8,8 @@ export const AUDIT_LINE = 'audit';
  * or after, no evidence and no words of Azure: Application Insights has more readers than the audit.
  */
 export const auditLineFields = {
-  time: 'time',
+  // Not `time`: that is a keyword of the query language.
+  time: 'at',
   stage: 'stage',
   policyId: 'policyId',
   remediationId: 'remediationId',

@@ -4,50 +4,7 @@ import { decisionNames } from '../../src/findings/findings.ts';
 import { functionNames } from '../../src/functions/health.ts';
 import { auditLineFields } from '../../src/telemetry/audit-line.ts';
 import { type MetricDefinition, metrics } from '../../src/telemetry/metrics.ts';
-
-/** Columns of the tables of a Log Analytics workspace that queries may name, as the reference of Azure Monitor lists them. */
-const COLUMNS: Readonly<Record<string, readonly string[]>> = {
-  AppMetrics: ['TimeGenerated', 'Name', 'Sum', 'ItemCount', 'Min', 'Max', 'Properties', 'AppRoleName', '_ResourceId'],
-  AppTraces: [
-    'TimeGenerated',
-    'Message',
-    'SeverityLevel',
-    'Properties',
-    'OperationName',
-    'ItemCount',
-    'AppRoleName',
-    '_ResourceId',
-  ],
-  AppRequests: [
-    'TimeGenerated',
-    'Name',
-    'OperationName',
-    'ResultCode',
-    'Success',
-    'DurationMs',
-    'ItemCount',
-    'AppRoleName',
-    '_ResourceId',
-  ],
-};
-
-const KEYWORDS = new Set([
-  'where',
-  'extend',
-  'summarize',
-  'project',
-  'order',
-  'by',
-  'and',
-  'or',
-  'in',
-  'asc',
-  'desc',
-  'false',
-  'true',
-  'startswith_cs',
-  'endswith',
-]);
+import { analyze } from './kusto.ts';
 
 /** What a comparison with a word of ours may name, by the column that a query keeps it in. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -61,28 +18,14 @@ const known: ReadonlyMap<string, MetricDefinition> = new Map(
   Object.values<MetricDefinition>(metrics).map((metric) => [metric.name, metric]),
 );
 
-/** What a query names that does not exist: one sentence each. */
+/** What is wrong with a query, or names what does not exist: one sentence each. */
 export function findQueryProblems(query: string): string[] {
-  const table = /^\w+/.exec(query)?.[0] ?? '';
-  const columns = COLUMNS[table];
-  if (columns === undefined) return [`there is no table ${table}`];
-  const words = query.replaceAll(/'[^'\n]*'/g, "''");
   return [
-    ...findUnknownNames(words, columns),
+    ...analyze(query),
     ...findUnknownFields(query),
-    ...(table === 'AppMetrics' ? findMetricProblems(query) : []),
+    ...(query.startsWith('AppMetrics') ? findMetricProblems(query) : []),
     ...findUnknownValues(query),
   ];
-}
-
-/** Every name outside of text that is no column, no function, and that the query has not made itself. */
-function findUnknownNames(words: string, columns: readonly string[]): string[] {
-  const own = new Set([...words.matchAll(/\b([A-Za-z]\w*) = /g)].map(([, name]) => name));
-  const [, rest = ''] = /^\w+([^]*)$/.exec(words) ?? [];
-  const names = [...rest.matchAll(/(?<![.\w])([A-Za-z_]\w*)(?!\w|\()/g)].map(([, name = '']) => name);
-  return [...new Set(names)]
-    .filter((name) => !columns.includes(name) && !KEYWORDS.has(name) && !own.has(name))
-    .map((name) => `there is no column ${name}`);
 }
 
 function findUnknownFields(query: string): string[] {

@@ -38,7 +38,7 @@ describe('an audit that is measured', () => {
       {
         message: 'audit',
         details: {
-          time: '2026-11-23T10:00:00.000Z',
+          at: '2026-11-23T10:00:00.000Z',
           stage: 'outcome',
           policyId: 'acr-admin-user-disabled',
           remediationId: 'acr-disable-admin-user',

@@ -144,13 +144,22 @@ describe('a query that is wrong is found:', () => {
       "AppMetrics\n| where Name == 'dockwarden.outcomes'\n| summarize Value = sum(Sum) by tostring(Properties['result'])",
       'dockwarden.outcomes has no attribute result',
     ],
-    ["AppMetrics\n| where Name == 'dockwarden.outcomes'\n| summarize Value = sum(Summ)", 'there is no column Summ'],
-    ["AppMetrics\n| where Name == 'dockwarden.outcomes'\n| summarize Value = sum(value)", 'there is no column value'],
+    [
+      "AppMetrics\n| where Name == 'dockwarden.outcomes'\n| summarize Value = sum(Summ)",
+      "The name 'Summ' does not refer to any known column, table, variable or function.",
+    ],
+    [
+      "AppMetrics\n| where Name == 'dockwarden.outcomes'\n| summarize Value = sum(value)",
+      "The name 'value' does not refer to any known column, table, variable or function.",
+    ],
     [
       "AppMetrics\n| where Name == 'dockwarden.messages.kept'\n| summarize Value = sum(Sum)",
       'dockwarden.messages.kept is a gauge: its values are not added up',
     ],
-    ['customMetrics\n| summarize Value = count()', 'there is no table customMetrics'],
+    [
+      'customMetrics\n| summarize Value = count()',
+      "The name 'customMetrics' does not refer to any known table, tabular variable or function.",
+    ],
     [
       'AppTraces\n| extend row = parse_json(Message)\n| project X = row.actor',
       'the log line of an audit row has no actor',
@@ -160,6 +169,7 @@ describe('a query that is wrong is found:', () => {
       'Outcome is never repaired',
     ],
     ["AppRequests\n| where OperationName == 'healthy'", 'OperationName is never healthy'],
+    ['AppTraces\n| sumarize Value = count()', 'Query operator expected.'],
     ["AppTraces\n| where Message == 'ticket-lost'", 'no ticket takes the step ticket-lost'],
   ];
 
@@ -182,6 +192,13 @@ describe('docs/telemetry.md', () => {
       expect(page.replaceAll(/ +/g, ' ')).toContain(`| ${row} |`);
     },
   );
+
+  it('shows queries that work', () => {
+    const [, query = ''] = /```kusto\n([^`]*)```/.exec(page) ?? [];
+
+    expect(query).toContain('audit');
+    expect(findQueryProblems(query)).toEqual([]);
+  });
 
   it('names no other metric, and every alert rule', () => {
     const names = new Set<string>(Object.values<MetricDefinition>(metrics).map(({ name }) => name));
