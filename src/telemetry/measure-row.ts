@@ -25,7 +25,8 @@ export function measureRow(record: AuditRecord): readonly Measurement[] {
     case 'configuration':
       return [{ metric: 'configurationFindings', value: 1, attributes: { problem: reason } }];
     case 'intent':
-      return [];
+      // To fix is recorded with what is about to be done; an undo is nothing that we decided.
+      return record.decision === undefined ? [] : [decisionOf(record)];
   }
 }
 

@@ -36,7 +36,7 @@ export const metrics = {
     kind: 'counter',
     unit: '{decision}',
     description:
-      'Decisions that were recorded. A decision that has not changed is not recorded again. Quarantines are those with decision `quarantine`.',
+      'Decisions that were recorded. A decision that has not changed is not recorded again; `fix` counts when a run begins. Quarantines are those with decision `quarantine`.',
     attributes: { decision: 'the decision', reason: 'its reason code', policy: 'id of the policy' },
   }),
   outcomes: define({

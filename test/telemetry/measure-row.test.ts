@@ -92,8 +92,18 @@ describe('other rows', () => {
     expect(measureRow(otherRecord(row))).toEqual([{ metric, value: 1, attributes }]);
   });
 
-  it('add nothing where a run only begins', () => {
-    expect(measureRow(otherRecord({ stage: 'intent' }))).toEqual([]);
+  it('count the decision to fix where a run begins, and no decision where an undo does', () => {
+    const [counted, ...others] = measureRow(
+      otherRecord({ stage: 'intent', decision: 'fix', reason: 'mode-enforce', policyId: 'acr-admin-user-disabled' }),
+    );
+
+    expect(others).toEqual([]);
+    expect(counted).toEqual({
+      metric: 'decisions',
+      value: 1,
+      attributes: { decision: 'fix', reason: 'mode-enforce', policy: 'acr-admin-user-disabled' },
+    });
+    expect(measureRow(otherRecord({ stage: 'intent', reason: 'undo' }))).toEqual([]);
   });
 
   it('have, however little they say, exactly the attributes that the catalogue declares', () => {
