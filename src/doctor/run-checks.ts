@@ -30,7 +30,7 @@ export async function runChecks<C extends DoctorContext>(
   const checkedAt = context.now().toISOString();
   for (const [index, check] of checks.entries()) {
     tell(`${index + 1}/${checks.length} ${check.title}`);
-    found.push(...(await attempt(check.id, async () => await check.run(context))));
+    found.push(...(await attempt(check.id, async () => await check.run(context))).map(inOrder));
   }
   const bySeverity = SEVERITIES.map((severity) => found.filter((finding) => finding.severity === severity));
   const [errors = [], warnings = [], infos = []] = bySeverity;
@@ -41,6 +41,13 @@ export async function runChecks<C extends DoctorContext>(
     summary: { error: errors.length, warning: warnings.length, info: infos.length },
     findings: bySeverity.flat(),
   };
+}
+
+/** The same with its members in the order in which they are documented, which is how they are printed. */
+function inOrder({ severity, code, subject, message, command }: DoctorFinding): DoctorFinding {
+  const finding = { code, subject, message, ...(command !== undefined && { command }) };
+  // Only the severity tells whether there has to be a command.
+  return severity === 'info' ? { severity, ...finding } : { severity, ...finding, command: command ?? '' };
 }
 
 /** Does anything have to be done? */

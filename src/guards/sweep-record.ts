@@ -3,7 +3,7 @@ import { parseRow } from '../storage/parse-row.ts';
 import type { TableStore } from '../storage/table-store.ts';
 
 /** How the last sweep went (table `guards`, row `sweep`/`last`). */
-const SweepRecord = z.object({
+export const SweepRecord = z.object({
   /** ISO 8601. */
   startedAt: z.string(),
   finishedAt: z.string(),
@@ -21,15 +21,15 @@ export interface SweepRecords {
   last(): Promise<SweepRecord | undefined>;
 }
 
-const KEY = { partitionKey: 'sweep', rowKey: 'last' } as const;
+export const SWEEP_KEY = { partitionKey: 'sweep', rowKey: 'last' } as const;
 
 export function createTableSweepRecords(table: TableStore): SweepRecords {
   return {
     async save(record) {
-      await table.putAll(KEY.partitionKey, [{ rowKey: KEY.rowKey, columns: { ...record } }]);
+      await table.putAll(SWEEP_KEY.partitionKey, [{ rowKey: SWEEP_KEY.rowKey, columns: { ...record } }]);
     },
     async last() {
-      const row = await table.get(KEY);
+      const row = await table.get(SWEEP_KEY);
       return row === undefined ? undefined : parseRow(SweepRecord, row);
     },
   };

@@ -87,8 +87,19 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   // Questions about a set-up that is deployed, asked at a command line; never part of the bundle.
   doctor: {
-    from: ['policy', 'remediations', 'azure', 'resources', 'events', 'settings', 'storage', 'errors'],
-    packages: ['zod', 'croner'],
+    from: [
+      'policy',
+      'remediations',
+      'azure',
+      'resources',
+      'events',
+      'settings',
+      'storage',
+      'guards',
+      'health',
+      'errors',
+    ],
+    packages: ['zod'],
   },
   // Part of the composition: which adapter the settings call for.
   'ticket-systems': { from: ['tickets', 'settings', 'errors'], packages: ['@azure/identity'] },

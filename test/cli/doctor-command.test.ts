@@ -53,7 +53,7 @@ async function sweep(at: Date): Promise<void> {
 async function writeRun(change: Readonly<Record<string, unknown>> = {}): Promise<void> {
   const { simulator } = deployed;
   const { blob, queue, table } = storage;
-  const run = {
+  const content = {
     pid: process.pid,
     arm: simulator.armEndpoint,
     caFile: inject('certificates').caFile,
@@ -62,7 +62,7 @@ async function writeRun(change: Readonly<Record<string, unknown>> = {}): Promise
     app: DEPLOYED.site,
     ...change,
   };
-  await writeFile(join(directory, 'run.json'), JSON.stringify(run));
+  await writeFile(join(directory, 'run.json'), JSON.stringify(content));
 }
 
 async function run(...args: readonly string[]) {

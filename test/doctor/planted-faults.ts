@@ -541,7 +541,7 @@ const events: readonly PlantedFault[] = [
     subject: DEPLOYED.systemTopic,
     plant: remove('Microsoft.EventGrid/systemTopics/eventSubscriptions', DEPLOYED.systemTopic),
     command:
-      /event-subscription create .*--advanced-filter data\.operationName StringBeginsWith .*'Microsoft\.Resources\/tags\/'/,
+      /^az rest --method put --url '.*\/eventSubscriptions\/dockwarden\?api-version=2025-02-15' .*"Microsoft\.Resources\/tags\/"/,
   },
   {
     check: 'events',
@@ -552,7 +552,7 @@ const events: readonly PlantedFault[] = [
     plant: changeSubscription({
       deliveryWithResourceIdentity: { destination: { properties: { queueName: 'others' } } },
     }),
-    command: 'event-subscription create',
+    command: 'az rest --method put',
   },
   {
     check: 'events',
@@ -560,7 +560,7 @@ const events: readonly PlantedFault[] = [
     code: 'event-subscription-not-ready',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ provisioningState: 'AwaitingManualAction' }),
-    command: 'az resource delete --ids',
+    command: `az rest --method put --url '${EVENT_SUBSCRIPTION}`,
   },
   {
     check: 'events',
@@ -568,7 +568,7 @@ const events: readonly PlantedFault[] = [
     code: 'event-subscription-expires',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ expirationTimeUtc: '2027-01-01T00:00:00Z' }),
-    command: 'az resource delete --ids',
+    command: `az rest --method put --url '${EVENT_SUBSCRIPTION}`,
   },
   {
     check: 'events',
@@ -576,7 +576,7 @@ const events: readonly PlantedFault[] = [
     code: 'event-schema',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ eventDeliverySchema: 'CustomInputSchema' }),
-    command: '--event-delivery-schema eventgridschema',
+    command: '"eventDeliverySchema":"EventGridSchema"',
   },
   {
     check: 'events',
@@ -590,7 +590,7 @@ const events: readonly PlantedFault[] = [
         properties: { resourceId: DEPLOYED.storage, queueName: 'resource-events' },
       },
     }),
-    command: '--delivery-identity systemassigned',
+    command: '"deliveryWithResourceIdentity":{"identity":{"type":"SystemAssigned"}',
   },
   {
     check: 'events',
@@ -598,7 +598,7 @@ const events: readonly PlantedFault[] = [
     code: 'event-dead-letter',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ deadLetterWithResourceIdentity: null }),
-    command: '--deadletter-identity systemassigned',
+    command: '"blobContainerName":"dead-letter"',
   },
   {
     check: 'events',
@@ -606,7 +606,7 @@ const events: readonly PlantedFault[] = [
     code: 'event-filter-narrow',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ filter: { includedEventTypes: ['Microsoft.Resources.ResourceWriteSuccess'] } }),
-    command: "'Microsoft.Resources.ResourceDeleteSuccess'",
+    command: '"Microsoft.Resources.ResourceDeleteSuccess"',
   },
   {
     check: 'events',
@@ -624,7 +624,7 @@ const events: readonly PlantedFault[] = [
         ],
       },
     }),
-    command: "'Microsoft.KeyVault/vaults/'",
+    command: '"Microsoft.KeyVault/vaults/"',
   },
   {
     check: 'events',
@@ -632,7 +632,7 @@ const events: readonly PlantedFault[] = [
     code: 'event-filter-unclear',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ filter: { subjectBeginsWith: `${SUBSCRIPTION}/resourceGroups/rg-1` } }),
-    command: 'event-subscription create',
+    command: 'az rest --method put',
   },
 ];
 
@@ -757,6 +757,28 @@ const rest: readonly PlantedFault[] = [
     subject: 'sweep',
     storage: { readRow: async () => await Promise.resolve(undefined) },
     command: 'hostruntime/admin/functions/sweep',
+  },
+  {
+    check: 'sweep',
+    severity: 'error',
+    code: 'sweep-not-scheduled',
+    subject: 'sweep',
+    settings: { SWEEP_SCHEDULE: undefined },
+    command: "'SWEEP_SCHEDULE='",
+  },
+  {
+    check: 'sweep',
+    severity: 'error',
+    code: 'sweep-overdue',
+    subject: 'sweep',
+    // The tables are older than the schedule, and no sweep is on record.
+    storage: {
+      readRow: async (_table, partitionKey) =>
+        await Promise.resolve(
+          partitionKey === 'schema' ? { version: 1, createdAt: new Date(Date.now() - HOUR).toISOString() } : undefined,
+        ),
+    },
+    command: 'az functionapp restart',
   },
   {
     check: 'sweep',

@@ -8,6 +8,7 @@ import {
 import { shellQuote } from '../../remediations/advice.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
+import { CHANGES, DEAD_LETTERS, putSubscription, QUEUE } from '../event-subscription.ts';
 import { allows, coversScope } from '../grants.ts';
 import { attempt } from '../not-checked.ts';
 import type { StorageAccount } from '../storage-account.ts';
@@ -37,9 +38,6 @@ const codes = [
 ] as const;
 type Code = (typeof codes)[number];
 
-const QUEUE = 'resource-events';
-const DEAD_LETTERS = 'dead-letter';
-const CHANGES: TopicType = 'Microsoft.Resources.Subscriptions';
 /** What the identity of a topic needs at the storage account, and Azure's own role that gives it. */
 const TOPIC_ROLES = [
   {
@@ -133,7 +131,7 @@ function describeAbsence(topicType: TopicType, topic: SystemTopic | undefined, p
       code: 'event-subscription-missing',
       subject: topic.id,
       message: `No event subscription of this topic delivers to queue ${QUEUE}: changes are found by the sweep alone.`,
-      command: createSubscription(topic, place),
+      command: putSubscription(`${topic.id}/eventSubscriptions/dockwarden`, topicType, place),
     };
   }
   return {
@@ -148,19 +146,6 @@ function describeAbsence(topicType: TopicType, topic: SystemTopic | undefined, p
   };
 }
 
-function createSubscription(topic: SystemTopic, { account, needs, subscriptionId }: Place): string {
-  const [group, name] = [topic.id.split('/')[4] ?? '', topic.name];
-  const types = (needs.eventTypes[CHANGES] ?? []).map(shellQuote).join(' ');
-  const prefixes = needs.operationPrefixes.map(shellQuote).join(' ');
-  return [
-    `az eventgrid system-topic event-subscription create --subscription ${shellQuote(subscriptionId)} --resource-group ${shellQuote(group)} --system-topic-name ${shellQuote(name)} --name dockwarden`,
-    '--event-delivery-schema eventgridschema --delivery-identity systemassigned --delivery-identity-endpoint-type storagequeue',
-    `--delivery-identity-endpoint ${shellQuote(`${account.id}/queueServices/default/queues/${QUEUE}`)} --storage-queue-msg-ttl -1`,
-    `--deadletter-identity systemassigned --deadletter-identity-endpoint ${shellQuote(`${account.id}/blobServices/default/containers/${DEAD_LETTERS}`)}`,
-    `--included-event-types ${types} --advanced-filter data.operationName StringBeginsWith ${prefixes}`,
-  ].join(' ');
-}
-
 async function judgeFeeder(
   feeder: Feeder,
   topicType: TopicType,
@@ -173,8 +158,8 @@ async function judgeFeeder(
   };
   return [
     ...judgeState(topic),
-    ...feeds.flatMap((subscription) => judgeDelivery(subscription, topic, place)),
-    ...judgeFilters(feeds, needed, topic, place),
+    ...feeds.flatMap((subscription) => judgeDelivery(subscription, putSubscription(subscription.id, topicType, place))),
+    ...judgeFilters(feeds, needed, (id) => putSubscription(id, topicType, place)),
     ...(await attempt(topic.id, async () => await judgeIdentity(feeder, place))),
   ];
 }
@@ -192,12 +177,11 @@ function judgeState({ id, properties }: SystemTopic): DoctorFinding<Code>[] {
   ];
 }
 
-function judgeDelivery(subscription: EventSubscription, topic: SystemTopic, place: Place): DoctorFinding<Code>[] {
+function judgeDelivery(subscription: EventSubscription, command: string): DoctorFinding<Code>[] {
   const { id: subject, properties } = subscription;
   const findings: DoctorFinding<Code>[] = [];
-  const remake = `az resource delete --ids ${shellQuote(subject)}\n${createSubscription(topic, place)}`;
   const add = (code: Code, message: string, severity: 'error' | 'warning' = 'error') =>
-    findings.push({ severity, code, subject, message, command: remake });
+    findings.push({ severity, code, subject, message, command });
   const { endpointType, isByIdentity } = destinationOf(subscription);
   if (!isSame(properties.provisioningState, 'Succeeded')) {
     add(
@@ -235,8 +219,7 @@ function judgeDelivery(subscription: EventSubscription, topic: SystemTopic, plac
 function judgeFilters(
   feeds: readonly EventSubscription[],
   needed: Pick<EventNeeds, 'operationPrefixes'> & { readonly eventTypes: readonly string[] },
-  topic: SystemTopic,
-  place: Place,
+  put: (id: string) => string,
 ): DoctorFinding<Code>[] {
   const held = feeds.map(({ properties }) => findHeldBack(properties.filter, needed));
   const inAll = (pick: (one: (typeof held)[number]) => readonly string[]) =>
@@ -245,9 +228,7 @@ function judgeFilters(
   const [subscription] = feeds;
   if (subscription === undefined) return [];
   const { id: subject } = subscription;
-  const command = isSame(topic.properties.topicType, CHANGES)
-    ? `az resource delete --ids ${shellQuote(subject)}\n${createSubscription(topic, place)}`
-    : `az resource update --ids ${shellQuote(subject)} --api-version 2025-02-15 --set ${shellQuote(`properties.filter.includedEventTypes=${JSON.stringify(needed.eventTypes)}`)}`;
+  const command = put(subject);
   const findings: DoctorFinding<Code>[] = [];
   if (lacking.length > 0) {
     findings.push({
@@ -289,7 +270,7 @@ async function judgeIdentity(
         code: 'topic-role-missing',
         subject: topic.id,
         message: 'The topic has no identity of its own any more, and its event subscription delivers with it.',
-        command: `az eventgrid system-topic update --ids ${shellQuote(topic.id)} --identity systemassigned`,
+        command: `az eventgrid system-topic update --subscription ${shellQuote(topic.id.split('/')[2] ?? '')} --resource-group ${shellQuote(topic.id.split('/')[4] ?? '')} --name ${shellQuote(topic.name)} --identity systemassigned`,
       },
     ];
   }
