@@ -43,13 +43,15 @@ export function readAppSettings(predicted: readonly Resource[]): Readonly<Record
   return settings;
 }
 
-/** Every setting with a default is set; nothing is set that nobody reads; what is set is valid; no secret is in a value. */
+/** Every setting with a default, or without which something is lost, is set; nothing is set that nobody reads; what is set is valid; no secret is in a value. */
 export function judgeAppSettings(predicted: readonly Resource[], catalogue: SettingsCatalogue): Judgement {
   const settings = readAppSettings(predicted);
   const known = new Map(listSettings(catalogue).map((setting) => [setting.name, setting]));
-  const absent = listDefaults(catalogue)
-    .filter(({ name }) => settings[name] === undefined)
-    .map(({ name }) => `setting ${name} is read by the app, and not set`);
+  const mandatory = [...known.values()].filter(({ ifMissing }) => ifMissing !== undefined);
+  const wanted = new Set([...listDefaults(catalogue), ...mandatory].map(({ name }) => name));
+  const absent = [...wanted]
+    .filter((name) => settings[name] === undefined || settings[name] === '')
+    .map((name) => `setting ${name} is read by the app, and not set`);
   const strange = Object.entries(settings).flatMap(([name, value]) => {
     if (REFUSED.test(name)) return [`setting ${name} is refused by Flex Consumption`];
     if (/(?:AccountKey|SharedAccessKey|SharedAccessSignature)=/i.test(value)) return [`setting ${name} holds a key`];

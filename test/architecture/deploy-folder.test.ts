@@ -160,13 +160,11 @@ describe('what must not be shipped is named:', () => {
   });
 
   test('files of too many modules', () => {
-    const modules = (count: number) => Array.from({ length: count }, (_item, index) => `node_modules/a/${index}.js`);
-
-    expect(findProblems([{ ...main, inputs: modules(budgetOf('main.cjs').modules) }])).toEqual([]);
+    expect(findProblems([{ ...main, inputs: inputsOf(budgetOf('main.cjs').modules) }])).toEqual([]);
     expect(
       findProblems([
-        { ...main, inputs: modules(1_201) },
-        { ...later, inputs: modules(401) },
+        { ...main, inputs: inputsOf(1_201) },
+        { ...later, inputs: inputsOf(401) },
       ]),
     ).toEqual([
       'main.cjs is made of 1201 modules, more than the 1200 allowed',
@@ -200,6 +198,10 @@ test.each([
 ])('%s belongs to %s', (input, folder) => {
   expect(findPackageFolder(input)).toBe(folder);
 });
+
+function inputsOf(count: number): string[] {
+  return Array.from({ length: count }, (_item, index) => `node_modules/a/${index}.js`);
+}
 
 function inputOf(name: string): string {
   return `node_modules/${name}/index.js`;
