@@ -4,6 +4,7 @@ import type { AppSettings, StorageEndpoints } from './app-settings.ts';
 import type { RoleAssignment } from './azure/identities.ts';
 import { EVENT_GRID } from './azure/sample-app-roles.ts';
 import { DEFENDER_HUB, DEPLOYED, EVENT_QUEUE, EVENT_SUBSCRIPTION } from './azure/sample-deployment-ids.ts';
+import { changesFilter } from './azure/sample-topics.ts';
 import type { AzureSimulator } from './azure/simulator.ts';
 import type { Certificates } from './certificates.ts';
 import { type CustomTopic, SEND_ACTION, startCustomTopic } from './event-grid/custom-topic.ts';
@@ -54,7 +55,13 @@ export async function startAppEventServices(
   return { namespace, topic, settings };
 }
 
-/** Lets Event Grid tell the app what it listens to: through the queue, or by a webhook where an address is given. */
+/** In Azure every other topic has an event subscription of its own; here one hears them all. */
+const SERVICE_SUBSCRIPTION = `${EVENT_SUBSCRIPTION}-of-services`;
+
+/**
+ * Lets Event Grid tell the app what it listens to: through the queue, or by a webhook where an address is given. Of the changes of resources only
+ * those come that the filter of a deployment lets through.
+ */
 export async function subscribeApp(
   eventGrid: EventGrid,
   simulator: AzureSimulator,
@@ -71,5 +78,8 @@ export async function subscribeApp(
     webhook === undefined
       ? createQueueDestination({ queue, messageTimeToLiveSeconds: -1 })
       : createWebhookDestination({ url: webhook });
-  await eventGrid.subscribe({ name: EVENT_SUBSCRIPTION, destination, filter: { includedEventTypes: EVENT_TYPES } });
+  const changes = changesFilter();
+  const others = EVENT_TYPES.filter((type) => !changes.includedEventTypes.includes(type));
+  await eventGrid.subscribe({ name: EVENT_SUBSCRIPTION, destination, filter: changes });
+  await eventGrid.subscribe({ name: SERVICE_SUBSCRIPTION, destination, filter: { includedEventTypes: others } });
 }

@@ -21,11 +21,22 @@ const TOPIC_OF: Readonly<Record<string, TopicType>> = {
 const SCHEDULED: TopicType = 'Microsoft.ResourceNotifications.ContainerServiceEventResources';
 const CHANGES: TopicType = 'Microsoft.Resources.Subscriptions';
 
+/** What the event subscription at the topic of the subscription lets through, while all policies are on. */
+export function changesFilter() {
+  const { eventTypes, operationPrefixes } = mergeEventNeeds(listEventNeeds(policies));
+  const prefixes = {
+    operatorType: 'StringBeginsWith' as const,
+    key: 'data.operationName',
+    values: [...operationPrefixes],
+  };
+  return { includedEventTypes: [...(eventTypes[CHANGES] ?? [])], advancedFilters: [prefixes] };
+}
+
 /** The topics and event subscriptions of a deployment whose policies are all on: what they need, and no more. */
 export function sampleTopics(resources: readonly RawResource[]): RawResource[] {
-  const { eventTypes, operationPrefixes } = mergeEventNeeds(listEventNeeds(policies));
+  const { eventTypes } = mergeEventNeeds(listEventNeeds(policies));
   const subscription = { id: `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`, location: 'global' };
-  const filters = [{ operatorType: 'StringBeginsWith', key: 'data.operationName', values: [...operationPrefixes] }];
+  const filters = changesFilter().advancedFilters;
   const ofResources = resources.flatMap((resource) => {
     const topicType = TOPIC_OF[resource.type];
     if (topicType === undefined) return [];

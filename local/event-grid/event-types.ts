@@ -1,6 +1,6 @@
 /**
  * What the app listens to, by the service that tells it: the event subscriptions of a deployment include these types and no others.
- * In Azure each source has a topic of its own; here one subscription hears them all.
+ * In Azure each source has a topic of its own.
  */
 const EVENT_TYPES_BY_SOURCE: Readonly<Record<string, readonly string[]>> = {
   'Microsoft.Resources': ['ResourceWriteSuccess', 'ResourceActionSuccess', 'ResourceDeleteSuccess'],
