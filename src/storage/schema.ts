@@ -83,8 +83,10 @@ export interface SchemaOptions {
 export function createSchema(options: SchemaOptions): Schema {
   const { tables, now, version: own = SCHEMA_VERSION, migrations: steps = migrations } = options;
   let last: { readonly at: number; readonly mayMigrate: boolean; readonly state: SchemaState } | undefined;
-  /** Callers of one process look once. */
+  /** Callers of one process look once … */
   let looking: Promise<SchemaState> | undefined;
+  /** … and who only looks does not wait for the one that migrates. */
+  let meanwhile: SchemaState | undefined;
 
   async function read(): Promise<VersionedSchema | undefined> {
     const row = await tables.guards.get(SCHEMA_KEY);
@@ -111,11 +113,13 @@ export function createSchema(options: SchemaOptions): Schema {
       version === own &&
       row.passStartedAt === undefined &&
       now().getTime() < Date.parse(row.olderSeenAt ?? '') + SETTLE;
+    const behind = { state: 'behind', createdAt, version: Math.min(version, row.olderVersion ?? version) } as const;
     if (onInvalid !== undefined && !isResting) {
+      meanwhile = behind;
       const after = await runPass({ ...options, onInvalid, row, own, migrations: steps, settle: SETTLE });
       if (after !== undefined && isCurrent(after, own)) return { state: 'current', createdAt };
     }
-    return { state: 'behind', createdAt, version: Math.min(version, row.olderVersion ?? version) };
+    return behind;
   }
 
   /** Tells the newer app that this one is at work here: what it writes has the older form, and is to be migrated afterwards. */
@@ -139,8 +143,10 @@ export function createSchema(options: SchemaOptions): Schema {
   }
 
   async function share(onInvalid?: OnInvalidRow): Promise<SchemaState> {
+    if (onInvalid === undefined && meanwhile !== undefined) return meanwhile;
     looking ??= look(onInvalid).finally(() => {
       looking = undefined;
+      meanwhile = undefined;
     });
     return await looking;
   }

@@ -64,14 +64,14 @@ function start({
   ...options
 }: Partial<SchemaOptions> & { readonly onInvalid?: OnInvalidRow } = {}) {
   owners += 1;
-  const { look, migrate } = createSchema({
+  const schema = createSchema({
     tables,
     now: () => new Date(time),
     owner: `owner-${owners}`,
     ...version3,
     ...options,
   });
-  return { look, migrate: async () => await migrate(onInvalid) };
+  return { look: async () => await schema.look(), migrate: async () => await schema.migrate(onInvalid) };
 }
 
 /** The app before there was any migration. */
@@ -111,6 +111,32 @@ async function migrateAll(): Promise<void> {
   await start().migrate();
   time += SETTLE;
   expect(await start().migrate()).toMatchObject({ state: 'current' });
+}
+
+function failByDefect(): never {
+  throw new TypeError('a defect');
+}
+
+/** A process that dies at its nth write, whatever it writes; false when it came through. */
+async function crashAt(point: number, isApplied: boolean): Promise<boolean> {
+  let writes = 0;
+  const mortal = (table: TableStore): TableStore => ({
+    ...table,
+    replace: async (...args) => {
+      writes += 1;
+      if (writes < point) return await table.replace(...args);
+      if (isApplied && writes === point) await table.replace(...args);
+      throw new Error('killed');
+    },
+  });
+  const dying = { ...tables, findings: mortal(tables.findings), guards: mortal(tables.guards) };
+  try {
+    await start({ tables: dying }).migrate();
+    return false;
+  } catch (error) {
+    if (!(error instanceof Error && error.message === 'killed')) throw error;
+    return true;
+  }
 }
 
 describe('the version of the tables', () => {
@@ -254,6 +280,24 @@ describe('tables of an older version', () => {
     expect(await readAll(tables.findings)).toEqual(migrated(40));
   });
 
+  it('are named "behind" at once to who only looks, while the same process changes them', async () => {
+    await startOld().look();
+    await fill(4);
+    const seen: unknown[] = [];
+    const findings: TableStore = {
+      ...tables.findings,
+      replace: async (...args) => {
+        seen.push(await schema.look());
+        return await tables.findings.replace(...args);
+      },
+    };
+    const schema = start({ tables: { ...tables, findings } });
+
+    await schema.migrate();
+
+    expect(new Set(seen)).toEqual(new Set([{ state: 'behind', createdAt: '2026-05-01T00:00:00.000Z', version: 1 }]));
+  });
+
   it('are left to the process that has the lease, until that has run out', async () => {
     await startOld().look();
     await fill(4);
@@ -324,10 +368,7 @@ describe('tables of an older version', () => {
   it('stay as they are when a migration has a defect, and nothing is called current', async () => {
     await startOld().look();
     await fill(2);
-    const change = () => {
-      throw new TypeError('a defect');
-    };
-    const broken = start({ version: 2, migrations: [{ to: 2, change: { findings: change } }] });
+    const broken = start({ version: 2, migrations: [{ to: 2, change: { findings: failByDefect } }] });
 
     await expect(broken.migrate()).rejects.toThrow('a defect');
     await expect(broken.migrate()).rejects.toThrow('a defect');
@@ -357,28 +398,6 @@ describe('tables of an older version', () => {
 
     expect(await readAll(tables.findings)).toEqual([{ third: 46, kept: 'theirs' }]);
   });
-
-  /** A process that dies at its nth write, whatever it writes; false when it came through. */
-  async function crashAt(point: number, isApplied: boolean): Promise<boolean> {
-    let writes = 0;
-    const mortal = (table: TableStore): TableStore => ({
-      ...table,
-      replace: async (...args) => {
-        writes += 1;
-        if (writes < point) return await table.replace(...args);
-        if (isApplied && writes === point) await table.replace(...args);
-        throw new Error('killed');
-      },
-    });
-    const dying = { ...tables, findings: mortal(tables.findings), guards: mortal(tables.guards) };
-    try {
-      await start({ tables: dying }).migrate();
-      return false;
-    } catch (error) {
-      if (!(error instanceof Error && error.message === 'killed')) throw error;
-      return true;
-    }
-  }
 });
 
 describe('tables of a newer version', () => {
