@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AKS_AUDIENCE } from '../../local/azure/kubernetes/kubernetes-api.ts';
 import { LIST_NODES } from '../../local/azure/providers/run-command.ts';
+import { roleAssignmentName, roleDefinitionName } from '../../local/azure/role-view.ts';
 import { SAMPLE_SUBSCRIPTION_ID, sampleId } from '../../local/azure/sample-subscription.ts';
 import { type Harness, isRecord, startHarness } from './harness.ts';
 
@@ -28,6 +29,28 @@ afterEach(async () => {
 });
 
 const tagsPath = (id: string) => `${id}/providers/Microsoft.Resources/tags/default?api-version=2022-09-01`;
+
+/** Who holds what, and what the caller may do, at a subscription, a group and a resource. */
+async function talkAboutRoles(subscription: string): Promise<void> {
+  const { simulator } = harness;
+  const version = 'api-version=2022-04-01';
+  const group = `${subscription}/resourcegroups/rg-platform-prod`;
+  for (const scope of [subscription, group, sampleId('contosoacr')]) {
+    const authorization = `${scope}/providers/Microsoft.Authorization`;
+    await harness.send('GET', `${authorization}/roleAssignments?${version}`);
+    await harness.send('GET', `${authorization}/roleDefinitions?${version}`);
+    await harness.send('GET', `${authorization}/permissions?${version}`);
+  }
+  const [held] = simulator.identity('automation').roleAssignments;
+  if (held === undefined) throw new Error('the automation holds nothing');
+  const name = roleAssignmentName(simulator.identity('automation'), held);
+  const id = `${held.scope}/providers/Microsoft.Authorization/roleAssignments/${name}`;
+  await harness.send('GET', `${id}?${version}`);
+  await harness.send('GET', `${id.replace(name, '0a1b2c3d-0000-4000-8000-000000000009')}?${version}`);
+  const definition = `${subscription}/providers/Microsoft.Authorization/roleDefinitions`;
+  await harness.send('GET', `${definition}/${roleDefinitionName(held.roleName)}?${version}`);
+  await harness.send('DELETE', `${id}?${version}`);
+}
 
 /** Every operation once with our api-versions, in every mode, refused and granted. */
 async function talk(): Promise<void> {
@@ -75,6 +98,7 @@ async function talk(): Promise<void> {
   await send('GET', `${subscription}/providers/Microsoft.ContainerInstance/containerGroups?api-version=2023-05-01`);
   await send('PATCH', `${sampleId('legacy-batch')}?api-version=2023-05-01`, { body: { tags: { a: 'b' } } });
   await send('GET', `${sampleId('contosolocked')}/providers/Microsoft.Authorization/locks?api-version=2020-05-01`);
+  await talkAboutRoles(subscription);
   await send('GET', `${subscription}/resourcegroups?api-version=2022-09-01`);
   await send('GET', `${subscription}/resourcegroups/rg-platform-dev?api-version=2022-09-01`);
   await send('GET', `${subscription}/resources?api-version=2022-09-01`);

@@ -4,7 +4,7 @@ import type { Call, Handler, ResourceTypeDefinition } from '../provider.ts';
 import type { RawResource } from '../resource-store.ts';
 
 /** A resource as it is stored. */
-export const asStored: View = (resource): Json => resource;
+const asStored: View = (resource): Json => resource;
 
 /** A type that is only read here: what a seed or a test has stored. */
 export function readOnly(type: string, apiVersions: readonly string[], view: View = asStored): ResourceTypeDefinition {

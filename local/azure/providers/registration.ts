@@ -2,7 +2,7 @@ import { isJsonObject, type Json } from '../json.ts';
 import type { Call, Handler, Provider, ResourceTypeDefinition, World } from '../provider.ts';
 
 /** Type under which the store keeps the registration of a resource provider; a subscription without one has it registered. */
-export const REGISTRATION_TYPE = 'Microsoft.Resources/subscriptions/providers';
+const REGISTRATION_TYPE = 'Microsoft.Resources/subscriptions/providers';
 /** Of requests to a resource provider itself, as ARM's own. */
 const VERSIONS = ['2021-04-01', '2022-09-01', '2020-10-01', '2019-06-01', '2016-02-01'];
 

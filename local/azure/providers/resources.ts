@@ -14,7 +14,7 @@ export const GROUP_TYPE = 'Microsoft.Resources/resourceGroups';
 export const SUBSCRIPTION_TYPE = 'Microsoft.Resources/subscriptions';
 const VERSIONS = ['2022-09-01', '2022-12-01', '2021-04-01', '2021-01-01', '2020-10-01', '2019-11-01', '2019-06-01'];
 /** Type under which the store keeps deployments; nothing is ever deployed, a seed or test says what was. */
-export const DEPLOYMENT_TYPE = 'Microsoft.Resources/deployments';
+const DEPLOYMENT_TYPE = 'Microsoft.Resources/deployments';
 
 function viewSubscription(resource: RawResource): Json {
   const subscriptionId = resource.name;
