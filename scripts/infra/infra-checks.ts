@@ -211,9 +211,8 @@ function listRefusals(workspace: Workspace): readonly Check[] {
     refused('the same subscription twice', {}, /name each only once/, [
       "param subscriptions = [{ id: '11111111-2222-3333-4444-555555555555' }, { id: '11111111-2222-3333-4444-555555555555' }]",
     ]),
-    refused('a name that is too long', {}, /BCP\d+.*\(whose length|BCP\d+.*too long|BCP028/s, [
-      `param environmentName = '${'x'.repeat(41)}'`,
-    ]),
+    refused('a retention that nobody can have', {}, /BCP\d+.*too small/, ['param keptMessageDays = 1']),
+    refused('a redundancy that there is not', {}, /BCP\d+.*'Standard_LRS'/, ["param storageSku = 'Premium_LRS'"]),
   ];
 }
 
