@@ -452,7 +452,7 @@ describe('what people decide', () => {
     await pass(2);
     expect(scene.ticket()).toMatchObject({ state: 'resolved', resolution: 'exempt' });
     expect(scene.only().state).toBe('closed');
-    expect(scene.only().comments.at(-1)).toContain('exemption tag');
+    expect(scene.only().comments.at(-1)).toContain('An exemption says that this is accepted.');
     for (let days = 0; days < 3; days += 1) await scene.look(DAY);
     expect(scene.only().state).toBe('closed');
     for (let days = 0; days < 4; days += 1) await scene.look(DAY);

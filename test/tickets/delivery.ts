@@ -696,7 +696,7 @@ export function describeDelivery(name: string, createRig: () => Promise<TicketRi
 
       test.each([
         ['gone', 'obsolete', 'does not exist any more'],
-        ['exempt', 'resolved', 'exemption tag'],
+        ['exempt', 'resolved', 'An exemption says'],
       ] as const)('%s: closed, and it says why', async (seen, state, words) => {
         await open();
         await desk.see(seen);
