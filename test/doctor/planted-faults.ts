@@ -271,7 +271,7 @@ const roles: readonly PlantedFault[] = [
     subject: SUBSCRIPTION,
     roles: (held) => held.filter(({ roleName }) => !roleName.startsWith('Dockwarden read (')),
     command:
-      /az role definition create --role-definition '\{"Name":"Dockwarden reader".*\naz role assignment create --assignee-object-id '00000000-0000-4000-8000-0000000000d1'/,
+      /az role definition create --role-definition '\{"Name":"Dockwarden read".*\naz role assignment create --assignee-object-id '00000000-0000-4000-8000-0000000000d1'/,
   },
   {
     check: 'roles',
@@ -289,9 +289,18 @@ const roles: readonly PlantedFault[] = [
     check: 'roles',
     severity: 'warning',
     code: 'role-action-missing',
-    subject: 'Dockwarden metrics reader',
+    subject: 'Dockwarden metrics',
     roles: (held) => held.filter(({ roleName }) => !roleName.startsWith('Dockwarden metrics (')),
     command: 'RESOURCE_ID:?',
+  },
+  {
+    check: 'roles',
+    severity: 'warning',
+    code: 'role-action-missing',
+    subject: 'EventGrid Data Sender',
+    settings: { EVENTS_TOPIC_ENDPOINT: 'https://x.westeurope-1.eventgrid.azure.net/api/events' },
+    roles: (held) => held.filter(({ roleName }) => roleName !== 'EventGrid Data Sender'),
+    command: "--role 'EventGrid Data Sender'",
   },
   {
     check: 'roles',
@@ -367,6 +376,22 @@ const tables: readonly PlantedFault[] = [
     subject: 'table audit',
     roles: (held) => held.filter(({ scope }) => scope !== tableId('audit')),
     command: '${AUDIT_ROLE:?',
+  },
+  {
+    check: 'tables',
+    severity: 'error',
+    code: 'storage-rights-missing',
+    subject: DEPLOYED.storage,
+    roles: (held) => held.filter(({ roleName }) => roleName !== 'Storage Queue Data Contributor'),
+    command: `--role 'Storage Queue Data Contributor' --scope '${DEPLOYED.storage}'`,
+  },
+  {
+    check: 'tables',
+    severity: 'error',
+    code: 'storage-rights-missing',
+    subject: DEPLOYED.storage,
+    roles: (held) => held.filter(({ roleName }) => roleName !== 'Storage Blob Data Owner'),
+    command: `--role 'Storage Blob Data Owner' --scope '${DEPLOYED.storage}'`,
   },
   {
     check: 'tables',

@@ -39,6 +39,8 @@ const OF_OWN_RESOURCES = new Set([
   'd5a91429-5739-47e2-a06b-3470a27159e7', // EventGrid Data Sender
   '3913510d-42f4-4e42-8a64-420c390055eb', // Monitoring Metrics Publisher
 ]);
+/** What settings refer to in key vaults is read secret by secret: of a whole vault the app would see what is none of its business. */
+const SECRETS_USER = '4633458b-17de-408a-b874-0445c86b69e6';
 
 /** What the identity of the app may do in the subscriptions that it looks after, against what its settings call for. */
 export const rolesCheck = defineCheck<DeployedContext, Code>({
@@ -122,7 +124,7 @@ function giveRole(role: NeededRole, scope: string, principalId: string, existing
     `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${shellQuote(name)} --scope ${shellQuote(scope)}`;
   if (same !== undefined) return assign(same.roleId);
   const { name, actions, dataActions } = role;
-  const taken = existing.find(({ roleName }) => roleName.toLowerCase().startsWith(name.toLowerCase()));
+  const taken = existing.find(({ roleName }) => roleName.startsWith(`${name} (`) || roleName === name);
   const definition = {
     Name: taken?.roleName ?? name,
     Description: `Made from what Dockwarden calls.`,
@@ -160,8 +162,8 @@ function findMissingSomewhere(grants: readonly Grant[], { roles }: CalledFor): D
       severity: 'warning',
       code: 'role-action-missing',
       subject: role.name,
-      message: `The settings call for it, and it is held nowhere in the subscriptions that were looked at: ${missing.map(({ action }) => action).join(', ')}.`,
-      command: `az role assignment create --assignee-object-id "\${PRINCIPAL_ID:?set it to DOCKWARDEN_PRINCIPAL_ID of the app}" --assignee-principal-type ServicePrincipal --role ${shellQuote(role.name)} --scope "\${RESOURCE_ID:?set it to the id of the workspace or the vault}"`,
+      message: `The settings call for this role at one resource, and it is held nowhere in the subscriptions that were looked at: ${missing.map(({ action }) => action).join(', ')}.`,
+      command: `az role assignment create --assignee-object-id "\${PRINCIPAL_ID:?set it to DOCKWARDEN_PRINCIPAL_ID of the app}" --assignee-principal-type ServicePrincipal --role ${shellQuote(role.name)} --scope "\${RESOURCE_ID:?set it to the id of the workspace, cluster, vault or topic}"`,
     }));
 }
 
@@ -184,8 +186,9 @@ function judgeGrant(grant: Grant, calledFor: CalledFor): DoctorFinding<Code>[] {
       ),
     ];
   }
-  if (OF_OWN_RESOURCES.has(roleId)) {
-    if (scope.includes('/providers/Microsoft.') && !scope.includes('/managementGroups/')) return [];
+  if (OF_OWN_RESOURCES.has(roleId) || roleId === SECRETS_USER) {
+    const isAtOne = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\//i.test(scope);
+    if (isAtOne && (roleId !== SECRETS_USER || /\/secrets\/[^/]+$/i.test(scope))) return [];
     return [
       found(
         'error',

@@ -8,6 +8,7 @@ import type { StorageAccount } from '../storage-account.ts';
 const codes = [
   'table-missing',
   'table-rights-missing',
+  'storage-rights-missing',
   'audit-not-append-only',
   'storage-shared-keys',
   'storage-public-blobs',
@@ -22,6 +23,21 @@ const ENTITIES = 'Microsoft.Storage/storageAccounts/tableServices/tables/entitie
 /** What the app has to be able to do with rows. Of the audit it may only read and add. */
 const APPEND = [`${ENTITIES}/read`, `${ENTITIES}/add/action`];
 const CHANGE = [`${ENTITIES}/read`, `${ENTITIES}/write`, `${ENTITIES}/delete`];
+/** What the Functions host and the app need of the whole account, and Azure's own role that gives it. */
+const SERVICES = [
+  {
+    role: 'Storage Queue Data Contributor',
+    actions: ['read', 'write', 'delete', 'process/action'].map(
+      (verb) => `Microsoft.Storage/storageAccounts/queueServices/queues/messages/${verb}`,
+    ),
+  },
+  {
+    role: 'Storage Blob Data Owner',
+    actions: ['read', 'write', 'delete'].map(
+      (verb) => `Microsoft.Storage/storageAccounts/blobServices/containers/blobs/${verb}`,
+    ),
+  },
+];
 const REWRITES_ROWS = [`${ENTITIES}/write`, `${ENTITIES}/update/action`, `${ENTITIES}/delete`];
 /** What leads around the permissions on rows: the table itself, and the keys of the account. */
 const REWRITES_TABLE = [
@@ -76,6 +92,7 @@ async function checkRights(context: DeployedContext): Promise<readonly DoctorFin
   return [
     ...findOpenings(account),
     ...TABLES.flatMap((table) => findMissingRights(account, table, grants, principalId)),
+    ...findMissingServices(account, grants, principalId),
     ...findAuditWriters(account, grants),
   ];
 }
@@ -133,6 +150,26 @@ function findMissingRights(
       command: `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${role} --scope ${shellQuote(scope)}`,
     },
   ];
+}
+
+function findMissingServices(
+  { id }: StorageAccount,
+  grants: readonly Grant[],
+  principalId: string,
+): DoctorFinding<Code>[] {
+  return SERVICES.flatMap(({ actions, role }) => {
+    const missing = actions.filter((action) => !mayDo(grants, id, action));
+    if (missing.length === 0) return [];
+    return [
+      {
+        severity: 'error',
+        code: 'storage-rights-missing',
+        subject: id,
+        message: `The identity of the app lacks ${missing.join(', ')}: without that no function runs.`,
+        command: `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${shellQuote(role)} --scope ${shellQuote(id)}`,
+      },
+    ];
+  });
 }
 
 /** `add/action` and `update/action` are what `write` allows, too. */
