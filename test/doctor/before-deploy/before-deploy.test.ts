@@ -331,3 +331,15 @@ describe('whoever deploys', () => {
     ]);
   });
 });
+
+test.each([
+  ['what you may do is not told', /Authorization\/permissions/i, { value: [] }, 'permissions'],
+  ['a provider without a state', /providers\/Microsoft\.Web\?/i, { namespace: 'Microsoft.Web' }, 'Microsoft.Web'],
+  ['a deployment without a name', /Resources\/deployments/i, { value: [{ location: 'westeurope' }] }, 'deployments'],
+  ['a topic without an id', /EventGrid\/systemTopics/i, { value: [{ name: 'evgt' }] }, 'system-topic'],
+  ['a group without a location', /resourceGroups\/rg-dockwarden\?/i, { name: 'rg-dockwarden' }, 'rg-dockwarden'],
+] as const)('an answer in another form proves nothing: %s', async (_, path, body, subject) => {
+  rig.simulator.faults.add({ path, effect: { kind: 'answer', status: 200, body } });
+
+  expect(brief(await rig.look())).toEqual([['warning', 'not-checked', subject]]);
+});
