@@ -18,7 +18,7 @@ const MANY_ATTEMPTS = 30;
 const A_DAY_MINUTES = 1440;
 
 /** What has to reach the queue while these policies are on, as the settings of a snapshot have them. */
-export function neededEvents(predicted: readonly Resource[]): EventNeeds {
+function neededEvents(predicted: readonly Resource[]): EventNeeds {
   const settings = readDeployedSettings(predicted, { policies, remediations, trackers });
   return mergeEventNeeds(listEventNeeds(policies.filter(({ id }) => settings.isPolicyOn(id))));
 }

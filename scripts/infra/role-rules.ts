@@ -13,7 +13,7 @@ import { listAssignments, listDefinitions, type RoleAssignment, type RoleDefinit
 import { readDeployedSettings } from './setting-rules.ts';
 
 /** All that the identity may do at the table of the audit: what is written there stays. */
-export const APPEND_ONLY: Permissions = {
+const APPEND_ONLY: Permissions = {
   actions: [],
   dataActions: [
     'Microsoft.Storage/storageAccounts/tableServices/tables/entities/add/action',

@@ -6,7 +6,7 @@ import type { Bicep, BicepRun } from './bicep.ts';
 import { textAt } from './resources.ts';
 
 /** Where sample deployments go: made up, and the same in every run, so that predicted names and ids are the same too. */
-export const SAMPLE_TARGET = {
+const SAMPLE_TARGET = {
   tenantId: '99999999-0000-4000-8000-000000000001',
   subscriptionId: '99999999-0000-4000-8000-000000000002',
   managementGroupId: 'mg-sample',

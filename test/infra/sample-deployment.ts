@@ -39,7 +39,7 @@ export function assignRole(role: string, scope = SUBSCRIPTION, principalId = APP
   };
 }
 
-export const defaults: Readonly<Record<string, string>> = Object.fromEntries(
+const defaults: Readonly<Record<string, string>> = Object.fromEntries(
   describeSettings(catalogue).flatMap(({ name, default: text }) => (text === '' ? [] : [[name, text]])),
 );
 
