@@ -40,7 +40,9 @@ it.each([
   const failure = await failureOf(readPolicySet, readPolicySet.run(azure.context(), `${path}/a b`));
 
   expect(failure).toMatchObject({ code: 'AZURE_NOT_FOUND' });
-  expect(azure.simulator.requests.map((request) => request.path.toLowerCase())).toEqual([`${path}/a%20b`.toLowerCase()]);
+  expect(azure.simulator.requests.map((request) => request.path.toLowerCase())).toEqual([
+    `${path}/a%20b`.toLowerCase(),
+  ]);
 });
 
 it('an initiative of a management group takes a right there', async () => {

@@ -86,6 +86,10 @@ describe('an id of Azure Policy', () => {
   });
 });
 
+function group(...selectors: ResourceSelector['selectors']): ResourceSelector {
+  return { selectors };
+}
+
 describe('selectors', () => {
   const resource = { type: 'Microsoft.ContainerRegistry/registries', location: 'westeurope' };
   const here = { kind: 'resourceLocation', in: ['northeurope', 'West Europe'] };
@@ -93,7 +97,6 @@ describe('selectors', () => {
   const registries = { kind: 'ResourceType', in: ['microsoft.containerregistry/REGISTRIES'] };
   const noRegistries = { kind: 'resourceType', notIn: ['Microsoft.ContainerRegistry/registries'] };
   const odd = { kind: 'resourceWithoutLocation', in: ['subscriptionLevelResources'] };
-  const group = (...selectors: ResourceSelector['selectors']): ResourceSelector => ({ selectors });
 
   it.each<readonly [string, readonly ResourceSelector[], boolean | 'unclear']>([
     ['none', [], true],
