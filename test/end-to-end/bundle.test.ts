@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { type BlobClient, ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, inject, it, test, vi } from 'vitest';
 import { findTrigger, loadFunctionApp } from '../../local/host/core.ts';
+import { budgetOf } from '../../scripts/budgets.ts';
 import { buildDeployFolder } from '../../scripts/build.ts';
 import type { createConnections } from '../../src/app.ts';
 import type { DockwardenError, isDockwardenError } from '../../src/errors.ts';
@@ -77,8 +78,7 @@ describe('the deploy folder', () => {
         ...code.map((name) => `${name}.map`),
       ].toSorted(),
     );
-    expect(statSync(join(deployFolder, 'main.cjs')).size).toBeLessThanOrEqual(1_600_000);
-    for (const name of loadedLater) expect(statSync(join(deployFolder, name)).size).toBeLessThanOrEqual(700_000);
+    for (const name of code) expect(statSync(join(deployFolder, name)).size).toBeLessThanOrEqual(budgetOf(name).bytes);
   });
 });
 
