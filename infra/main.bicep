@@ -65,6 +65,10 @@ param storageSku string = 'Standard_LRS'
 @allowed(['name', 'addresses'])
 param storageSettings string = 'name'
 
+@description('Whose writes and deletions on the storage account are logged: all = tables, blobs and queues; records = tables and blobs, which is cheaper where there are millions of events.')
+@allowed(['all', 'records'])
+param storageWriteLogs string = 'all'
+
 @description('How many days messages that nobody could handle are kept.')
 @minValue(7)
 @maxValue(3650)
@@ -224,6 +228,7 @@ module storage 'app/storage.bicep' = {
     tags: allTags
     sku: storageSku
     workspaceId: monitoring.outputs.workspaceId
+    writeLogs: storageWriteLogs
     keptMessageDays: keptMessageDays
     softDeleteDays: softDeleteDays
     sealDays: sealDays

@@ -19,6 +19,10 @@ param sku string
 @description('Log Analytics workspace that gets the log of who wrote and deleted what.')
 param workspaceId string
 
+@description('Whose writes and deletions are logged: all = tables, blobs and queues; records = tables and blobs. Two messages of each event are written and deleted.')
+@allowed(['all', 'records'])
+param writeLogs string
+
 @description('How many days messages that nobody could handle are kept (containers poison and dead-letter).')
 @minValue(7)
 @maxValue(3650)
@@ -154,7 +158,7 @@ resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   properties: { workspaceId: workspaceId, logs: logs }
 }
 
-resource queueLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+resource queueLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (writeLogs == 'all') {
   name: 'dockwarden'
   scope: queueService
   properties: { workspaceId: workspaceId, logs: logs }

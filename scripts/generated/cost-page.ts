@@ -50,8 +50,8 @@ const ASSUMED = {
   logBytesPerExecution: 3000,
   /** The storage account's own log of who wrote and deleted what, per entry. */
   storageLogBytes: 1000,
-  /** Rows of a table that are written or deleted per event: intake and look. */
-  tableWrites: 3,
+  /** What is written or deleted per event: three rows (intake and look), two messages. */
+  storageWrites: 7,
   auditBytesPerFix: 6000,
   secondsPerMonth: 2_628_000,
 };
@@ -96,7 +96,7 @@ export function monthlyCost(events: number): MonthlyCost {
     fixes * COUNTS.fixTableOperations +
     ownEvents;
   const logGigabytes = (executions * ASSUMED.logBytesPerExecution) / 1e9;
-  const storageLogGigabytes = (events * ASSUMED.tableWrites * ASSUMED.storageLogBytes) / 1e9;
+  const storageLogGigabytes = (events * ASSUMED.storageWrites * ASSUMED.storageLogBytes) / 1e9;
   const parts = {
     functions:
       Math.max(0, executions - PRICES.freeExecutions) * PRICES.execution +
@@ -156,7 +156,7 @@ export function renderCostPage(): string {
         row('Queue operations', ({ queueOperations }) => whole(queueOperations)),
         row('Table operations', ({ tableOperations }) => whole(tableOperations)),
         row('Logs of the app (GB)', ({ logGigabytes }) => logGigabytes.toFixed(2)),
-        row('Log of who wrote to the tables (GB)', ({ storageLogGigabytes }) => storageLogGigabytes.toFixed(2)),
+        row('Log of who wrote to the storage (GB)', ({ storageLogGigabytes }) => storageLogGigabytes.toFixed(2)),
       ],
     ),
     '## Arithmetic',
@@ -166,7 +166,7 @@ export function renderCostPage(): string {
       `Event Grid: ${COUNTS.eventOperations} operations for each event (it comes in, is compared with the filter, is delivered). $${perMillion(PRICES.eventOperation)} per million, the first ${whole(PRICES.freeEventOperations)} free. Events of the subscription that the filter drops may count as one more each.`,
       `Queues: ${COUNTS.queueOperations} operations for each event (two messages: put, received, deleted). $${(PRICES.queueOperation * 10_000).toFixed(4)} per 10,000.`,
       `Tables: ${COUNTS.intakeTableOperations} operations to take an event in, ${COUNTS.lookTableOperations} for a look, ${COUNTS.fixTableOperations} for one that fixes. $${(PRICES.tableOperation * 10_000).toFixed(5)} per 10,000.`,
-      `Logs: ${ASSUMED.logBytesPerExecution / 1000} kB for each execution, and ${ASSUMED.storageLogBytes / 1000} kB for each of the ${ASSUMED.tableWrites} rows that an event writes (the storage account's log of who wrote what). $${PRICES.logGigabyte.toFixed(2)} per GB, the first ${PRICES.freeLogGigabytes} GB free.`,
+      `Logs: ${ASSUMED.logBytesPerExecution / 1000} kB for each execution, and ${ASSUMED.storageLogBytes / 1000} kB for each of the ${ASSUMED.storageWrites} rows and messages that an event writes or deletes (the storage account's log of who wrote what). $${PRICES.logGigabyte.toFixed(2)} per GB, the first ${PRICES.freeLogGigabytes} GB free.`,
     ]),
     'Sizes of logs, the share of fixes and the seconds are assumptions; nothing has been measured in live Azure.',
     '## What comes on top',
@@ -175,7 +175,7 @@ export function renderCostPage(): string {
       'Queues are asked for messages also when there are none: an instance that runs asks each of its queues every two seconds, and while none runs the platform asks, at intervals that it does not publish. Eight queues asked every two seconds all month would be $4.20.',
       'Alert rules, if you name who gets them: $0.50 to $1.50 each, by how often they look.',
       'The export of Defender (`enableDefenderExport`): an Event Hub namespace, from $11. Polling costs nothing, and is some hours slower.',
-      'A lower bill for many events: a longer `SWEEP_SCHEDULE`, fewer log lines (`AzureFunctionsJobHost__logging__logLevel__default=Warning`), no log of writes to the storage account (`logStorageWrites`), which is then missing as evidence.',
+      'A lower bill for many events: a longer `SWEEP_SCHEDULE`, fewer log lines (`AzureFunctionsJobHost__logging__logLevel__default=Warning`), no log of who wrote into the queues (parameter `storageWriteLogs`: records).',
     ]),
   );
 }
