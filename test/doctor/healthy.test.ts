@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEPLOYED } from '../../local/azure/sample-deployment-ids.ts';
+import { listEventNeeds, mergeEventNeeds } from '../../src/events/event-filters.ts';
+import { policies } from '../../src/policy/catalogue.ts';
+import { toSettingName } from '../../src/settings/catalogue.ts';
 import { type Deployed, startDeployed } from './deployed-harness.ts';
+import { SUBSCRIPTION } from './planted-faults.ts';
 
 let deployed: Deployed;
 beforeAll(async () => {
@@ -25,5 +30,24 @@ describe('a healthy set-up', () => {
     });
 
     expect(report.findings).toEqual([]);
+  });
+
+  it('needs no events of what no policy is on for', async () => {
+    const off = policies.filter(({ resource }) => resource.startsWith('Microsoft.KeyVault/'));
+    const findings = await deployed.find('events', {
+      settings: Object.fromEntries(off.map(({ id }) => [toSettingName('POLICY', id), 'off'])),
+      plant: ({ state }) => {
+        for (const { id, properties } of state.list(SUBSCRIPTION, 'Microsoft.EventGrid/systemTopics'))
+          if (properties?.['topicType'] === 'Microsoft.KeyVault.vaults') state.remove(id);
+        const values = mergeEventNeeds(
+          listEventNeeds(policies.filter((policy) => !off.includes(policy))),
+        ).operationPrefixes;
+        const advancedFilters = [{ operatorType: 'StringBeginsWith', key: 'data.operationName', values: [...values] }];
+        for (const { id } of state.list(DEPLOYED.systemTopic, 'Microsoft.EventGrid/systemTopics/eventSubscriptions'))
+          state.patch(id, { properties: { filter: { advancedFilters } } });
+      },
+    });
+
+    expect(findings).toEqual([]);
   });
 });

@@ -380,6 +380,23 @@ const tables: readonly PlantedFault[] = [
   {
     check: 'tables',
     severity: 'error',
+    code: 'table-rights-missing',
+    subject: 'table work',
+    // As of the audit: reading and adding is not enough for a table whose rows change.
+    roles: (held) => [
+      ...held.filter(({ scope }) => scope !== tableId('work')),
+      {
+        scope: tableId('work'),
+        actions: [],
+        dataActions: [`${ENTITIES}/read`, `${ENTITIES}/add/action`],
+        roleName: 'Adds',
+      },
+    ],
+    command: `--scope '${tableId('work')}'`,
+  },
+  {
+    check: 'tables',
+    severity: 'error',
     code: 'storage-rights-missing',
     subject: DEPLOYED.storage,
     roles: (held) => held.filter(({ roleName }) => roleName !== 'Storage Queue Data Contributor'),
@@ -582,6 +599,37 @@ const events: readonly PlantedFault[] = [
   {
     check: 'events',
     severity: 'error',
+    code: 'event-subscription-missing',
+    subject: DEPLOYED.systemTopic,
+    // A queue of the same name in another account.
+    plant: changeSubscription({
+      deliveryWithResourceIdentity: { destination: { properties: { resourceId: `${DEPLOYED.storage}2` } } },
+    }),
+    command: 'az rest --method put',
+  },
+  {
+    check: 'events',
+    severity: 'error',
+    code: 'event-subscription-missing',
+    subject: DEPLOYED.systemTopic,
+    // It goes somewhere else.
+    plant: changeSubscription({
+      deliveryWithResourceIdentity: { destination: { endpointType: 'EventHub' } },
+    }),
+    command: 'az rest --method put',
+  },
+  {
+    check: 'events',
+    severity: 'error',
+    code: 'topic-missing',
+    subject: SUBSCRIPTION,
+    // What is left hears of a part of the subscription.
+    plant: change(DEPLOYED.systemTopic, { source: `${SUBSCRIPTION}/resourceGroups/rg-1` }),
+    command: '--topic-type',
+  },
+  {
+    check: 'events',
+    severity: 'error',
     code: 'event-subscription-not-ready',
     subject: EVENT_SUBSCRIPTION,
     plant: changeSubscription({ provisioningState: 'AwaitingManualAction' }),
@@ -728,6 +776,36 @@ const defender: readonly PlantedFault[] = [
     subject: SUBSCRIPTION,
     plant: ({ state }) => state.remove(DEPLOYED.automation),
     command: 'azd provision',
+  },
+  {
+    check: 'defender-export',
+    severity: 'error',
+    code: 'export-missing',
+    subject: SUBSCRIPTION,
+    // It is about another subscription.
+    plant: change(DEPLOYED.automation, { scopes: [{ scopePath: '/subscriptions/x' }] }),
+    command: 'azd provision',
+  },
+  {
+    check: 'defender-export',
+    severity: 'error',
+    code: 'export-severities',
+    subject: DEPLOYED.automation,
+    // Of all severities some alerts only.
+    plant: change(DEPLOYED.automation, {
+      sources: [
+        {
+          eventSource: 'Alerts',
+          ruleSets: ['High', 'Medium', 'Low', 'Informational'].map((expectedValue) => ({
+            rules: [
+              { propertyJPath: 'Severity', propertyType: 'String', operator: 'Equals', expectedValue },
+              { propertyJPath: 'AlertType', propertyType: 'String', operator: 'StartsWith', expectedValue: 'K8S' },
+            ],
+          })),
+        },
+      ],
+    }),
+    command: 'properties.sources[0].ruleSets=',
   },
   {
     check: 'defender-export',
