@@ -15,7 +15,7 @@ const codes = [
 ] as const;
 type Code = (typeof codes)[number];
 
-export const AUDIT_TABLE = 'audit';
+const AUDIT_TABLE = 'audit';
 /** Every table of the app; the template creates them. */
 export const TABLES = [AUDIT_TABLE, 'findings', 'work', 'guards', 'alerts', 'nodes', 'tickets'] as const;
 
