@@ -1,8 +1,9 @@
-import { app, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import { app, type HttpResponseInit } from '@azure/functions';
 import { checkHealth, readEnvironment, readSettings } from '../app.ts';
 import { isDockwardenError } from '../errors.ts';
 import type { DependencyHealth } from '../health/check-health.ts';
 import { findFunctionProblems } from '../health/find-function-problems.ts';
+import { createNews } from '../health/news.ts';
 import type { HealthReason } from '../health/reasons.ts';
 import type { Settings } from '../settings/settings.ts';
 import { version } from '../version.ts';
@@ -32,16 +33,21 @@ export type FunctionName = (typeof functionNames)[number];
 /** Functions that an app need not have: without an Event Hub there is nothing for them to read. */
 const OPTIONAL = new Set<string>(['defenderAlerts']);
 
+/** How long the same reasons are not logged again, in milliseconds. */
+const LOGGED_AGAIN = 60_000;
+
 /** Answers 200 or 503 and not a word more, because anybody may ask. */
 export function registerHealth(name: string, registered: ReadonlySet<string>): void {
+  const isNews = createNews(LOGGED_AGAIN, () => new Date());
   app.http(name, {
     methods: ['GET'],
     authLevel: 'anonymous',
     route: 'health',
     async handler(_request, invocation): Promise<HttpResponseInit> {
-      const { status, reasons } = await findHealth(registered, invocation);
-      // Who may see no reasons has them in the log of the app.
-      if (reasons.length > 0) functionLog(invocation).warn('not healthy', { reasons });
+      const { status, reasons } = await findHealth(registered);
+      // Who may see no reasons has them in the log of the app; whoever asks all the time shall not fill it, because that costs.
+      if (reasons.length > 0 && isNews(JSON.stringify(reasons)))
+        functionLog(invocation).warn('not healthy', { reasons });
       return answer(status === 'healthy' ? 200 : 503, { status });
     },
   });
@@ -53,8 +59,8 @@ export function registerHealthDetails(name: string, registered: ReadonlySet<stri
     methods: ['GET'],
     authLevel: 'function',
     route: 'health/details',
-    async handler(_request, invocation): Promise<HttpResponseInit> {
-      const health = await findHealth(registered, invocation);
+    async handler(): Promise<HttpResponseInit> {
+      const health = await findHealth(registered);
       return answer(health.status === 'healthy' ? 200 : 503, { ...health });
     },
   });
@@ -70,10 +76,10 @@ interface Health extends Partial<Omit<DependencyHealth, 'reasons'>> {
   readonly configurationFindings: number;
 }
 
-async function findHealth(registered: ReadonlySet<string>, invocation: InvocationContext): Promise<Health> {
+async function findHealth(registered: ReadonlySet<string>): Promise<Health> {
   const settings = readSettings();
   const functions = { names: functionNames, optional: OPTIONAL, registered };
-  const { reasons: others, ...found } = await askDependencies(settings, invocation);
+  const { reasons: others, ...found } = await askDependencies(settings);
   const reasons = [...findFunctionProblems(functions, readEnvironment()), ...others];
   return {
     status: reasons.length === 0 ? 'healthy' : 'unhealthy',
@@ -86,13 +92,11 @@ async function findHealth(registered: ReadonlySet<string>, invocation: Invocatio
 
 async function askDependencies(
   settings: Settings,
-  invocation: InvocationContext,
 ): Promise<Partial<DependencyHealth> & Pick<DependencyHealth, 'reasons'>> {
   try {
     return await checkHealth(settings);
   } catch (error) {
     if (!isDockwardenError(error, 'CONFIG_MISSING')) throw error;
-    functionLog(invocation).error('storage is not configured', { error: error.message });
     return { reasons: [{ code: 'storage-not-configured', message: `${error.message}.` }] };
   }
 }

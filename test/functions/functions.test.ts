@@ -192,6 +192,10 @@ async function createEventQueue(): Promise<void> {
   await app.queue('resource-events').create();
 }
 
+function linesAboutHealth(): readonly string[] {
+  return app.logged.filter((line) => line.startsWith('not healthy'));
+}
+
 describe('health', () => {
   it('is 200 when every function runs and everything answers', async () => {
     await createEventQueue();
@@ -215,6 +219,31 @@ describe('health', () => {
     expect(await ask('health')).toEqual({ status: 503, body: { status: 'unhealthy' } });
 
     expect(app.logged).toContainEqual(expect.stringContaining('function-disabled'));
+  });
+
+  it('writes one line for many who ask anonymously, another when something else is wrong, and none to whom the reasons are told', async () => {
+    await createEventQueue();
+    vi.stubEnv('AzureWebJobs.tickets.Disabled', 'true');
+    for (let call = 0; call < 20; call += 1) await ask('health');
+    expect(linesAboutHealth()).toHaveLength(1);
+
+    vi.stubEnv('AzureWebJobs.events.Disabled', 'true');
+    await ask('health');
+    await ask();
+    expect(linesAboutHealth()).toHaveLength(2);
+  });
+
+  it('writes no line of its own for each who asks while storage is not configured', async () => {
+    vi.stubEnv('AzureWebJobsStorage__tableServiceUri', undefined);
+    for (let call = 0; call < 20; call += 1) await ask('health');
+
+    expect(app.logged.filter((line) => line.includes('AzureWebJobsStorage__accountName'))).toHaveLength(1);
+  });
+
+  it('is 503 with a setting that is no address', async () => {
+    vi.stubEnv('AzureWebJobsStorage__tableServiceUri', 'no address');
+
+    expect(await ask('health')).toEqual({ status: 503, body: { status: 'unhealthy' } });
   });
 
   it('asks everything once in ten seconds, however many want to know', async () => {

@@ -1,13 +1,14 @@
 import { TableClient } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
 import { QueueClient } from '@azure/storage-queue';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import { DockwardenError } from '../../src/errors.ts';
 import { createTableSweepRecords } from '../../src/guards/sweep-record.ts';
 import { checkDependencies, type Dependencies, LONGEST_QUEUE } from '../../src/health/check-health.ts';
 import { findFunctionProblems } from '../../src/health/find-function-problems.ts';
 import { keepAnswer } from '../../src/health/keep-answer.ts';
 import { nameDependencies } from '../../src/health/name-dependencies.ts';
+import { createNews } from '../../src/health/news.ts';
 import { healthCodes } from '../../src/health/reasons.ts';
 import { createPoisonStore } from '../../src/poison/poison-store.ts';
 import { createSchema } from '../../src/storage/schema.ts';
@@ -289,6 +290,16 @@ describe('an answer that is kept', () => {
     await expect(ask()).rejects.toThrow('failed');
     expect(await ask()).toBe(2);
   });
+});
+
+test('a text is news when it is another one, or was told some time ago', () => {
+  const isNews = createNews(60_000, () => new Date(time));
+
+  expect(['a', 'a', 'b', 'b', 'a'].map(isNews)).toEqual([true, false, true, false, true]);
+  time += 59_999;
+  expect(isNews('a')).toBe(false);
+  time += 1;
+  expect(isNews('a')).toBe(true);
 });
 
 describe('functions', () => {
