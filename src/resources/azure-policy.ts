@@ -64,11 +64,14 @@ export const PolicyExemption = z.object({
 });
 export type PolicyExemption = Readonly<z.infer<typeof PolicyExemption>>;
 
+/** Of a definition or an initiative. One that cannot be taken apart may well mean the control: it is no other's. */
+const definitionId = () => z.string().regex(POLICY_ID);
+
 /** An assignment of a definition or an initiative. */
 export const PolicyAssignment = z.object({
   id: z.string().regex(POLICY_ID),
   name: z.string(),
-  properties: z.object({ policyDefinitionId: z.string() }),
+  properties: z.object({ policyDefinitionId: definitionId() }),
 });
 export type PolicyAssignment = Readonly<z.infer<typeof PolicyAssignment>>;
 
@@ -77,7 +80,7 @@ export const PolicySetDefinition = z.object({
   id: z.string().regex(POLICY_ID),
   properties: z.object({
     policyDefinitions: z
-      .array(z.object({ policyDefinitionId: z.string(), policyDefinitionReferenceId: z.string() }))
+      .array(z.object({ policyDefinitionId: definitionId(), policyDefinitionReferenceId: z.string() }))
       .readonly(),
   }),
 });

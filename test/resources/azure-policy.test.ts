@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
   isManagementGroup,
+  PolicyAssignment,
   PolicyExemption,
+  PolicySetDefinition,
   parsePolicyId,
   type ResourceSelector,
   selects,
@@ -66,6 +68,26 @@ describe('an exemption of Azure Policy', () => {
     const odd = exemption({ description: 7, displayName: [], metadata: 'x' }, { systemData: { createdBy: 1 } });
 
     expect(PolicyExemption.parse(odd)).toMatchObject({ properties: { metadata: {} }, systemData: {} });
+  });
+});
+
+describe('what an exemption is about', () => {
+  const SET = '/providers/Microsoft.Authorization/policySetDefinitions/s';
+  const DEFINITION = '/providers/Microsoft.Authorization/policyDefinitions/d';
+
+  it.each([
+    ['an id', DEFINITION, true],
+    ['an id of an initiative', SET, true],
+    ['one version of it', `${DEFINITION}/versions/1.0.0`, false],
+    ['something else', '/providers/Microsoft.Authorization/locks/d', false],
+    ['nothing', '', false],
+  ])('is read only from ids of definitions: %s', (_what, policyDefinitionId, isRead) => {
+    const assignment = { id: ASSIGNMENT, name: 'a', properties: { policyDefinitionId } };
+    const definitions = [{ policyDefinitionId, policyDefinitionReferenceId: 'r' }];
+    const set = { id: SET, properties: { policyDefinitions: definitions } };
+
+    expect(PolicyAssignment.safeParse(assignment).success).toBe(isRead);
+    expect(PolicySetDefinition.safeParse(set).success).toBe(isRead);
   });
 });
 
