@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import * as z from 'zod';
+import { isAdvice } from '../../src/settings/findings.ts';
 import { type MetricDefinition, metrics } from '../../src/telemetry/metrics.ts';
 import { projectRoot } from '../architecture/sources.ts';
 import { findQueryProblems } from './check-query.ts';
@@ -86,6 +87,14 @@ describe.each(rules)('alert rule $name', (rule) => {
   });
 });
 
+test('a setting with a former name is no alarm: nothing is wrong yet', () => {
+  const { query = [] } = rules.find(({ name }) => name === 'configuration-finding') ?? {};
+  const advice = { setting: 'X', problem: 'former-name', message: '' } as const;
+
+  expect(isAdvice(advice)).toBe(true);
+  expect(query).toContain(`where tostring(Properties['problem']) != '${advice.problem}'`);
+});
+
 test('every rule has a name of its own', () => {
   expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
   expect(rules.length).toBeGreaterThan(8);
@@ -122,6 +131,13 @@ describe('the workbook', () => {
         'latency',
       ]),
     );
+  });
+
+  it('is of the form that Azure Monitor documents', () => {
+    expect(JSON.parse(read('infra/operating/workbook.data.json'))).toMatchObject({
+      version: 'Notebook/1.0',
+      $schema: 'https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json',
+    });
   });
 
   it('leaves nothing to be replaced but what its template replaces', () => {
