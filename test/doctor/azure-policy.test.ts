@@ -75,7 +75,8 @@ describe('an assignment that fixes the same', () => {
     expect(await find({ policyDefinitionId: FIX, overrides: [{ kind: 'policyEffect', value: 'Disabled' }] })).toEqual(
       [],
     );
-    expect(await find({ policyDefinitionId: AUDIT })).toEqual([]);
+    // A definition that fixes nothing fixes nothing, whatever effect it is given.
+    expect(await find({ policyDefinitionId: AUDIT, parameters: { effect: { value: 7 } } })).toEqual([]);
   });
 
   it('counts where an override is for a part of the resources, and where its effect cannot be told', async () => {
