@@ -81,7 +81,7 @@ export function checkUndo(
     return { refused: 'already-undone', because: `run ${runId} was undone before` };
   const { cap } = context.settings;
   if (cap === 'off' || cap === 'observe') {
-    const because = `DOCKWARDEN_MODE is ${cap}, so nothing is changed: set it to approve, and undo then`;
+    const because = `DOCKWARDEN_MODE is ${cap}, or counts as ${cap} because of what audit rows of stage configuration name, so nothing is changed: mend that, or set it to approve, and undo then`;
     return { refused: 'kill-switch', because };
   }
   return undefined;
