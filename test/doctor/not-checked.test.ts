@@ -122,6 +122,32 @@ describe('what cannot be looked at', () => {
     expect(busy).toMatchObject({ code: 'not-checked', command: 'dockwarden doctor' });
   });
 
+  it('is the roles of an app of which nobody knows which identity it acts with', async () => {
+    const other = '/subscriptions/x/resourceGroups/x/providers/Microsoft.ManagedIdentity/userAssignedIdentities/a';
+    const site = deployed.simulator.state.get(DEPLOYED.site);
+    if (site === undefined) throw new Error('the sample has no app');
+    const identity = {
+      type: 'UserAssigned',
+      userAssignedIdentities: {
+        // It holds nothing, and stands before the other.
+        [other]: {
+          principalId: '99999999-0000-4000-8000-000000000001',
+          clientId: '99999999-0000-4000-8000-000000000002',
+        },
+        ...Object(site['identity']).userAssignedIdentities,
+      },
+    };
+    deployed.simulator.state.put({ ...site, identity });
+    const named = await deployed.find('roles');
+    const unnamed = await deployed.find('roles', {
+      settings: { DOCKWARDEN_CLIENT_ID: undefined, AzureWebJobsStorage__clientId: undefined },
+    });
+    deployed.simulator.state.put(site);
+
+    expect(named).toEqual([]);
+    expect(unnamed).toEqual([expect.objectContaining({ code: 'not-checked' })]);
+  });
+
   it('hides no defect of ours', async () => {
     const broken: Check = {
       id: 'broken',
