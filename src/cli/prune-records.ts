@@ -34,9 +34,11 @@ function judgeFinding(finding: Finding, { before, now }: PruneRequest): Judgemen
   if (finding.status !== 'closed' || !isOver || new Date(finding.updated) >= before) return undefined;
   const { backoffUntil, exemption, notBefore, quarantinedUntil, ticketParts = [], undoneUntil } = finding;
   // An exemption without an end holds for ever.
-  const ends = [backoffUntil, notBefore, quarantinedUntil, undoneUntil];
+  const ends = [backoffUntil, notBefore, undoneUntil];
   const isExempt = exemption !== undefined && (exemption.expires === undefined || new Date(exemption.expires) > now);
-  const isEffective = isExempt || ends.some((time) => time !== undefined && new Date(time) > now);
+  // After its end the next one would be longer, for as long as `WAR_WINDOW`; that is never longer than what is kept.
+  const isRemembered = quarantinedUntil !== undefined && new Date(quarantinedUntil) >= before;
+  const isEffective = isExempt || isRemembered || ends.some((time) => time !== undefined && new Date(time) > now);
   return isEffective || ticketParts.length > 0 ? 'kept' : 'old';
 }
 

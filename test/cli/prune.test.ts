@@ -222,6 +222,8 @@ describe('prune --table findings', () => {
     await add('hastickets', { ticketParts: [''] });
     await add('undone', { undoneUntil: later });
     await add('quarantined', { quarantinedUntil: later });
+    await add('probation', { quarantinedUntil: daysAgo(399) });
+    await add('warover', { quarantinedUntil: old });
     await add('exempt', { exemption: { ...exemption, expires: later } });
     await add('running');
     await addOpenRun('running', 'RUN-OPEN');
@@ -231,6 +233,7 @@ describe('prune --table findings', () => {
       'notapplicable',
       'open',
       'policyoff',
+      'probation',
       'quarantined',
       'running',
       'undone',
@@ -238,12 +241,12 @@ describe('prune --table findings', () => {
     ];
 
     const counted = await prune('--table', 'findings', '--keep', '400d', '--format', 'json');
-    expect(JSON.parse(counted.out)).toEqual([{ part: SUBSCRIPTION, rows: 3, kept: 5 }]);
-    expect(await namesInFindings()).toHaveLength(12);
+    expect(JSON.parse(counted.out)).toEqual([{ part: SUBSCRIPTION, rows: 4, kept: 6 }]);
+    expect(await namesInFindings()).toHaveLength(14);
     const { exitCode, out } = await prune('--table', 'findings', '--keep', '400d', '--yes', '--format', 'json');
 
     expect(exitCode).toBe(0);
-    expect(JSON.parse(out)).toEqual([{ part: SUBSCRIPTION, rows: 3, kept: 5 }]);
+    expect(JSON.parse(out)).toEqual([{ part: SUBSCRIPTION, rows: 4, kept: 6 }]);
     expect(await namesInFindings()).toEqual(stay);
   });
 
