@@ -205,8 +205,7 @@ describe('a package that is loaded at its first use', () => {
       ...names,
       clientOptions: { tlsOptions: { ca: readFileSync(inject('certificates').caFile, 'utf8') } },
     });
-    const isRead = () => filesRead(join(folder, 'dist')).includes('azure-monitor.cjs');
-    expect(isRead()).toBe(false);
+    expect(filesRead(join(folder, 'dist'))).not.toContain('azure-monitor.cjs');
 
     try {
       telemetry.record({ metric: 'sweeps', value: 1, attributes: { result: 'complete' } });
@@ -214,7 +213,7 @@ describe('a package that is loaded at its first use', () => {
 
       expect(telemetry.takeProblem()).toBeUndefined();
       expect(ingestion.metrics()).toMatchObject([{ name: 'dockwarden.sweeps', value: 1, role: 'func-bundle' }]);
-      expect(isRead()).toBe(true);
+      expect(filesRead(join(folder, 'dist'))).toContain('azure-monitor.cjs');
     } finally {
       await telemetry.stop();
       await ingestion.stop();

@@ -26,7 +26,7 @@ declare module 'vitest' {
   }
 }
 
-const accountCount = 160;
+const accountCount = 260;
 
 /** Once per run: certificates for loopback, and one storage emulator with an account for every test file that asks. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
