@@ -77,11 +77,11 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       runtime: { name: 'node', version: '24' }
       scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: maximumInstanceCount }
     }
+    // Flex Consumption refuses ftpsState here, and has no FTP; publishing by password is off below.
     siteConfig: {
       alwaysOn: false
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       // Together with the app: it never runs a moment without them.
       appSettings: [
         for index in range(0, length(appSettings)): { name: appSettings[index].name, value: appSettings[index].value }

@@ -116,7 +116,7 @@ function site(identityOf: JsonObject, { storage }: DeploymentOptions): RawResour
       runtime: { name: 'node', version: '24' },
       scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40, alwaysReady: null, triggers: null },
     },
-    siteConfig: { alwaysOn: false, minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled' },
+    siteConfig: { alwaysOn: false, minTlsVersion: '1.2', scmMinTlsVersion: '1.2' },
   };
   return {
     ...create('Microsoft.Web/sites', DEPLOYED.site, {}),

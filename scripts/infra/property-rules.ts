@@ -13,6 +13,18 @@ const TLS = ['TLS1_2', 'TLS1_3'];
 const STORAGE = 'Microsoft.Storage/storageAccounts';
 const SITE = 'Microsoft.Web/sites';
 
+/** Parts of a site's configuration that Flex Consumption refuses, whatever their value: error 51021, in some regions only. FTP is not there at all. */
+const REFUSED_BY_FLEX = [
+  'ftpsState',
+  'functionAppScaleLimit',
+  'functionsRuntimeScaleMonitoringEnabled',
+  'linuxFxVersion',
+  'netFrameworkVersion',
+  'preWarmedInstanceCount',
+  'use32BitWorkerProcess',
+  'windowsFxVersion',
+];
+
 /** By what is to hold, for people. */
 export const propertyRules: Readonly<Record<string, readonly PropertyRule[]>> = {
   'shared keys are off on every storage account': [
@@ -32,9 +44,13 @@ export const propertyRules: Readonly<Record<string, readonly PropertyRule[]>> = 
   'HTTPS only': [
     { type: STORAGE, path: 'properties.supportsHttpsTrafficOnly', allowed: [true] },
     { type: SITE, path: 'properties.httpsOnly', allowed: [true] },
-    { type: SITE, path: 'properties.siteConfig.ftpsState', allowed: ['Disabled'] },
     { type: SITE, path: 'properties.siteConfig.remoteDebuggingEnabled', allowed: [undefined, false] },
   ],
+  'nothing that Flex Consumption refuses': REFUSED_BY_FLEX.map((name) => ({
+    type: SITE,
+    path: `properties.siteConfig.${name}`,
+    allowed: [undefined],
+  })),
   'identities instead of keys and passwords': [
     { type: 'Microsoft.Insights/components', path: 'properties.DisableLocalAuth', allowed: [true] },
     { type: 'Microsoft.EventHub/namespaces', path: 'properties.disableLocalAuth', allowed: [true] },
