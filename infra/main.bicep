@@ -65,7 +65,7 @@ param storageSku string = 'Standard_LRS'
 @allowed(['name', 'addresses'])
 param storageSettings string = 'name'
 
-@description('Whose writes and deletions on the storage account are logged: all = tables, blobs and queues; records = tables and blobs, which is cheaper where there are millions of events.')
+@description('Whose writes and deletions on the storage account are logged: all = tables, blobs and queues; records = tables and blobs, which is cheaper where there are millions of events. From all to records, delete the diagnostic setting of the queues yourself: docs/deploying.md says how.')
 @allowed(['all', 'records'])
 param storageWriteLogs string = 'all'
 
@@ -366,7 +366,8 @@ module connect 'connect/subscription.bicep' = [
       storage: storagePlace
       settings: settings
       resourceGroupName: one.?resourceGroup ?? appGroupName
-      createResourceGroup: toLower(one.id) != toLower(subscription().subscriptionId) || (one.?resourceGroup ?? appGroupName) != appGroupName
+      // One that is named belongs to somebody: writing it would replace its tags.
+      createResourceGroup: one.?resourceGroup == null && toLower(one.id) != toLower(subscription().subscriptionId)
       existingSystemTopic: one.?existingSystemTopic
       events: one.?events ?? {}
       defenderEventHubId: enableDefenderExport ? eventHub!.outputs.id : ''

@@ -84,7 +84,7 @@ type connectedSubscription = {
   @maxLength(36)
   id: string
 
-  @description('Resource group of that subscription for what is deployed there (system topics, the export of Defender). It is created if it is missing. Default: rg-<environmentName>.')
+  @description('Resource group of that subscription for what is deployed there (system topics, the export of Defender). It has to be there already, and is not changed. Default: rg-<environmentName>, which is created.')
   @minLength(1)
   @maxLength(90)
   resourceGroup: string?

@@ -63,6 +63,8 @@ module connect 'subscription.bicep' = [
       settings: settings
       roles: 'withDataActions'
       resourceGroupName: one.?resourceGroup ?? 'rg-${environmentName}'
+      // One that is named belongs to somebody, and in the app's subscription rg-<environmentName> is the app's: writing it would replace its tags.
+      createResourceGroup: one.?resourceGroup == null && toLower(one.id) != toLower(storage.subscriptionId)
       existingSystemTopic: one.?existingSystemTopic
       events: one.?events ?? {}
       defenderEventHubId: defenderEventHubId

@@ -55,6 +55,7 @@ param subscriptions = [
       policyStates: { enabled: true }
     }
   }
+  // Into a group that is there already.
   { id: '66666666-7777-8888-9999-000000000000', resourceGroup: 'rg-security' }
 ]
 param sweptSubscriptions = ['77777777-8888-9999-aaaa-000000000000']

@@ -5,7 +5,7 @@ import { modeSetting } from '../../src/settings/catalogue.ts';
 import type { Check } from '../checks/run-checks.ts';
 import { judgeFixedCost } from './cost-rules.ts';
 import { judgeAlertExport, judgeEventSubscriptions } from './event-rules.ts';
-import { judgeDiagnostics, judgeFlip, judgeRecords, judgeStorage } from './presence-rules.ts';
+import { judgeDiagnostics, judgeFlip, judgeGroups, judgeRecords, judgeStorage } from './presence-rules.ts';
 import { judgeProperties, judgePublishing, propertyRules } from './property-rules.ts';
 import { type Judgement, join, listPredicted, listTemplateResources, problemsOf, type Resource } from './resources.ts';
 import {
@@ -117,6 +117,7 @@ function listDeploymentChecks({ all, apps, observe }: Deployments): readonly Che
     each('every queue, table and container that the code uses', (predicted) =>
       judgeStorage(predicted, readStorageUse()),
     ),
+    each('no resource group but the own ones is written', judgeGroups),
     each('records are locked, seals cannot be changed', judgeRecords),
     each('writes and deletions in the storage are logged', judgeDiagnostics),
     rule('defaults: every setting says what the app would assume', async () =>

@@ -4,6 +4,8 @@ import { type Judgement, ofType, type Resource, readPath, textAt } from './resou
 import { listAssignments, listDefinitions } from './role-assignments.ts';
 import { readAppSettings } from './setting-rules.ts';
 
+const RECORDS_SUFFIX = '-records';
+
 /** What is written for the record cannot be rewritten or removed: seals within their period, and the records with their group. */
 export function judgeRecords(predicted: readonly Resource[]): Judgement {
   const accounts = ofType(predicted, 'Microsoft.Storage/storageAccounts');
@@ -21,6 +23,24 @@ export function judgeRecords(predicted: readonly Resource[]): Judgement {
       ...(seals.length === 1 ? [] : [`${seals.length} immutability policies on container seals instead of one`]),
       ...(accounts.length === 1 ? [] : [`${accounts.length} storage accounts instead of one`]),
       ...unlocked.map(({ where }) => `${where}: can be deleted, no lock holds it`),
+    ],
+  };
+}
+
+/** Writing a resource group replaces its tags, so only the two of the environment itself are written, whatever others are used. */
+export function judgeGroups(predicted: readonly Resource[]): Judgement {
+  const groups = ofType(predicted, 'Microsoft.Resources/resourceGroups').map(({ id, where }) => ({
+    where,
+    name: id.slice(id.lastIndexOf('/') + 1),
+  }));
+  const records = groups.filter(({ name }) => name.endsWith(RECORDS_SUFFIX));
+  const own = records.flatMap(({ name }) => [name, name.slice(0, -RECORDS_SUFFIX.length)]);
+  const foreign = groups.filter(({ name }) => !own.includes(name));
+  return {
+    seen: groups.length,
+    problems: [
+      ...(records.length === 1 ? [] : [`${records.length} resource groups for records instead of one`]),
+      ...foreign.map(({ where }) => `${where}: is written, and may be somebody else's`),
     ],
   };
 }

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../local/azure/json.ts';
 import { judgeAlertExport, judgeEventSubscriptions } from '../../scripts/infra/event-rules.ts';
-import { judgeDiagnostics, judgeFlip, judgeRecords, judgeStorage } from '../../scripts/infra/presence-rules.ts';
+import {
+  judgeDiagnostics,
+  judgeFlip,
+  judgeGroups,
+  judgeRecords,
+  judgeStorage,
+} from '../../scripts/infra/presence-rules.ts';
 import { listPredicted, type Resource } from '../../scripts/infra/resources.ts';
 import {
   judgeAuditTable,
@@ -36,6 +42,10 @@ const CONTRIBUTOR = 'b24988ac-6180-42a0-ab88-20f7382dd24c';
 const TABLE_CONTRIBUTOR = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3';
 const TABLE_READER = '76199698-9eea-4c19-bc75-cec21354c6b6';
 const PERSON = '99999999-8888-7777-6666-555555555555';
+
+function writeGroup(name: string): JsonObject {
+  return { id: `/subscriptions/a/resourceGroups/${name}`, type: 'Microsoft.Resources/resourceGroups' };
+}
 
 test('a deployment as it has to be has no problems', () => {
   const good = deployment();
@@ -258,6 +268,19 @@ describe('the storage', () => {
     expect(judgeRecords(deployment(lock)).problems).toEqual([expect.stringContaining('can be deleted')]);
     expect(judgeRecords(deployment(lock, group)).problems).toEqual(none);
     expect(judgeRecords(deployment(seals)).problems).toEqual([expect.stringContaining('0 immutability policies')]);
+  });
+
+  test('and whose resource groups are written is looked at', () => {
+    const own = [writeGroup('rg-a'), writeGroup('rg-a-records')];
+
+    expect(judgeGroups(deployment(...own))).toEqual({ seen: 2, problems: none });
+    expect(judgeGroups(deployment(...own, writeGroup('rg-security'))).problems).toEqual([
+      expect.stringContaining('rg-security'),
+    ]);
+    expect(judgeGroups(deployment(writeGroup('rg-a'))).problems).toEqual([
+      '0 resource groups for records instead of one',
+      expect.stringContaining('rg-a: is written'),
+    ]);
   });
 
   test('that logs no deletions is found', () => {
