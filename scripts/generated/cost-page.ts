@@ -175,7 +175,7 @@ export function renderCostPage(): string {
       'Queues are asked for messages also when there are none: an instance that runs asks each of its queues every two seconds, and while none runs the platform asks, at intervals that it does not publish. Eight queues asked every two seconds all month would be $4.20.',
       'Alert rules, if you name who gets them: $0.50 to $1.50 each, by how often they look.',
       'The export of Defender (`enableDefenderExport`): an Event Hub namespace, from $11. Polling costs nothing, and is some hours slower.',
-      'A lower bill for many events: a longer `SWEEP_SCHEDULE`, fewer log lines (`AzureFunctionsJobHost__logging__logLevel__default=Warning`), no log of who wrote into the queues (parameter `storageWriteLogs`: records).',
+      'A lower bill for many events: a longer `SWEEP_SCHEDULE`, fewer log lines (app setting `AzureFunctionsJobHost__logging__logLevel__default=Warning`, by hand after each deployment, which takes it away), no log of who wrote into the queues (parameter `storageWriteLogs`: records; [after an earlier deployment](deploying.md#later-deployments) it takes a command more).',
     ]),
   );
 }
