@@ -1,13 +1,15 @@
 import { parseResourceId } from '../resources/resource-id.ts';
 import type { OnInvalidRow } from '../storage/parse-row.ts';
-import type { PrunableTableStore } from '../storage/table-store.ts';
+import type { PrunableTableStore, TableStore } from '../storage/table-store.ts';
 import type { OpenRun } from '../work/work-items.ts';
 
 export const prunedTables = ['audit', 'findings', 'tickets'] as const;
 export type PrunedTable = (typeof prunedTables)[number];
 
 /** The tables with everything that may be done to them. Only the command line has them: the app's own store of the audit cannot delete. */
-export type PrunableTables = Readonly<Record<PrunedTable | 'work', PrunableTableStore>>;
+export type PrunableTables = Readonly<Record<PrunedTable | 'work', PrunableTableStore>> & {
+  readonly guards: Pick<TableStore, 'get'>;
+};
 
 /** A run that is not over, with what it is about. */
 export interface RunInProgress extends Pick<OpenRun, 'runId' | 'policyId'> {

@@ -1,7 +1,9 @@
 import { type AuditRecord, auditKey } from '../audit/audit-log.ts';
 import { createTableAuditLog } from '../audit/table-audit-log.ts';
 import { DockwardenError } from '../errors.ts';
-import type { OnInvalidRow } from '../storage/parse-row.ts';
+import { type OnInvalidRow, parseRow } from '../storage/parse-row.ts';
+import { SCHEMA_VERSION } from '../storage/schema.ts';
+import { SCHEMA_KEY, SchemaRow } from '../storage/schema-row.ts';
 import { createTableWorkItems } from '../work/table-work-items.ts';
 import type { Listing } from './list-records.ts';
 import { pruneAudit } from './prune-audit.ts';
@@ -10,6 +12,7 @@ import type { PrunableTables, PrunedPart, PruneRequest, RunInProgress } from './
 
 /** Removes rows that are old and not needed any more, or counts them. */
 export async function prune(tables: PrunableTables, request: PruneRequest): Promise<Listing<PrunedPart>> {
+  await checkSchema(tables);
   const runs = await listRuns(tables, request.onInvalid);
   if (request.isForReal) await record(tables, request);
   const records = await pruneTable(tables, request, runs);
@@ -37,6 +40,18 @@ async function pruneTable(
     case 'tickets':
       return await pruneTickets(tables.tickets, request);
   }
+}
+
+/** What a newer version has written may look over and old to this one: then nothing is removed. */
+async function checkSchema({ guards }: PrunableTables): Promise<void> {
+  const row = await guards.get(SCHEMA_KEY);
+  if (row === undefined) return;
+  const { version } = parseRow(SchemaRow, row);
+  if (version <= SCHEMA_VERSION) return;
+  throw new DockwardenError(
+    'INPUT_INVALID_ROW',
+    `the tables have schema ${version}, of a newer version of Dockwarden, and this one knows ${SCHEMA_VERSION}: nothing was removed; use the newer version`,
+  );
 }
 
 /** A row of work that cannot be read may hold an open run: then nothing is removed. */

@@ -34,7 +34,13 @@ export function openPrunableTables(place: Place): PrunableTables {
   const { table: endpoint } = settings.storage;
   if (endpoint === undefined) throw new DockwardenError('CONFIG_MISSING', 'run.json names no tables');
   const table = (name: string) => createTableStore(new TableClient(endpoint, name, credential));
-  return { audit: table('audit'), findings: table('findings'), tickets: table('tickets'), work: table('work') };
+  return {
+    audit: table('audit'),
+    findings: table('findings'),
+    tickets: table('tickets'),
+    work: table('work'),
+    guards: table('guards'),
+  };
 }
 
 function findStorage(place: Place) {

@@ -5,6 +5,7 @@ import { createTableAuditLog } from '../../src/audit/table-audit-log.ts';
 import type { Finding } from '../../src/findings/findings.ts';
 import { createTableFindings } from '../../src/findings/table-findings.ts';
 import { parseResourceId } from '../../src/resources/resource-id.ts';
+import { SCHEMA_VERSION } from '../../src/storage/schema.ts';
 import { createTableStore, type PrunableTableStore } from '../../src/storage/table-store.ts';
 import { createTableTickets } from '../../src/tickets/table-tickets.ts';
 import type { Ticket } from '../../src/tickets/ticket.ts';
@@ -180,6 +181,33 @@ describe('prune --table audit', () => {
     expect(exitCode).toBe(1);
     expect(errors).toContain('it is not known which runs are open: nothing was removed');
     expect(await keysOf('audit')).toHaveLength(6);
+  });
+});
+
+describe('prune removes nothing', () => {
+  const schema = { partitionKey: 'schema', rowKey: 'current' };
+
+  it.each([
+    ['where a newer version has written the tables', SCHEMA_VERSION + 1, 'of a newer version of Dockwarden'],
+    ['where the version of the tables cannot be read', 'x', 'row schema/current cannot be read'],
+  ])('%s', async (_where, version, problem) => {
+    await table('guards').insert(schema, { version, createdAt: daysAgo(1) });
+    await addRow(401, 'old', 'notice');
+
+    for (const name of ['audit', 'findings', 'tickets']) {
+      const { exitCode, errors } = await prune('--table', name, '--keep', '400d', '--yes');
+      expect(exitCode).toBe(1);
+      expect(errors).toContain(problem);
+    }
+    expect(await keysOf('audit')).toHaveLength(1);
+  });
+
+  it('but what is old where this version has written the tables', async () => {
+    await table('guards').insert(schema, { version: SCHEMA_VERSION, createdAt: daysAgo(1) });
+    await addRow(401, 'old', 'notice');
+
+    expect(await prune('--table', 'audit', '--keep', '400d', '--yes')).toMatchObject({ exitCode: 0 });
+    expect(await idsInAudit()).toEqual([]);
   });
 });
 
