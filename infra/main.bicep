@@ -238,7 +238,9 @@ module storage 'app/storage.bicep' = {
 
 module auditRole 'app/audit-role.bicep' = {
   name: 'dockwarden-audit-role-${resourceToken}'
-  params: { environmentName: environmentName, recordsGroupId: recordsGroup.id }
+  params: { environmentName: environmentName }
+  // Nothing is made while something makes no sense: the group says so.
+  dependsOn: [recordsGroup]
 }
 
 module storageAccess 'app/storage-access.bicep' = {

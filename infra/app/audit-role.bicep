@@ -6,9 +6,6 @@ targetScope = 'subscription'
 @maxLength(40)
 param environmentName string
 
-@description('Id of the resource group with the storage account: the only place where the role can be assigned.')
-param recordsGroupId string
-
 resource auditor 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, environmentName, 'audit')
   properties: {
@@ -26,7 +23,8 @@ resource auditor 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
         notDataActions: []
       }
     ]
-    assignableScopes: [recordsGroupId]
+    // Where it is defined. With the group alone Azure would not show it under the id by which it is assigned.
+    assignableScopes: [subscription().id]
   }
 }
 
