@@ -5,8 +5,8 @@ import type { TableStore } from '../storage/table-store.ts';
 /** How the last sweep went (table `guards`, row `sweep`/`last`). */
 export const SweepRecord = z.object({
   /** ISO 8601. */
-  startedAt: z.string(),
-  finishedAt: z.string(),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
   /** False when a page could not be read: then nothing was concluded from absence. */
   complete: z.boolean(),
   /** Resources of covered types that were seen. */

@@ -242,10 +242,13 @@ describe('the health of what the app depends on', () => {
     expect(codes(found)).toEqual(['sweep-incomplete', 'sweep-overdue']);
     expect(found.lastSweep).toMatchObject({ startedAt, complete: false });
 
-    await guards.putAll('sweep', [{ rowKey: 'last', columns: { startedAt: 7 } }]);
-    const damaged = await check();
-    expect(codes(damaged)).toEqual(['sweep-unknown']);
-    expect(damaged.reasons[0]?.message).toContain('row sweep/last cannot be read');
+    for (const change of [{ startedAt: 7 }, { startedAt: 'yesterday' }, { finishedAt: 'today' }]) {
+      const columns = { startedAt, finishedAt: startedAt, complete: true, resources: 1, queued: 0, ...change };
+      await guards.putAll('sweep', [{ rowKey: 'last', columns }]);
+      const damaged = await check();
+      expect(codes(damaged)).toEqual(['sweep-unknown']);
+      expect(damaged.reasons[0]?.message).toContain('row sweep/last cannot be read');
+    }
   });
 
   it('waits for a first sweep from when the tables were first used', async () => {
