@@ -8,6 +8,8 @@ export const QUEUE = 'resource-events';
 export const DEAD_LETTERS = 'dead-letter';
 /** The topic that tells of every change; there is one for each subscription. */
 export const CHANGES: TopicType = 'Microsoft.Resources.Subscriptions';
+/** Name of that topic where the template makes it (infra/events/subscription-events.bicep). */
+export const OWN_TOPIC = 'evgt-dockwarden-subscription';
 
 /** Where events are to go, and which. */
 interface Feed {

@@ -59,7 +59,7 @@ export async function listTopics(arm: ArmAccess, subscriptionId: string): Promis
 
 export async function listEventSubscriptions(
   arm: ArmAccess,
-  topic: SystemTopic,
+  topic: Pick<SystemTopic, 'id'>,
 ): Promise<readonly EventSubscription[]> {
   const items = await arm.list(`${topic.id}/eventSubscriptions`, doctorVersions.eventGrid);
   return items.flatMap((item) => Subscription.safeParse(item).data ?? []);

@@ -37,6 +37,14 @@ export function groupNames(environmentName: string): readonly [app: string, reco
   return [`rg-${environmentName}`, `rg-${environmentName}-records`];
 }
 
+/** Tag by which azd and the template know what belongs to an environment. */
+export const ENVIRONMENT_TAG = 'azd-env-name';
+
+/** The environment that something belongs to; undefined = none. Names of tags compare without regard to case. */
+export function ownerIn(tags: Readonly<Record<string, string>> = {}): string | undefined {
+  return Object.entries(tags).find(([name]) => name.toLowerCase() === ENVIRONMENT_TAG)?.[1];
+}
+
 /** An answer as the type says; in another form it is an error of its own, because nothing can be told from it. */
 export function readAnswer<T extends z.ZodType>(type: T, answer: unknown, what: string): z.output<T> {
   const { data, success } = type.safeParse(answer);

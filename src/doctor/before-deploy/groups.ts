@@ -7,14 +7,13 @@ import { attempt } from '../not-checked.ts';
 import {
   type BeforeDeployContext,
   deployVersions,
+  ENVIRONMENT_TAG,
   foldLocation,
   groupNames,
+  ownerIn,
   readAnswer,
   subscriptionPath,
 } from './context.ts';
-
-/** Tag by which azd and the template know what belongs to an environment. */
-const ENVIRONMENT_TAG = 'azd-env-name';
 
 type Code = 'group-of-another-environment' | 'group-in-another-location';
 
@@ -44,11 +43,6 @@ async function checkGroup(context: BeforeDeployContext, name: string): Promise<r
     if (isDockwardenError(error, 'AZURE_NOT_FOUND')) return [];
     throw error;
   }
-}
-
-/** Names of tags compare without regard to case. */
-function ownerIn(tags: Readonly<Record<string, string>> = {}): string | undefined {
-  return Object.entries(tags).find(([name]) => name.toLowerCase() === ENVIRONMENT_TAG)?.[1];
 }
 
 function judgeOwner(

@@ -8,7 +8,7 @@ import {
 import { shellQuote } from '../../remediations/advice.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
-import { CHANGES, DEAD_LETTERS, putSubscription, QUEUE } from '../event-subscription.ts';
+import { CHANGES, DEAD_LETTERS, OWN_TOPIC, putSubscription, QUEUE } from '../event-subscription.ts';
 import { allows, coversScope } from '../grants.ts';
 import { attempt } from '../not-checked.ts';
 import type { StorageAccount } from '../storage-account.ts';
@@ -134,13 +134,18 @@ function describeAbsence(topicType: TopicType, topic: SystemTopic | undefined, p
       command: putSubscription(`${topic.id}/eventSubscriptions/dockwarden`, topicType, place),
     };
   }
+  // Where the template would make it, so that a later deployment finds its own.
+  const { app } = place.context;
+  const group = isSame(app.subscriptionId, subscriptionId)
+    ? shellQuote(app.resourceGroup)
+    : `"\${RESOURCE_GROUP:?set it to the resource group that the template made in this subscription}"`;
   return {
     severity: 'error',
     code: 'topic-missing',
     subject,
     message: 'The subscription has no system topic: changes in it are found by the sweep alone.',
     command: [
-      `az eventgrid system-topic create --subscription ${shellQuote(subscriptionId)} --resource-group "\${RESOURCE_GROUP:?set it to a resource group of this subscription}" --name evgt-subscription --location global --topic-type ${shellQuote(CHANGES)} --source ${shellQuote(subject)} --identity systemassigned`,
+      `az eventgrid system-topic create --subscription ${shellQuote(subscriptionId)} --resource-group ${group} --name ${OWN_TOPIC} --location global --topic-type ${shellQuote(CHANGES)} --source ${shellQuote(subject)} --identity systemassigned`,
       'dockwarden doctor',
     ].join('\n'),
   };

@@ -239,6 +239,19 @@ describe('earlier deployments', () => {
   });
 });
 
+/** Moves the topic of the subscription. */
+function move(group: string, name: string, tags: Readonly<Record<string, string>> = {}): string {
+  const { state } = rig.simulator;
+  const { id: _, tags: __, ...topic } = state.get(DEPLOYED.systemTopic) ?? { name, type: '' };
+  const id = `${SUBSCRIPTION}/resourceGroups/${group}/providers/Microsoft.EventGrid/systemTopics/${name}`;
+  const [feed] = state.list(DEPLOYED.systemTopic, 'Microsoft.EventGrid/systemTopics/eventSubscriptions');
+  if (feed === undefined) throw new Error('the sample has no event subscription');
+  for (const gone of [feed.id, DEPLOYED.systemTopic]) state.remove(gone);
+  state.put({ ...topic, id, name, tags });
+  state.put({ ...feed, id: `${id}/eventSubscriptions/${feed.name}` });
+  return id;
+}
+
 describe('the system topic of the subscription', () => {
   test('one of somebody else: the finding says which value to give', async () => {
     const report = await rig.look({ environmentName: 'other' });
@@ -252,14 +265,35 @@ describe('the system topic of the subscription', () => {
     );
   });
 
-  test('one without an identity cannot deliver', async () => {
+  test('one of somebody else without an identity cannot deliver; its own gets one', async () => {
     rig.simulator.state.patch(DEPLOYED.systemTopic, { identity: null });
-    const report = await rig.look();
+    expect(brief(await rig.look())).toEqual([]);
 
-    expect(brief(report)).toEqual([['error', 'system-topic-without-identity', DEPLOYED.systemTopic]]);
-    expect(commandsOf(report)).toEqual([
+    const report = await rig.look({ environmentName: 'other' });
+    expect(brief(report)[0]).toEqual(['error', 'system-topic-without-identity', DEPLOYED.systemTopic]);
+    expect(commandsOf(report)[0]).toBe(
       `az eventgrid system-topic update ${QUOTED} --resource-group 'rg-dockwarden' --name 'evgt-dockwarden-subscription' --identity systemassigned`,
-    ]);
+    );
+  });
+
+  test('its own is known in the group that parameter subscriptions names', async () => {
+    move('rg-platform-prod', 'evgt-dockwarden-subscription', { 'AZD-env-name': 'dockwarden' });
+    expect(brief(await rig.look())).toEqual([]);
+  });
+
+  test('one under another name is not its own, wherever it lies; one that it uses already is for information', async () => {
+    for (const [group, name, tags] of [
+      ['rg-dockwarden', 'evgt-other', { 'azd-env-name': 'dockwarden' }],
+      ['rg-platform-prod', 'evgt-dockwarden-subscription', {}],
+    ] as const) {
+      const id = move(group, name, tags);
+      expect(brief(await rig.look())).toEqual([['info', 'system-topic-exists', id]]);
+      const feeds = rig.simulator.state.list(id, 'Microsoft.EventGrid/systemTopics/eventSubscriptions');
+      for (const feed of feeds) rig.simulator.state.remove(feed.id);
+      expect(brief(await rig.look())).toEqual([['warning', 'system-topic-exists', id]]);
+      await rig.stop();
+      rig = await startBeforeDeploy();
+    }
   });
 
   test('a name that is no name stays one word of the command', async () => {
