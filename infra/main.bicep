@@ -130,8 +130,8 @@ param publishingTopicIds string[] = []
 @maxLength(20)
 param alertEmails string[] = []
 
-@description('Ids of action groups that are told instead or as well.')
-@maxLength(5)
+@description('Ids of action groups that are told instead or as well. An alert rule takes five, and one is made for alertEmails.')
+@maxLength(4)
 param actionGroupIds string[] = []
 
 @description('Deploy the workbook "what was changed last night, why, and what waits for me"? It costs nothing by itself.')

@@ -213,6 +213,9 @@ function listRefusals(workspace: Workspace): readonly Check[] {
       "param subscriptions = [{ id: '11111111-2222-3333-4444-555555555555' }, { id: '11111111-2222-3333-4444-555555555555' }]",
     ]),
     refused('a retention that nobody can have', {}, /BCP\d+.*too small/, ['param keptMessageDays = 1']),
+    refused('more action groups than an alert rule takes', {}, /BCP\d+.*too long/, [
+      "param actionGroupIds = ['/a', '/b', '/c', '/d', '/e']",
+    ]),
     refused('a redundancy that there is not', {}, /BCP\d+.*'Standard_LRS'/, ["param storageSku = 'Premium_LRS'"]),
   ];
 }
