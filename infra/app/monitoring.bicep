@@ -17,6 +17,11 @@ param tags object
 @maxValue(730)
 param retentionDays int
 
+@description('How many GB of logs are taken in a day at most. -1 = no limit.')
+@minValue(-1)
+@maxValue(4000)
+param dailyCapGigabytes int
+
 @description('Object id of the app\'s identity, which sends the data.')
 param principalId string
 
@@ -29,6 +34,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionDays
+    workspaceCapping: { dailyQuotaGb: dailyCapGigabytes }
     // Reading needs a permission for the resource that a log is about, or for the workspace.
     features: { enableLogAccessUsingOnlyResourcePermissions: true, disableLocalAuth: true }
   }
