@@ -92,10 +92,10 @@ param isSealPolicyLocked bool = false
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('How many GB of logs are taken in a day at most; the rest of that day is lost. -1 = no limit. It bounds what somebody can cost who asks the public health endpoint without end, and it also blinds alerts until midnight.')
-@minValue(-1)
+@description('How many GB of logs are taken in a day at most; the rest of that day is lost. 0 = no limit. It bounds what somebody can cost who asks the public health endpoint without end, and it also blinds alerts until midnight.')
+@minValue(0)
 @maxValue(4000)
-param logDailyCapGigabytes int = -1
+param logDailyCapGigabytes int = 0
 
 @description('Export alerts and recommendations of Defender for Cloud to an Event Hub, from every subscription of `subscriptions`? An Event Hub is billed by the hour. Without it the sweep asks for alerts.')
 param enableDefenderExport bool = false

@@ -17,8 +17,8 @@ param tags object
 @maxValue(730)
 param retentionDays int
 
-@description('How many GB of logs are taken in a day at most. -1 = no limit.')
-@minValue(-1)
+@description('How many GB of logs are taken in a day at most. 0 = no limit.')
+@minValue(0)
 @maxValue(4000)
 param dailyCapGigabytes int
 
@@ -34,7 +34,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionDays
-    workspaceCapping: { dailyQuotaGb: dailyCapGigabytes }
+    workspaceCapping: { dailyQuotaGb: dailyCapGigabytes == 0 ? -1 : dailyCapGigabytes }
     // Reading needs a permission for the resource that a log is about, or for the workspace.
     features: { enableLogAccessUsingOnlyResourcePermissions: true, disableLocalAuth: true }
   }
