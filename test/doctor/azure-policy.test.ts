@@ -40,6 +40,10 @@ async function find(properties: JsonObject, scope?: string) {
   return findings.map(({ code, severity, subject }) => `${severity} ${code} ${subject.split('/').at(-1)}`);
 }
 
+const member = (words: JsonObject) => ({ kind: 'policyDefinitionReferenceId', ...words });
+const override = (value: string, ...selectors: JsonObject[]) => [{ kind: 'policyEffect', value, selectors }];
+const by = (value: string) => ({ parameters: { Effect: { value } } });
+
 const FOUND = ['warning policy-assignment-fixes fixes-admin-user'];
 
 describe('an assignment that fixes the same', () => {
@@ -85,6 +89,43 @@ describe('an assignment that fixes the same', () => {
     expect(await find({ policyDefinitionId: FIX, parameters: { effect: { value: 7 } } })).toEqual(FOUND);
   });
 
+  it('counts where an override says so, for a part of the resources or for the member of an initiative', async () => {
+    const location = { kind: 'resourceLocation', in: ['westus'] };
+    const audited = { policyDefinitionId: FIX, parameters: { effect: { value: 'Audit' } } };
+    const partly = { kind: 'policyEffect', value: 'Modify', selectors: [location] };
+    expect(await find({ ...audited, overrides: [partly] })).toEqual(FOUND);
+    expect(await find({ ...audited, overrides: [{ ...partly, value: 7 }] })).toEqual(FOUND);
+    expect(await find({ ...audited, overrides: [{ ...partly, value: 'Disabled' }] })).toEqual([]);
+
+    const off = { parameters: { effect: { value: 'Disabled' } } };
+    const disabled = defineInitiative(off);
+    for (const fits of [member({ in: ['audit', 'FIX'] }), member({ notIn: ['audit'] })])
+      expect(await find({ policyDefinitionId: disabled, overrides: override('Modify', fits) })).toEqual(FOUND);
+    for (const other of [member({ in: ['audit'] }), member({ notIn: ['fix'] })])
+      expect(await find({ policyDefinitionId: disabled, overrides: override('Modify', other) })).toEqual([]);
+
+    const fixing = defineInitiative({});
+    const here = member({ in: ['fix'] });
+    expect(await find({ policyDefinitionId: fixing, overrides: override('Disabled', here) })).toEqual([]);
+    expect(await find({ policyDefinitionId: fixing, overrides: override('Disabled', here, location) })).toEqual(FOUND);
+  });
+
+  it('counts where an expression decides, whatever the spelling of parameters', async () => {
+    const declared = { adminEffect: { type: 'String', defaultValue: 'Disabled' } };
+    const chosen = defineInitiative(by("[if(equals(parameters('on'), 'yes'), 'Modify', 'Disabled')]"), declared);
+    expect(await find({ policyDefinitionId: chosen })).toEqual(FOUND);
+    const named = defineInitiative(by("[ parameters( 'ADMINEFFECT' ) ]"), declared);
+    expect(await find({ policyDefinitionId: named })).toEqual([]);
+    expect(await find({ policyDefinitionId: named, parameters: { adminEFFECT: { value: 'Modify' } } })).toEqual(FOUND);
+    expect(await find({ policyDefinitionId: FIX, parameters: { Effect: { value: 'Audit' } } })).toEqual([]);
+  });
+
+  it('does not count where the subscription is left out of it; a group that is left out is a part', async () => {
+    const group = `${SUBSCRIPTION}/resourceGroups/rg-platform-prod`;
+    expect(await find({ policyDefinitionId: FIX, notScopes: [group] })).toEqual(FOUND);
+    expect(await find({ policyDefinitionId: FIX, notScopes: [group, SUBSCRIPTION.toUpperCase()] })).toEqual([]);
+  });
+
   it('is of no interest to a remediation that is off, or whose policy is', async () => {
     const plant = assignPolicy({ policyDefinitionId: FIX });
     for (const settings of [{ REMEDIATE_ACR_DISABLE_ADMIN_USER: 'off' }, { POLICY_ACR_ADMIN_USER_DISABLED: 'off' }])
@@ -101,5 +142,8 @@ describe('an assignment that fixes the same', () => {
       plant: assignPolicy({ policyDefinitionId: '/evil/providers/Microsoft.Authorization/policySetDefinitions/x' }),
     });
     expect(odd).toMatchObject({ code: 'not-checked', message: expect.stringContaining('not the id of an initiative') });
+
+    const [nothing] = await deployed.find('azure-policy', { plant: assignPolicy({ displayName: 'of nothing' }) });
+    expect(nothing).toMatchObject({ code: 'not-checked' });
   });
 });

@@ -4,7 +4,7 @@ import { setSetting } from '../app-id.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
 import { attempt } from '../not-checked.ts';
-import { type AssignedDefinition, listAssigned } from '../policy-effect.ts';
+import { type AssignedDefinition, listAssigned, mayFix } from '../policy-effect.ts';
 
 type Code = 'policy-assignment-fixes';
 
@@ -33,7 +33,7 @@ export const azurePolicyCheck = defineCheck<DeployedContext, Code>({
           subscriptionId,
           rivals.map(({ guid }) => guid),
         );
-        return assigned.filter(isFixing).flatMap((one) => describe(one, rivals, context));
+        return assigned.filter(({ effect }) => mayFix(effect)).flatMap((one) => describe(one, rivals, context));
       };
       findings.push(...(await attempt(`${scope} (Azure Policy)`, look, { role: 'Reader', scope })));
     }
@@ -42,10 +42,6 @@ export const azurePolicyCheck = defineCheck<DeployedContext, Code>({
     return findings.filter((_, index) => keys.indexOf(keys[index] ?? '') === index);
   },
 });
-
-function isFixing({ effect }: AssignedDefinition): boolean {
-  return effect === undefined || effect === 'modify' || effect === 'deployifnotexists';
-}
 
 function describe(
   { assignmentId, assignmentName, definition, effect }: AssignedDefinition,
