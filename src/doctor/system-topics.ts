@@ -87,14 +87,17 @@ export interface HeldBack {
   readonly unclear: readonly string[];
 }
 
+/** What has to pass. */
+export interface Needed {
+  readonly eventTypes: readonly string[];
+  readonly operationPrefixes: readonly string[];
+}
+
 /**
  * What of the needed a filter does not let through. All advanced filters of a subscription have to hold, each for one of its values; compared
  * without regard to case, as Event Grid does.
  */
-export function findHeldBack(
-  filter: EventFilter,
-  needed: { readonly eventTypes: readonly string[]; readonly operationPrefixes: readonly string[] },
-): HeldBack {
+export function findHeldBack(filter: EventFilter, needed: Needed): HeldBack {
   const { includedEventTypes, subjectBeginsWith = '', subjectEndsWith = '', advancedFilters = [] } = filter;
   const included = includedEventTypes?.map((type) => type.toLowerCase());
   const lacksType = (type: string) =>
@@ -112,6 +115,36 @@ export function findHeldBack(
         ({ operatorType, key }) => `${operatorType ?? 'an operator'} on ${key ?? 'a key'}`,
       ),
     ],
+  };
+}
+
+/**
+ * What none of several filters lets through, as text. Each type is needed with each prefix, and one filter has to let both through. `unclear`: what of
+ * the rest depends on conditions of which nobody can tell.
+ */
+export function findLost(
+  filters: readonly EventFilter[],
+  needed: Needed,
+): { readonly lost: readonly string[]; readonly unclear: readonly string[] } {
+  const { eventTypes, operationPrefixes } = needed;
+  const held = filters.map((filter) => findHeldBack(filter, needed));
+  const prefixes = operationPrefixes.length === 0 ? [''] : operationPrefixes;
+  const passing = (type: string, prefix: string) =>
+    held.filter((one) => !one.eventTypes.includes(type) && !one.operationPrefixes.includes(prefix));
+  const isLost = (type: string, prefix: string) => passing(type, prefix).length === 0;
+  const lostPrefixes = operationPrefixes.filter((prefix) => eventTypes.every((type) => isLost(type, prefix)));
+  const left = prefixes.filter((prefix) => !lostPrefixes.includes(prefix));
+  const lostTypes = eventTypes.filter((type) => left.length > 0 && left.every((prefix) => isLost(type, prefix)));
+  const pairs = eventTypes
+    .filter((type) => !lostTypes.includes(type))
+    .flatMap((type) => left.map((prefix) => ({ type, prefix })));
+  const lostPairs = pairs.filter(({ type, prefix }) => isLost(type, prefix));
+  const doubtful = pairs
+    .map(({ type, prefix }) => passing(type, prefix))
+    .find((some) => some.length > 0 && some.every(({ unclear }) => unclear.length > 0));
+  return {
+    lost: [...lostTypes, ...lostPrefixes, ...lostPairs.map(({ type, prefix }) => `${type} of ${prefix}`)],
+    unclear: doubtful?.[0]?.unclear ?? [],
   };
 }
 

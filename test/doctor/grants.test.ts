@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { allows, coversScope } from '../../src/doctor/grants.ts';
-import { destinationOf, findHeldBack } from '../../src/doctor/system-topics.ts';
+import { destinationOf, findHeldBack, findLost } from '../../src/doctor/system-topics.ts';
 
 function role(permission: Readonly<Record<string, readonly string[]>>) {
   return { permissions: [{ actions: [], notActions: [], dataActions: [], notDataActions: [], ...permission }] };
@@ -99,6 +99,29 @@ describe('what a filter holds back', () => {
     expect(findHeldBack(filter({ subjectEndsWith: '/x', advancedFilters: odd }), needed)).toEqual({
       ...nothing,
       unclear: ['subject ends with /x', 'StringIn on data.status', 'StringNotBeginsWith on data.operationName'],
+    });
+  });
+
+  it('is let through by one of several as a whole, or lost', () => {
+    const writes = { includedEventTypes: ['A.Write'] };
+    const deletes = { includedEventTypes: ['A.Delete'] };
+    const ofX = { advancedFilters: [prefixes(['Microsoft.X/'])] };
+    const ofY = { advancedFilters: [prefixes(['Microsoft.Y/'])] };
+    const [, y] = needed.operationPrefixes;
+    const lose = (...changes: object[]) => findLost(changes.map(filter), needed);
+
+    expect(lose(writes, deletes)).toEqual({ lost: [], unclear: [] });
+    expect(lose(ofX, ofY)).toEqual({ lost: [], unclear: [] });
+    expect(lose({ ...writes, ...ofX })).toEqual({ lost: ['A.Delete', y], unclear: [] });
+    // Each type and each prefix passes somewhere, and not together.
+    expect(lose(writes, { ...deletes, ...ofX })).toEqual({ lost: [`A.Delete of ${y}`], unclear: [] });
+    // One that nobody can tell about makes up for none.
+    const odd = { subjectBeginsWith: '/x' };
+    expect(lose(odd, writes)).toEqual({ lost: [], unclear: ['subject begins with /x'] });
+    expect(lose(odd, {})).toEqual({ lost: [], unclear: [] });
+    expect(findLost([filter(writes)], { ...needed, operationPrefixes: [] })).toEqual({
+      lost: ['A.Delete'],
+      unclear: [],
     });
   });
 

@@ -16,9 +16,10 @@ import {
   deadLetterOf,
   destinationOf,
   type EventSubscription,
-  findHeldBack,
+  findLost,
   listEventSubscriptions,
   listTopics,
+  type Needed,
   type SystemTopic,
 } from '../system-topics.ts';
 
@@ -223,28 +224,27 @@ function judgeDelivery(subscription: EventSubscription, command: string): Doctor
 /** Several subscriptions may share the work: what one of them lets through is heard of. */
 function judgeFilters(
   feeds: readonly EventSubscription[],
-  needed: Pick<EventNeeds, 'operationPrefixes'> & { readonly eventTypes: readonly string[] },
+  needed: Needed,
   put: (id: string) => string,
 ): DoctorFinding<Code>[] {
-  const held = feeds.map(({ properties }) => findHeldBack(properties.filter, needed));
-  const inAll = (pick: (one: (typeof held)[number]) => readonly string[]) =>
-    (held[0] === undefined ? [] : pick(held[0])).filter((text) => held.every((one) => pick(one).includes(text)));
-  const lacking = [...inAll(({ eventTypes }) => eventTypes), ...inAll(({ operationPrefixes }) => operationPrefixes)];
+  const { lost, unclear } = findLost(
+    feeds.map(({ properties }) => properties.filter),
+    needed,
+  );
   const [subscription] = feeds;
   if (subscription === undefined) return [];
   const { id: subject } = subscription;
   const command = put(subject);
   const findings: DoctorFinding<Code>[] = [];
-  if (lacking.length > 0) {
+  if (lost.length > 0) {
     findings.push({
       severity: 'error',
       code: 'event-filter-narrow',
       subject,
-      message: `Its filter holds back what policies that are on need: ${lacking.join(', ')}.`,
+      message: `Its filter holds back what policies that are on need: ${lost.join(', ')}.`,
       command,
     });
   }
-  const unclear = held.every((one) => one.unclear.length > 0) ? (held[0]?.unclear ?? []) : [];
   if (unclear.length > 0) {
     findings.push({
       severity: 'warning',
