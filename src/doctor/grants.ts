@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ArmAccess } from '../azure/arm-access.ts';
 import { DockwardenError } from '../errors.ts';
+import { shellQuote } from '../remediations/advice.ts';
 import { lenient, lenientObject } from '../resources/lenient.ts';
 import { doctorVersions } from './api-versions.ts';
 
@@ -22,6 +23,8 @@ export interface Grant {
   readonly roleId: string;
   readonly isCustom: boolean;
   readonly permissions: readonly Permission[];
+  /** Object id of the group that it is assigned to, while the principal is only a member, be it of a group in it; undefined = assigned to itself. */
+  readonly group: string | undefined;
 }
 
 export type ActionKind = 'actions' | 'dataActions';
@@ -67,12 +70,13 @@ export async function listGrants(
     items.map(async (item) => {
       const { data } = Assignment.safeParse(item);
       if (data === undefined) throw unreadable('a role assignment');
-      const { roleDefinitionId, scope } = data.properties;
+      const { principalId: holder, roleDefinitionId, scope } = data.properties;
+      const group = holder.toLowerCase() === principalId.toLowerCase() ? undefined : holder;
       const key = roleDefinitionId.toLowerCase();
       const pending = definitions.get(key) ?? readDefinition(arm, roleDefinitionId);
       definitions.set(key, pending);
       const { roleName, roleId, isCustom, permissions } = await pending;
-      return { id: data.id, scope: scope.replace(/\/+$/, ''), roleName, roleId, isCustom, permissions };
+      return { id: data.id, scope: scope.replace(/\/+$/, ''), roleName, roleId, isCustom, permissions, group };
     }),
   );
 }
@@ -135,6 +139,12 @@ export function allows(
 function matchesAction(pattern: string, action: string): boolean {
   const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
   return new RegExp(`^${parts.join('.*')}$`, 'i').test(action);
+}
+
+/** Takes the role from the principal. An assignment to a group is that of its other members as well, so the membership ends instead. */
+export function takeAway({ group, id }: Pick<Grant, 'group' | 'id'>, principalId: string): string {
+  if (group === undefined) return `az role assignment delete --ids ${shellQuote(id)}`;
+  return `az ad group member remove --group ${shellQuote(group)} --member-id ${shellQuote(principalId)}`;
 }
 
 /** Every action or data action that the role names, wildcards included. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allows, coversScope } from '../../src/doctor/grants.ts';
+import { allows, coversScope, listGrants, takeAway } from '../../src/doctor/grants.ts';
 import { destinationOf, findHeldBack, findLost } from '../../src/doctor/system-topics.ts';
 
 function role(permission: Readonly<Record<string, readonly string[]>>) {
@@ -31,6 +31,30 @@ describe('what a role allows', () => {
     expect(
       allows(role({ dataActions: ['*'], notDataActions: ['Microsoft.X/a/*'] }), 'Microsoft.X/a/read', 'dataActions'),
     ).toBe(false);
+  });
+});
+
+const assigned = (principalId: string) => ({
+  id: `/assignments/${principalId}`,
+  properties: { scope: '/subscriptions/s/', roleDefinitionId: '/d', principalId },
+});
+
+describe('a role that is held through a group', () => {
+  const definition = { id: 'd', name: 'of-a-test', properties: { permissions: [] } };
+  const arm = {
+    get: async () => await Promise.resolve(definition),
+    list: async () => await Promise.resolve([assigned('APP'), assigned('group')]),
+    ask: async () => await Promise.resolve({}),
+    askTime: async () => await Promise.resolve(undefined),
+  };
+
+  it('is not taken from the other members', async () => {
+    const grants = await listGrants(arm, 's', 'app', new Map());
+
+    expect(grants.map((grant) => takeAway(grant, 'app'))).toEqual([
+      "az role assignment delete --ids '/assignments/APP'",
+      "az ad group member remove --group 'group' --member-id 'app'",
+    ]);
   });
 });
 

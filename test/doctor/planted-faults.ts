@@ -26,6 +26,8 @@ export const SUBSCRIPTION = `/subscriptions/${SAMPLE_SUBSCRIPTION_ID}`;
 const EVENT_SUBSCRIPTION = `${DEPLOYED.systemTopic}/eventSubscriptions`;
 const GUID = '99999999-0000-4000-8000-000000000001';
 const ADMIN_USER_FIX = '/providers/Microsoft.Authorization/policyDefinitions/79fdfe03-ffcb-4e55-b4d0-b925b8241759';
+/** An account of somebody else, whose name begins as that of the app. */
+const OTHER_ACCOUNT = `${DEPLOYED.storage}x`;
 const HOUR = 3_600_000;
 
 /** Changes properties of a resource of the set-up. */
@@ -346,6 +348,37 @@ const roles: readonly PlantedFault[] = [
       ...held,
       { scope: SUBSCRIPTION, actions: [], dataActions: ['x'], roleName: 'Storage Queue Data Contributor' },
     ],
+    command: 'az role assignment delete',
+  },
+  {
+    check: 'roles',
+    severity: 'error',
+    code: 'role-scope-too-wide',
+    subject: OTHER_ACCOUNT,
+    roles: (held) => [
+      ...held,
+      { scope: OTHER_ACCOUNT, actions: [], dataActions: ['x'], roleName: 'Storage Blob Data Owner' },
+    ],
+    command: 'az role assignment delete',
+  },
+  {
+    check: 'roles',
+    severity: 'error',
+    code: 'role-action-excess',
+    subject: OTHER_ACCOUNT,
+    roles: (held) => [
+      ...held,
+      { scope: OTHER_ACCOUNT, actions: ['Microsoft.Storage/storageAccounts/listKeys/action'], roleName: 'Keys' },
+    ],
+    command: 'az role assignment delete',
+  },
+  {
+    check: 'roles',
+    severity: 'error',
+    code: 'role-scope-too-wide',
+    subject: SUBSCRIPTION,
+    roles: (held) =>
+      held.map((role) => (role.roleName.startsWith('Dockwarden metrics (') ? { ...role, scope: SUBSCRIPTION } : role)),
     command: 'az role assignment delete',
   },
 ];

@@ -10,6 +10,7 @@ import {
   type Grant,
   listCustomRoles,
   type RoleDefinition,
+  takeAway,
 } from '../grants.ts';
 import { attempt } from '../not-checked.ts';
 
@@ -66,11 +67,17 @@ export const rolesCheck = defineCheck<DeployedContext, Code>({
       findings.push(...(await attempt(scope, look)));
     }
     const grants = [...seen.values()];
+    if (read.size === 0) return findings;
+    const identity = {
+      principalId: (await context.readIdentity()).principalId,
+      // Where it cannot be read, the check of the tables says so.
+      storageId: (await context.readStorageAccount().catch(() => undefined))?.id,
+    };
     return [
       ...findings,
       // It may be held where nobody could look.
       ...(read.size === subscriptions.length ? findMissingSomewhere(grants, calledFor) : []),
-      ...grants.flatMap((grant) => judgeGrant(grant, calledFor)),
+      ...grants.flatMap((grant) => judgeGrant(grant, calledFor, identity)),
     ];
   },
 });
@@ -167,15 +174,21 @@ function findMissingSomewhere(grants: readonly Grant[], { roles }: CalledFor): D
     }));
 }
 
+/** Whose grants are judged, and which storage account is its own; undefined = nobody could tell. */
+interface Holder {
+  readonly principalId: string;
+  readonly storageId: string | undefined;
+}
+
 /** What a grant allows beyond what is called for. */
-function judgeGrant(grant: Grant, calledFor: CalledFor): DoctorFinding<Code>[] {
-  const { id, isCustom, roleId, roleName, scope } = grant;
+function judgeGrant(grant: Grant, calledFor: CalledFor, holder: Holder): DoctorFinding<Code>[] {
+  const { isCustom, roleId, roleName, scope } = grant;
   const found = (severity: 'error' | 'warning', code: Code, message: string): DoctorFinding<Code> => ({
     severity,
     code,
     subject: scope === '' ? '/' : scope,
-    message,
-    command: `az role assignment delete --ids ${shellQuote(id)}`,
+    message: grant.group === undefined ? message : `${message} It is a member of a group that holds it.`,
+    command: takeAway(grant, holder.principalId),
   });
   if (TOO_WIDE[roleId] !== undefined) {
     return [
@@ -187,13 +200,13 @@ function judgeGrant(grant: Grant, calledFor: CalledFor): DoctorFinding<Code>[] {
     ];
   }
   if (OF_OWN_RESOURCES.has(roleId) || roleId === SECRETS_USER) {
-    const isAtOne = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\//i.test(scope);
-    if (isAtOne && (roleId !== SECRETS_USER || /\/secrets\/[^/]+$/i.test(scope))) return [];
+    const isOwn = STORAGE.test(scope) ? isOfOwnStorage(grant, holder) : isAtOneResource(grant);
+    if (isOwn && (roleId !== SECRETS_USER || /\/secrets\/[^/]+$/i.test(scope))) return [];
     return [
       found(
         'error',
         'role-scope-too-wide',
-        `The app holds ${roleName} for more than its own resource: it may use the data of others.`,
+        `The app holds ${roleName} for more than its own resource, or for another: it may use the data of others.`,
       ),
     ];
   }
@@ -204,7 +217,17 @@ function judgeGrant(grant: Grant, calledFor: CalledFor): DoctorFinding<Code>[] {
       found('error', 'role-wildcard', `Role ${roleName} allows ${wildcard}: what a wildcard covers grows with Azure.`),
     ];
   }
-  const excess = findExcess(grant, calledFor);
+  const excess = findExcess(grant, calledFor, holder);
+  const wide = isAtOneResource(grant) ? [] : findMeantForOne(grant, calledFor);
+  if (excess.length === 0 && wide.length > 0) {
+    return [
+      found(
+        'error',
+        'role-scope-too-wide',
+        `Role ${roleName} allows ${wide.join(', ')}, which the settings call for at single resources, and here it holds for all.`,
+      ),
+    ];
+  }
   if (excess.length === 0) return [];
   const shown = excess.map(({ action, because }) => `${action} (${because})`).join(', ');
   const isWriting = excess.some(({ action }) => !action.toLowerCase().endsWith('/read'));
@@ -217,15 +240,29 @@ function judgeGrant(grant: Grant, calledFor: CalledFor): DoctorFinding<Code>[] {
   ];
 }
 
+/** What is called for at single resources and nowhere else. */
+function findMeantForOne(grant: Grant, { roles }: CalledFor): readonly string[] {
+  const kinds: readonly ActionKind[] = ['actions', 'dataActions'];
+  return kinds.flatMap((kind) => {
+    const general = new Set(
+      roles.filter(({ place }) => place === 'everywhere').flatMap((role) => role[kind].map((one) => one.toLowerCase())),
+    );
+    return actionsOf(grant, kind).filter((action) => !general.has(action.toLowerCase()));
+  });
+}
+
 function findExcess(
   grant: Grant,
   { idle, roles }: CalledFor,
+  holder: Holder,
 ): readonly { readonly action: string; readonly because: string }[] {
   const kinds: readonly ActionKind[] = ['actions', 'dataActions'];
   return kinds.flatMap((kind) => {
     const needed = new Set(roles.flatMap((role) => role[kind]).map((action) => action.toLowerCase()));
     return actionsOf(grant, kind)
-      .filter((action) => !needed.has(action.toLowerCase()) && !isOfOwnStorage(grant, action))
+      .filter(
+        (action) => !needed.has(action.toLowerCase()) && !(OF_STORAGE.test(action) && isOfOwnStorage(grant, holder)),
+      )
       .map((action) => {
         const owners = idle.get(action.toLowerCase());
         return { action, because: owners === undefined ? 'nothing needs it' : `${owners.join(' and ')} only observes` };
@@ -233,9 +270,15 @@ function findExcess(
   });
 }
 
+const OF_STORAGE = /^Microsoft\.Storage\/storageAccounts\//i;
+/** The scope of one account, or of something in it. */
+const STORAGE = /\/providers\/Microsoft\.Storage\/storageAccounts\/[^/]/i;
+
 /** What the app may do with its own storage is judged with the tables. */
-function isOfOwnStorage({ scope }: Grant, action: string): boolean {
-  return (
-    /^Microsoft\.Storage\/storageAccounts\//i.test(action) && /\/Microsoft\.Storage\/storageAccounts\//i.test(scope)
-  );
+function isOfOwnStorage({ scope }: Grant, { storageId }: Holder): boolean {
+  return STORAGE.test(scope) && (storageId === undefined || coversScope({ scope: storageId }, scope));
+}
+
+function isAtOneResource({ scope }: Grant): boolean {
+  return /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\//i.test(scope);
 }

@@ -1,7 +1,7 @@
 import { shellQuote } from '../../remediations/advice.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
-import { allows, coversScope, type Grant } from '../grants.ts';
+import { allows, coversScope, type Grant, takeAway } from '../grants.ts';
 import { attempt } from '../not-checked.ts';
 import type { StorageAccount } from '../storage-account.ts';
 
@@ -93,7 +93,7 @@ async function checkRights(context: DeployedContext): Promise<readonly DoctorFin
     ...findOpenings(account),
     ...TABLES.flatMap((table) => findMissingRights(account, table, grants, principalId)),
     ...findMissingServices(account, grants, principalId),
-    ...findAuditWriters(account, grants),
+    ...findAuditWriters(account, grants, principalId),
   ];
 }
 
@@ -178,7 +178,11 @@ function mayDo(grants: readonly Grant[], scope: string, action: string): boolean
   return grants.some((grant) => coversScope(grant, scope) && enough.some((one) => allows(grant, one, 'dataActions')));
 }
 
-function findAuditWriters(account: StorageAccount, grants: readonly Grant[]): DoctorFinding<Code>[] {
+function findAuditWriters(
+  account: StorageAccount,
+  grants: readonly Grant[],
+  principalId: string,
+): DoctorFinding<Code>[] {
   const scope = tableScope(account, AUDIT_TABLE);
   return grants
     .filter((grant) => coversScope(grant, scope))
@@ -193,7 +197,7 @@ function findAuditWriters(account: StorageAccount, grants: readonly Grant[]): Do
           code: 'audit-not-append-only' as const,
           subject: `table ${AUDIT_TABLE}`,
           message: `Role ${grant.roleName} at ${grant.scope === '' ? '/' : grant.scope} lets the app rewrite or delete its own audit (${first}).`,
-          command: `az role assignment delete --ids ${shellQuote(grant.id)}`,
+          command: takeAway(grant, principalId),
         },
       ];
     });
