@@ -102,7 +102,10 @@ async function resolve(
     return [await describe(arm, assignment, { definition: direct, given: valueOf(parameters, 'effect')?.value })];
   }
   if (parsePolicyId(policyDefinitionId).type !== 'policysetdefinitions') return [];
-  const { properties } = Initiative.parse(await readInitiative(arm, policyDefinitionId));
+  const { data: initiative } = Initiative.safeParse(await readInitiative(arm, policyDefinitionId));
+  if (initiative === undefined)
+    throw new DockwardenError('AZURE_TRANSIENT', 'an initiative of Azure Policy is not as it should be');
+  const { properties } = initiative;
   const found: AssignedDefinition[] = [];
   for (const member of properties.policyDefinitions) {
     const definition = matchDefinition(member.policyDefinitionId, wanted);

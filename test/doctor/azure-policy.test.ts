@@ -143,6 +143,10 @@ describe('an assignment that fixes the same', () => {
     });
     expect(odd).toMatchObject({ code: 'not-checked', message: expect.stringContaining('not the id of an initiative') });
 
+    const id = defineInitiative({ policyDefinitionId: 7 });
+    const [unclear] = await deployed.find('azure-policy', { plant: assignPolicy({ policyDefinitionId: id }) });
+    expect(unclear).toMatchObject({ code: 'not-checked' });
+
     const [nothing] = await deployed.find('azure-policy', { plant: assignPolicy({ displayName: 'of nothing' }) });
     expect(nothing).toMatchObject({ code: 'not-checked' });
   });

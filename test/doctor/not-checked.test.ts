@@ -94,6 +94,24 @@ describe('what cannot be looked at', () => {
     expect(isHealthy(report)).toBe(false);
   });
 
+  it('keeps a Reader, who may not see the settings, from nothing that he may see of the app', async () => {
+    const { state } = deployed.simulator;
+    state.patch(DEPLOYED.site, { properties: { state: 'Stopped' } });
+    const findings = await findRefused('app', /config\/appsettings\/list/i);
+    state.patch(DEPLOYED.site, { properties: { state: 'Running' } });
+
+    expect(findings.map(({ code }) => code)).toEqual(['app-not-running', 'not-checked']);
+    expect(findings[1]?.command).toContain(`--role 'Website Contributor' --scope '${DEPLOYED.site}'`);
+  });
+
+  it('is a clock that an answer does not tell of', async () => {
+    const findings = await deployed.find('clock', {
+      storage: { askTime: async () => await Promise.resolve(undefined) },
+    });
+
+    expect(findings.map(({ code, subject }) => [code, subject])).toEqual([['not-checked', 'storage account']]);
+  });
+
   it('is told of each queue, table and container, with the role that may read it', async () => {
     const queues = await deployed.find('queues', {
       storage: { readQueue: unavailable(403), countBlobs: unavailable(403) },

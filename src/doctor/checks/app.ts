@@ -3,6 +3,7 @@ import { appOptions, setSetting } from '../app-id.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
 import type { FunctionApp } from '../function-app.ts';
+import { attempt } from '../not-checked.ts';
 
 /** Version of Node that everything is tested on, and the oldest that the bundle runs on. */
 const NODE = { tested: 24, oldest: 22 } as const;
@@ -16,7 +17,14 @@ export const appCheck = defineCheck<DeployedContext, Code>({
   codes: ['app-not-running', 'app-runtime', 'app-plain-http', 'app-identity-missing', 'app-identity-mismatch'],
   async run(context) {
     const found = await context.readApp();
-    return [...findTrouble(found, context), ...(await findIdentityTrouble(found, context))];
+    return [
+      ...findTrouble(found, context),
+      // Only this needs the settings, which Reader may not see.
+      ...(await attempt('identity of the app', async () => await findIdentityTrouble(found, context), {
+        role: 'Website Contributor',
+        scope: context.app.id,
+      })),
+    ];
   },
 });
 
@@ -62,7 +70,6 @@ async function findIdentityTrouble(
   context: DeployedContext,
 ): Promise<DoctorFinding<Code>[]> {
   const { app } = context;
-  const { ownPrincipalId, identityClientId } = await context.readSettings();
   if (identities.length === 0) {
     return [
       {
@@ -74,6 +81,7 @@ async function findIdentityTrouble(
       },
     ];
   }
+  const { ownPrincipalId, identityClientId } = await context.readSettings();
   const named = [
     { setting: 'DOCKWARDEN_PRINCIPAL_ID', property: 'principalId', value: ownPrincipalId },
     { setting: 'DOCKWARDEN_CLIENT_ID', property: 'clientId', value: identityClientId },

@@ -1,3 +1,4 @@
+import { DockwardenError } from '../../errors.ts';
 import { doctorVersions } from '../api-versions.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
@@ -29,8 +30,9 @@ export const clockCheck = defineCheck<DeployedContext, Code>({
       findings.push(
         ...(await attempt<Code>(subject, async () => {
           const time = await ask();
+          if (time === undefined) throw new DockwardenError('AZURE_TRANSIENT', 'the answer does not tell the time');
           // The header has whole seconds, and an answer takes its time: both are far below what is tolerated.
-          return time === undefined ? [] : judge(subject, time.getTime() - now().getTime());
+          return judge(subject, time.getTime() - now().getTime());
         })),
       );
     }
