@@ -4,7 +4,7 @@ import { listEventNeeds, mergeEventNeeds } from '../../src/events/event-filters.
 import { policies } from '../../src/policy/catalogue.ts';
 import { toSettingName } from '../../src/settings/catalogue.ts';
 import { type Deployed, startDeployed } from './deployed-harness.ts';
-import { SUBSCRIPTION } from './planted-faults.ts';
+import { addSubscription, OTHER_SUBSCRIPTION, SUBSCRIPTION } from './planted-faults.ts';
 
 let deployed: Deployed;
 beforeAll(async () => {
@@ -30,6 +30,17 @@ describe('a healthy set-up', () => {
     });
 
     expect(report.findings).toEqual([]);
+  });
+
+  it('may have its workspace in a subscription that is not looked after', async () => {
+    const scope = `${OTHER_SUBSCRIPTION}/resourceGroups/rg-1/providers/Microsoft.Monitor/accounts/amw`;
+    const findings = await deployed.find('roles', {
+      plant: addSubscription,
+      roles: (held) =>
+        held.map((role) => (role.roleName.startsWith('Dockwarden metrics (') ? { ...role, scope } : role)),
+    });
+
+    expect(findings).toEqual([]);
   });
 
   it('needs no events of what no policy is on for', async () => {

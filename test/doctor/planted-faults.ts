@@ -28,7 +28,24 @@ const GUID = '99999999-0000-4000-8000-000000000001';
 const ADMIN_USER_FIX = '/providers/Microsoft.Authorization/policyDefinitions/79fdfe03-ffcb-4e55-b4d0-b925b8241759';
 /** An account of somebody else, whose name begins as that of the app. */
 const OTHER_ACCOUNT = `${DEPLOYED.storage}x`;
+export const OTHER_SUBSCRIPTION = '/subscriptions/00000000-0000-4000-8000-0000000000e1';
 const HOUR = 3_600_000;
+
+/** Another one that the operator may see. */
+export function addSubscription(simulator: AzureSimulator): void {
+  const subscriptionId = OTHER_SUBSCRIPTION.split('/').at(-1) ?? '';
+  simulator.state.put({
+    id: OTHER_SUBSCRIPTION,
+    name: subscriptionId,
+    type: 'Microsoft.Resources/subscriptions',
+    properties: { displayName: 'Other', subscriptionId, managementGroups: [] },
+  });
+  const operator = simulator.identity('operator');
+  operator.roleAssignments = [
+    ...operator.roleAssignments,
+    { scope: OTHER_SUBSCRIPTION, actions: ['*/read'], roleName: 'Reader' },
+  ];
+}
 
 /** Changes properties of a resource of the set-up. */
 function change(id: string, properties: JsonObject) {
@@ -347,6 +364,21 @@ const roles: readonly PlantedFault[] = [
     roles: (held) => [
       ...held,
       { scope: SUBSCRIPTION, actions: [], dataActions: ['x'], roleName: 'Storage Queue Data Contributor' },
+    ],
+    command: 'az role assignment delete',
+  },
+  {
+    // A subscription that was taken out of SCOPES, and still has the role.
+    check: 'roles',
+    severity: 'error',
+    code: 'role-action-excess',
+    subject: OTHER_SUBSCRIPTION,
+    plant: addSubscription,
+    roles: (held) => [
+      ...held,
+      ...held
+        .filter(({ roleName }) => roleName.startsWith('Dockwarden kv-rotate-key ('))
+        .map((role) => ({ ...role, scope: OTHER_SUBSCRIPTION })),
     ],
     command: 'az role assignment delete',
   },

@@ -1,7 +1,9 @@
+import { isDockwardenError } from '../../errors.ts';
 import { shellQuote } from '../../remediations/advice.ts';
 import { type CalledFor, deriveCalledFor, type NeededRole } from '../called-for.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
+import { findExcess, findMeantForOne, type Holder, isAtOneResource, isOfOwnStorage, STORAGE } from '../excess.ts';
 import {
   type ActionKind,
   actionsOf,
@@ -13,6 +15,7 @@ import {
   takeAway,
 } from '../grants.ts';
 import { attempt } from '../not-checked.ts';
+import { listSubscriptions } from '../subscriptions.ts';
 
 const codes = [
   'role-action-missing',
@@ -66,10 +69,12 @@ export const rolesCheck = defineCheck<DeployedContext, Code>({
       };
       findings.push(...(await attempt(scope, look)));
     }
-    const grants = [...seen.values()];
     if (read.size === 0) return findings;
+    const elsewhere = await readElsewhere(context, subscriptions);
+    const grants = [...new Map([...seen, ...elsewhere]).values()];
     const identity = {
       principalId: (await context.readIdentity()).principalId,
+      scopes: settings.scopes,
       // Where it cannot be read, the check of the tables says so.
       storageId: (await context.readStorageAccount().catch(() => undefined))?.id,
     };
@@ -81,6 +86,30 @@ export const rolesCheck = defineCheck<DeployedContext, Code>({
     ];
   },
 });
+
+/** What it holds in other subscriptions that whoever asks may see: one that was taken out of `SCOPES`, or where a workspace or vault lies. */
+async function readElsewhere(
+  { arm, readGrants }: DeployedContext,
+  known: readonly string[],
+): Promise<readonly (readonly [string, Grant])[]> {
+  const others = (await unlessRefused(listSubscriptions(arm))).filter((id) => !known.includes(id));
+  const found: (readonly [string, Grant])[] = [];
+  for (const id of others) {
+    const grants = await unlessRefused(readGrants(id));
+    found.push(...grants.map((grant) => [grant.id.toLowerCase(), grant] as const));
+  }
+  return found;
+}
+
+/** These are looked at besides: nobody has to be allowed to read all that he can see. */
+async function unlessRefused<T>(look: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await look;
+  } catch (error) {
+    if (isDockwardenError(error)) return [];
+    throw error;
+  }
+}
 
 async function findMissing(
   scope: string,
@@ -169,15 +198,9 @@ function findMissingSomewhere(grants: readonly Grant[], { roles }: CalledFor): D
       severity: 'warning',
       code: 'role-action-missing',
       subject: role.name,
-      message: `The settings call for this role at one resource, and it is held nowhere in the subscriptions that were looked at: ${missing.map(({ action }) => action).join(', ')}.`,
+      message: `The settings call for this role at one resource, and it is held nowhere in the subscriptions that you may see: ${missing.map(({ action }) => action).join(', ')}.`,
       command: `az role assignment create --assignee-object-id "\${PRINCIPAL_ID:?set it to DOCKWARDEN_PRINCIPAL_ID of the app}" --assignee-principal-type ServicePrincipal --role ${shellQuote(role.name)} --scope "\${RESOURCE_ID:?set it to the id of the workspace, cluster, vault or topic}"`,
     }));
-}
-
-/** Whose grants are judged, and which storage account is its own; undefined = nobody could tell. */
-interface Holder {
-  readonly principalId: string;
-  readonly storageId: string | undefined;
 }
 
 /** What a grant allows beyond what is called for. */
@@ -238,47 +261,4 @@ function judgeGrant(grant: Grant, calledFor: CalledFor, holder: Holder): DoctorF
       `Role ${isCustom ? '' : 'of Azure '}${roleName} allows more than the settings call for: ${shown}.`,
     ),
   ];
-}
-
-/** What is called for at single resources and nowhere else. */
-function findMeantForOne(grant: Grant, { roles }: CalledFor): readonly string[] {
-  const kinds: readonly ActionKind[] = ['actions', 'dataActions'];
-  return kinds.flatMap((kind) => {
-    const general = new Set(
-      roles.filter(({ place }) => place === 'everywhere').flatMap((role) => role[kind].map((one) => one.toLowerCase())),
-    );
-    return actionsOf(grant, kind).filter((action) => !general.has(action.toLowerCase()));
-  });
-}
-
-function findExcess(
-  grant: Grant,
-  { idle, roles }: CalledFor,
-  holder: Holder,
-): readonly { readonly action: string; readonly because: string }[] {
-  const kinds: readonly ActionKind[] = ['actions', 'dataActions'];
-  return kinds.flatMap((kind) => {
-    const needed = new Set(roles.flatMap((role) => role[kind]).map((action) => action.toLowerCase()));
-    return actionsOf(grant, kind)
-      .filter(
-        (action) => !needed.has(action.toLowerCase()) && !(OF_STORAGE.test(action) && isOfOwnStorage(grant, holder)),
-      )
-      .map((action) => {
-        const owners = idle.get(action.toLowerCase());
-        return { action, because: owners === undefined ? 'nothing needs it' : `${owners.join(' and ')} only observes` };
-      });
-  });
-}
-
-const OF_STORAGE = /^Microsoft\.Storage\/storageAccounts\//i;
-/** The scope of one account, or of something in it. */
-const STORAGE = /\/providers\/Microsoft\.Storage\/storageAccounts\/[^/]/i;
-
-/** What the app may do with its own storage is judged with the tables. */
-function isOfOwnStorage({ scope }: Grant, { storageId }: Holder): boolean {
-  return STORAGE.test(scope) && (storageId === undefined || coversScope({ scope: storageId }, scope));
-}
-
-function isAtOneResource({ scope }: Grant): boolean {
-  return /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\//i.test(scope);
 }
