@@ -43,7 +43,12 @@ export function listRoleAssignments({ issuer, store }: Pick<World, 'issuer' | 's
   const held = issuer.identities.flatMap((identity) =>
     identity.roleAssignments.map((assignment) => toRoleAssignment(identity, assignment)),
   );
-  return [...held, ...store.list('', ROLE_ASSIGNMENT_TYPE)];
+  // Azure tells the scope of each, whatever was put.
+  const put = store.list('', ROLE_ASSIGNMENT_TYPE).map((resource) => ({
+    ...resource,
+    properties: { ...resource.properties, scope: scopeOf(resource) || '/' },
+  }));
+  return [...held, ...put];
 }
 
 const MANAGEMENT_GROUP = /^\/providers\/microsoft\.management\/managementgroups\/([^/]+)$/i;
@@ -78,10 +83,26 @@ function toRoleAssignment(identity: IdentityDefinition, assignment: RoleAssignme
   };
 }
 
-/** Every role that an identity holds, by its name; the permissions are those that it is held with. */
+/** Azure's own roles that are there although nobody may hold them. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles */
+const GENERAL_ROLES: readonly RoleAssignment[] = [
+  { scope: '', roleName: 'Owner', actions: ['*'] },
+  {
+    scope: '',
+    roleName: 'Contributor',
+    actions: ['*'],
+    notActions: [
+      'Microsoft.Authorization/*/Delete',
+      'Microsoft.Authorization/*/Write',
+      'Microsoft.Authorization/elevateAccess/Action',
+    ],
+  },
+  { scope: '', roleName: 'Reader', actions: ['*/read'] },
+];
+
+/** Every role that an identity holds, by its name, and the general ones; the permissions are those that it is held with. */
 export function listRoleDefinitions(identities: readonly IdentityDefinition[], subscription: string): RawResource[] {
   const roles = new Map<string, RoleAssignment>();
-  for (const assignment of identities.flatMap(({ roleAssignments }) => roleAssignments)) {
+  for (const assignment of [...identities.flatMap(({ roleAssignments }) => roleAssignments), ...GENERAL_ROLES]) {
     if (!roles.has(assignment.roleName)) roles.set(assignment.roleName, assignment);
   }
   return [...roles.values()].map((role) => toRoleDefinition(role, subscription));

@@ -103,6 +103,19 @@ describe('role assignments', () => {
     expect(await harness.send('GET', `${id}?api-version=2022-04-01`)).toMatchObject({ code: 'RoleAssignmentNotFound' });
   });
 
+  test('one that was put is told with its scope, and its role can be read although nobody else holds it', async () => {
+    const name = '99999999-0000-4000-8000-0000000000aa';
+    const id = `${REGISTRY}/providers/Microsoft.Authorization/roleAssignments/${name}`;
+    const roleDefinitionId = `${SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c`;
+    const body = { properties: { roleDefinitionId, principalId: READER.objectId, principalType: 'ServicePrincipal' } };
+    await harness.send('PUT', `${id}?api-version=2022-04-01`, { as: 'operator', body });
+    const read = await harness.send('GET', `${id}?api-version=2022-04-01`);
+    const role = await harness.send('GET', `${roleDefinitionId}?api-version=2022-04-01`);
+
+    expect(propertiesOf(read.body)).toMatchObject({ scope: REGISTRY, roleDefinitionId });
+    expect(propertiesOf(role.body)).toMatchObject({ roleName: 'Contributor', type: 'BuiltInRole' });
+  });
+
   test('a filter that Azure does not know, and whoever may not read roles, are refused', async () => {
     const filter = await list('roleAssignments', SUBSCRIPTION, "scope eq 'x'");
     const denied = await list('roleAssignments', SUBSCRIPTION, undefined, 'reader');
