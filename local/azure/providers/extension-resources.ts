@@ -46,8 +46,11 @@ function extension(
   };
 }
 
+// With the older one az 2.45 asks.
+const ASSIGNMENT_VERSIONS = ['2022-04-01', '2020-04-01-preview'];
+
 /** Assignments that are put are kept and told of; they give nobody anything: the identities of the simulated Azure have theirs from the start. */
-export const storedAssignments = extension(ROLE_ASSIGNMENT_TYPE, ['2022-04-01'], (properties, name) => {
+export const storedAssignments = extension(ROLE_ASSIGNMENT_TYPE, ASSIGNMENT_VERSIONS, (properties, name) => {
   if (!GUID.test(name))
     throw new ArmError(
       400,
