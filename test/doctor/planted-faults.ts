@@ -310,7 +310,8 @@ const roles: readonly PlantedFault[] = [
     code: 'role-action-missing',
     subject: 'Dockwarden metrics',
     roles: (held) => held.filter(({ roleName }) => !roleName.startsWith('Dockwarden metrics (')),
-    command: 'RESOURCE_ID:?',
+    command:
+      /az role definition create --role-definition '\{"Name":"Dockwarden metrics".*"Microsoft\.Monitor.*"\/subscriptions\/'"\$\{RESOURCE_SUBSCRIPTION:\?.*\}"'"\]\}'\naz role assignment create .* --role 'Dockwarden metrics' --scope "\$\{RESOURCE_ID:\?/,
   },
   {
     check: 'roles',
@@ -366,6 +367,35 @@ const roles: readonly PlantedFault[] = [
       { scope: SUBSCRIPTION, actions: [], dataActions: ['x'], roleName: 'Storage Queue Data Contributor' },
     ],
     command: 'az role assignment delete',
+  },
+  {
+    // One of an older version is brought up to date.
+    check: 'roles',
+    severity: 'error',
+    code: 'role-action-missing',
+    subject: SUBSCRIPTION,
+    roles: (held) =>
+      held.map((role) =>
+        role.roleName.startsWith('Dockwarden read (') ? { ...role, actions: [], dataActions: [] } : role,
+      ),
+    command:
+      /az role definition update --role-definition '\{"Name":"Dockwarden read \(.*\naz role assignment create .*--role 'Dockwarden read \(/,
+  },
+  {
+    // A role of the same kind that is not that of this app is not changed.
+    check: 'roles',
+    severity: 'error',
+    code: 'role-action-missing',
+    subject: SUBSCRIPTION,
+    roles: (held) => held.filter(({ roleName }) => !roleName.startsWith('Dockwarden read (')),
+    plant: (simulator) => {
+      const operator = simulator.identity('operator');
+      operator.roleAssignments = [
+        ...operator.roleAssignments,
+        { scope: SUBSCRIPTION, actions: ['x/read'], roleName: 'Dockwarden read (other, 00000000)' },
+      ];
+    },
+    command: 'az role definition create --role-definition \'{"Name":"Dockwarden read",',
   },
   {
     // A subscription that was taken out of SCOPES, and still has the role.

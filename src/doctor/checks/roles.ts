@@ -81,7 +81,7 @@ export const rolesCheck = defineCheck<DeployedContext, Code>({
     return [
       ...findings,
       // It may be held where nobody could look.
-      ...(read.size === subscriptions.length ? findMissingSomewhere(grants, calledFor) : []),
+      ...(read.size === subscriptions.length ? findMissingSomewhere(grants, calledFor, identity) : []),
       ...grants.flatMap((grant) => judgeGrant(grant, calledFor, identity)),
     ];
   },
@@ -134,9 +134,15 @@ async function findMissing(
       code: 'role-action-missing',
       subject: scope,
       message: `${role.name}: ${isNarrower ? 'held only for a part of the subscription' : 'missing'}: ${missing.map(({ action }) => action).join(', ')}.`,
-      command: giveRole(role, scope, principalId, existing),
+      command: giveRole(role, scope, principalId, ownOrFree(existing, grants)),
     };
   });
+}
+
+/** A role of the template that the app does not hold may be that of another environment: that one is not changed. */
+function ownOrFree(existing: readonly RoleDefinition[], grants: readonly Grant[]) {
+  const isHeld = ({ roleId }: RoleDefinition) => grants.some((grant) => grant.roleId === roleId);
+  return { assignable: existing, changeable: existing.filter((role) => isHeld(role) || !role.roleName.includes(' (')) };
 }
 
 interface Missing {
@@ -154,22 +160,29 @@ function missingOf(role: NeededRole, grants: readonly Grant[]): readonly Missing
 }
 
 /** An existing role that is exactly this one is assigned; else it is made first. */
-function giveRole(role: NeededRole, scope: string, principalId: string, existing: readonly RoleDefinition[]): string {
-  const same = existing.find((candidate) => isSame(candidate, role));
-  const assign = (name: string) =>
-    `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${shellQuote(name)} --scope ${shellQuote(scope)}`;
+function giveRole(
+  role: NeededRole,
+  scope: string,
+  principalId: string,
+  { assignable, changeable }: ReturnType<typeof ownOrFree>,
+): string {
+  const same = assignable.find((candidate) => isSame(candidate, role));
+  const assign = (name: string) => assignRole(name, principalId, shellQuote(scope));
   if (same !== undefined) return assign(same.roleId);
-  const { name, actions, dataActions } = role;
-  const taken = existing.find(({ roleName }) => roleName.startsWith(`${name} (`) || roleName === name);
-  const definition = {
-    Name: taken?.roleName ?? name,
-    Description: `Made from what Dockwarden calls.`,
-    Actions: actions,
-    DataActions: dataActions,
-    AssignableScopes: [scope],
-  };
+  const { name } = role;
+  const taken = changeable.find(({ roleName }) => roleName.startsWith(`${name} (`) || roleName === name);
+  const definition = { ...defineRole(role), AssignableScopes: [scope], Name: taken?.roleName ?? name };
   const verb = taken === undefined ? 'create' : 'update';
   return `az role definition ${verb} --role-definition ${shellQuote(JSON.stringify(definition))}\n${assign(definition.Name)}`;
+}
+
+function defineRole({ actions, dataActions, name }: NeededRole) {
+  return { Name: name, Description: 'Made from what Dockwarden calls.', Actions: actions, DataActions: dataActions };
+}
+
+/** `scope` is part of a command, quoted already. */
+function assignRole(role: string, principalId: string, scope: string): string {
+  return `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${shellQuote(role)} --scope ${scope}`;
 }
 
 function isSame(candidate: RoleDefinition, { actions, dataActions }: NeededRole): boolean {
@@ -189,7 +202,11 @@ function fold(actions: readonly string[]): string {
 }
 
 /** Roles at one resource, which the settings name by its address and not by its id. */
-function findMissingSomewhere(grants: readonly Grant[], { roles }: CalledFor): DoctorFinding<Code>[] {
+function findMissingSomewhere(
+  grants: readonly Grant[],
+  { roles }: CalledFor,
+  { principalId }: Holder,
+): DoctorFinding<Code>[] {
   return roles
     .filter(({ place }) => place === 'somewhere')
     .map((role) => ({ role, missing: missingOf(role, grants) }))
@@ -199,8 +216,19 @@ function findMissingSomewhere(grants: readonly Grant[], { roles }: CalledFor): D
       code: 'role-action-missing',
       subject: role.name,
       message: `The settings call for this role at one resource, and it is held nowhere in the subscriptions that you may see: ${missing.map(({ action }) => action).join(', ')}.`,
-      command: `az role assignment create --assignee-object-id "\${PRINCIPAL_ID:?set it to DOCKWARDEN_PRINCIPAL_ID of the app}" --assignee-principal-type ServicePrincipal --role ${shellQuote(role.name)} --scope "\${RESOURCE_ID:?set it to the id of the workspace, cluster, vault or topic}"`,
+      command: giveSomewhere(role, principalId),
     }));
+}
+
+function giveSomewhere(role: NeededRole, principalId: string): string {
+  const resource = '"${RESOURCE_ID:?set it to the id of the workspace, cluster, vault or topic}"';
+  const assign = assignRole(role.name, principalId, resource);
+  if (role.isBuiltIn === true) return assign;
+  // The end is the reader's: in which subscription the resource lies.
+  const definition = JSON.stringify({ ...defineRole(role), AssignableScopes: ['/subscriptions/'] });
+  const subscription = '"${RESOURCE_SUBSCRIPTION:?set it to the id of its subscription}"';
+  const [start = '', end = ''] = definition.split('/subscriptions/');
+  return `az role definition create --role-definition ${shellQuote(`${start}/subscriptions/`)}${subscription}${shellQuote(end)}\n${assign}`;
 }
 
 /** What a grant allows beyond what is called for. */
