@@ -177,7 +177,29 @@ const settings: PlantedFault[] = [
     code: 'setting-plain-secret',
     subject: 'AzureWebJobsStorage',
     settings: { AzureWebJobsStorage: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=canary-of-a-secret' },
-    command: "--setting-names 'AzureWebJobsStorage'",
+    command: /^az functionapp config appsettings delete .*--setting-names 'AzureWebJobsStorage'$/,
+  },
+  {
+    // Whoever only takes it away has an app without storage.
+    check: 'settings',
+    severity: 'error',
+    code: 'setting-plain-secret',
+    subject: 'AzureWebJobsStorage',
+    settings: {
+      AzureWebJobsStorage: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=canary-of-a-secret',
+      AzureWebJobsStorage__accountName: undefined,
+      AzureWebJobsStorage__blobServiceUri: undefined,
+    },
+    command: /AzureWebJobsStorage__accountName='?.* && az functionapp config appsettings delete /,
+    besides: ['setting-missing'],
+  },
+  {
+    check: 'settings',
+    severity: 'error',
+    code: 'setting-plain-secret',
+    subject: 'PACKAGE_LINK',
+    settings: { PACKAGE_LINK: 'https://a.blob.core.windows.net/p/x.zip?sv=2024-11-04&sig=canary' },
+    command: "--setting-names 'PACKAGE_LINK'",
   },
   {
     check: 'settings',
@@ -279,6 +301,15 @@ const functions: readonly PlantedFault[] = [
     subject: 'reconcile',
     functions: (all) => all.map((one) => ({ ...one, isDisabled: one.name === 'reconcile' })),
     command: "--setting-names 'AzureWebJobs.reconcile.Disabled'",
+  },
+  {
+    check: 'functions',
+    severity: 'error',
+    code: 'function-disabled',
+    subject: 'reconcile',
+    settings: { 'AzureWebJobs.Reconcile.disabled': '1' },
+    functions: (all) => all.map((one) => ({ ...one, isDisabled: one.name === 'reconcile' })),
+    command: "--setting-names 'AzureWebJobs.Reconcile.disabled'",
   },
 ];
 
@@ -821,8 +852,8 @@ const defender: readonly PlantedFault[] = [
     severity: 'warning',
     code: 'defender-function-off',
     subject: 'defenderAlerts',
-    settings: { 'AzureWebJobs.defenderAlerts.Disabled': 'true' },
-    command: "--setting-names 'AzureWebJobs.defenderAlerts.Disabled'",
+    settings: { 'AzureWebJobs.DefenderAlerts.disabled': 'true' },
+    command: "--setting-names 'AzureWebJobs.DefenderAlerts.disabled'",
   },
   {
     check: 'defender-export',

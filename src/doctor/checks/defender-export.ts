@@ -22,6 +22,7 @@ const codes = [
 type Code = (typeof codes)[number];
 
 const FUNCTION = 'defenderAlerts';
+const SWITCH = `AzureWebJobs.${FUNCTION}.Disabled`;
 const SEVERITIES = ['High', 'Medium', 'Low', 'Informational'] as const;
 const RECEIVE = 'Microsoft.EventHub/namespaces/messages/receive/action';
 
@@ -63,8 +64,10 @@ export const defenderExportCheck = defineCheck<DeployedContext, Code>({
   async run(context) {
     const settings = await context.readSettings();
     const environment = await context.readEnvironment();
-    const switched = environment[`AzureWebJobs.${FUNCTION}.Disabled`]?.toLowerCase();
-    const isOff = switched === 'true' || switched === '1';
+    // The host reads this name in any casing.
+    const [switchName = SWITCH, switched] =
+      Object.entries(environment).find(([name]) => name.toLowerCase() === SWITCH.toLowerCase()) ?? [];
+    const isOff = switched?.toLowerCase() === 'true' || switched === '1';
     const { defenderHub, defenderNamespace } = settings;
     if (defenderHub === undefined || defenderNamespace === undefined) return describeNoHub(isOff, settings, context);
     const findings: DoctorFinding<Code>[] = [];
@@ -75,7 +78,7 @@ export const defenderExportCheck = defineCheck<DeployedContext, Code>({
         subject: FUNCTION,
         message:
           'An Event Hub is set, and the function that reads it is switched off: alerts are heard of with the sweep only.',
-        command: deleteSetting(context.app, `AzureWebJobs.${FUNCTION}.Disabled`),
+        command: deleteSetting(context.app, switchName),
       });
     }
     const hubId = await findHub(defenderNamespace, defenderHub, settings, context);
@@ -98,7 +101,7 @@ function describeNoHub(isOff: boolean, settings: Settings, { app }: DeployedCont
         subject: FUNCTION,
         message:
           'No Event Hub is set, and the function that would read it is on: the host reports it as an error at each start.',
-        command: setSetting(app, `AzureWebJobs.${FUNCTION}.Disabled`, 'true'),
+        command: setSetting(app, SWITCH, 'true'),
       },
     ];
   }

@@ -14,6 +14,14 @@ export const functionsCheck = defineCheck<DeployedContext, Code>({
     const { app, arm, functionNames, optionalFunctions } = context;
     const deployed = await listFunctions(arm, app);
     const known = new Map(deployed.map((found) => [found.name.toLowerCase(), found]));
+    // Only for the command: the host reads these names in any casing, and az deletes exactly the one that it is given.
+    const environment = await context.readEnvironment().catch(() => ({}));
+    const switches = new Map(
+      Object.keys(environment).map((key) => [
+        /^AzureWebJobs\.(.+)\.Disabled$/i.exec(key)?.[1]?.toLowerCase() ?? '',
+        key,
+      ]),
+    );
     return functionNames.flatMap((name): DoctorFinding<Code>[] => {
       const found = known.get(name.toLowerCase());
       if (found === undefined) {
@@ -34,7 +42,7 @@ export const functionsCheck = defineCheck<DeployedContext, Code>({
           code: 'function-disabled',
           subject: name,
           message: 'The function is switched off.',
-          command: deleteSetting(app, `AzureWebJobs.${name}.Disabled`),
+          command: deleteSetting(app, switches.get(name.toLowerCase()) ?? `AzureWebJobs.${name}.Disabled`),
         },
       ];
     });

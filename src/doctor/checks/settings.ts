@@ -70,11 +70,17 @@ function describe({ setting, problem, message }: ConfigurationFinding, context: 
   };
 }
 
-/** A connection string of Azure, or anything else with a key in it. */
-const KEY = /(?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*=/i;
+/** A connection string of Azure, a link with a shared access signature, or anything else with a key in it. */
+const KEY = /(?:(?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*|[?&]sig)=/i;
+/** Settings by which the host finds its storage with an identity. */
+const STORAGE_BY_IDENTITY = /^AzureWebJobsStorage(?:__|:)(?:accountName|blobServiceUri)$/i;
 
 function findPlainSecrets(environment: Environment, context: DeployedContext): DoctorFinding<Code>[] {
-  const secrets = new Set(listSettings(context).flatMap(({ name, secret }) => (secret === true ? [name] : [])));
+  const secrets = new Set(
+    listSettings(context).flatMap(({ formerNames = [], name, secret }) =>
+      secret === true ? [name, ...formerNames] : [],
+    ),
+  );
   return Object.entries(environment).flatMap(([name, value = '']) => {
     if (isUnresolvedReference(value) || value === '') return [];
     if (!secrets.has(name) && !KEY.test(value)) return [];
@@ -87,10 +93,18 @@ function findPlainSecrets(environment: Environment, context: DeployedContext): D
           'A secret stands in this setting: whoever may read the settings has it. Use an identity, or a reference to a key vault.',
         command: secrets.has(name)
           ? askForSetting(context.app, name, '@Microsoft.KeyVault(SecretUri=<uri of the secret>)')
-          : deleteSetting(context.app, name),
+          : removeKey(context.app, name, environment),
       },
     ];
   });
+}
+
+/** Without any storage the host does not start: what takes the place of the connection string comes first. */
+function removeKey(app: AppId, name: string, environment: Environment): string {
+  const remove = deleteSetting(app, name);
+  if (name !== 'AzureWebJobsStorage' || Object.keys(environment).some((key) => STORAGE_BY_IDENTITY.test(key)))
+    return remove;
+  return `${askForSetting(app, 'AzureWebJobsStorage__accountName', 'the name of the storage account')} && ${remove}`;
 }
 
 /** What the platform made of references to key vaults. */
