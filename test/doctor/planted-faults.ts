@@ -681,7 +681,7 @@ const events: readonly PlantedFault[] = [
     // Somebody has made the topic anew: its identity is another one, without roles.
     plant: ({ state }) => state.patch(DEPLOYED.systemTopic, { identity: { principalId: GUID } }),
     times: 2,
-    command: `--role 'Storage Queue Data Message Sender' --scope '${DEPLOYED.storage}'`,
+    command: `--role 'Storage Queue Data Message Sender' --scope '${DEPLOYED.queue}'`,
   },
   {
     check: 'events',

@@ -282,12 +282,12 @@ async function judgeIdentity(
   const grants = await context.readGrants(account.id.split('/')[2] ?? '', principalId);
   return TOPIC_ROLES.filter(({ action, at }) => {
     return !grants.some((grant) => coversScope(grant, `${account.id}/${at}`) && allows(grant, action, 'dataActions'));
-  }).map(({ role, action }) => ({
+  }).map(({ role, action, at }) => ({
     severity: 'error',
     code: 'topic-role-missing',
     subject: topic.id,
-    message: `The identity of the topic lacks ${action} at the storage account.`,
-    command: `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${shellQuote(role)} --scope ${shellQuote(account.id)}`,
+    message: `The identity of the topic lacks ${action} at ${at}.`,
+    command: `az role assignment create --assignee-object-id ${shellQuote(principalId)} --assignee-principal-type ServicePrincipal --role ${shellQuote(role)} --scope ${shellQuote(`${account.id}/${at}`)}`,
   }));
 }
 
