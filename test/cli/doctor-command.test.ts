@@ -96,6 +96,15 @@ describe('doctor', () => {
     expect(exitCode).toBe(0);
   });
 
+  it('says how to look again with the same options', async () => {
+    const nowhere = DEPLOYED.site.replace(/[^/]+$/, 'nowhere');
+    const { exitCode, out } = await run('--app', nowhere, '--directory', directory);
+
+    expect(exitCode).toBe(1);
+    expect(out).toContain(`$ dockwarden doctor --app '${nowhere}' --directory '${directory}'`);
+    expect(out).not.toMatch(/dockwarden doctor$/m);
+  });
+
   it('prints each finding with the command that mends it, in lines of 100 columns but for what is copied', async () => {
     await containerOf('dead-letter').uploadBlockBlob('a/1.json', '[]', 2);
     await deployed.arrange({ settings: { DOCKWARDEN_MODE: 'enforced' } });

@@ -4,6 +4,7 @@ import { beforeDeployChecks } from '../../doctor/before-deploy/before-deploy-che
 import { createDeployedContext } from '../../doctor/deployed.ts';
 import { deployedChecks } from '../../doctor/deployed-checks.ts';
 import { type DoctorReport, isHealthy, runChecks } from '../../doctor/run-checks.ts';
+import { shellQuote } from '../../remediations/advice.ts';
 import { openDeployed, openSubscription } from '../doctor-access.ts';
 import { formatFindings } from '../format-findings.ts';
 import { type FormatOptions, formatOption } from '../options.ts';
@@ -20,6 +21,7 @@ interface DoctorOptions extends FormatOptions {
 
 /** What the parameter `environmentName` is called where nobody says otherwise. */
 const DEFAULT_ENVIRONMENT = 'dockwarden';
+const DEFAULT_DIRECTORY = '.dockwarden';
 
 /** `doctor`: is a set-up as it should be? `doctor --before-deploy`: can it be deployed? */
 export function addDoctor(program: Command, { terminal, time, setExitCode }: Shell): void {
@@ -32,7 +34,7 @@ export function addDoctor(program: Command, { terminal, time, setExitCode }: She
         'function app to check: /subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.Web/sites/<name> (default: that of the local run of "npm start")',
       ).argParser(parseApp),
     )
-    .addOption(new Option('--directory <path>', 'where "npm start" keeps its run.json').default('.dockwarden'))
+    .addOption(new Option('--directory <path>', 'where "npm start" keeps its run.json').default(DEFAULT_DIRECTORY))
     .addOption(
       new Option('--before-deploy', 'check whether a subscription can be deployed to, instead of an app').conflicts(
         'app',
@@ -47,8 +49,9 @@ export function addDoctor(program: Command, { terminal, time, setExitCode }: She
     .addOption(formatOption())
     .addHelpText('after', '\nExit codes: 0 nothing to do, 1 an error or a warning was found, 2 wrong usage.');
   doctor.action(async (options: DoctorOptions) => {
-    const report =
+    const found =
       options.beforeDeploy === true ? await lookBefore(readPlan(options, doctor)) : await lookAfter(options, doctor);
+    const report = withOptions(found, options);
     terminal.print(options.format === 'json' ? JSON.stringify(report, undefined, 2) : formatFindings(report));
     setExitCode(isHealthy(report) ? 0 : 1);
   });
@@ -78,6 +81,29 @@ const FLAGS = {
   location: '--location',
   environmentName: '--environment-name',
 } as const;
+
+/** The checks say "dockwarden doctor" where somebody is to look again: that needs the options of this time. */
+function withOptions(
+  report: DoctorReport,
+  { app, directory, environmentName, ...options }: DoctorOptions,
+): DoctorReport {
+  const { beforeDeploy, location = '', subscription = '' } = options;
+  const again = [
+    'dockwarden doctor',
+    ...(app === undefined ? [] : [`--app ${shellQuote(app.id)}`]),
+    ...(directory === DEFAULT_DIRECTORY ? [] : [`--directory ${shellQuote(directory)}`]),
+    ...(beforeDeploy === true
+      ? [`--before-deploy --subscription ${shellQuote(subscription)} --location ${shellQuote(location)}`]
+      : []),
+    ...(environmentName === undefined ? [] : [`--environment-name ${shellQuote(environmentName)}`]),
+  ].join(' ');
+  const findings = report.findings.map((finding) =>
+    finding.command === undefined
+      ? finding
+      : { ...finding, command: finding.command.replaceAll(/(?<=^|&& )dockwarden doctor$/gm, () => again) },
+  );
+  return { ...report, findings };
+}
 
 interface Plan {
   readonly directory: string;
