@@ -22,11 +22,11 @@ interface Place {
 /** Functions that an app need not have on: without an Event Hub there is nothing for them to read. */
 const OPTIONAL_FUNCTIONS = ['defenderAlerts'];
 
-/** The named app, signed in as whoever runs the command; else the one of the local run, as its operator. */
-export function openDeployed({ app: named, directory }: Place, now: () => Date): DeployedOptions {
+/** The named app, signed in as whoever runs the command; else the one of the local run, as its operator. Rejects when nobody is signed in. */
+export async function openDeployed({ app: named, directory }: Place, now: () => Date): Promise<DeployedOptions> {
   const run = named === undefined ? requireRun(directory) : findRunOf(directory, named.subscriptionId);
   const app = named ?? appOfRun(run);
-  const { arm, credential } = signIn(run);
+  const { arm, credential } = await signIn(run);
   return {
     arm,
     app,
@@ -45,17 +45,33 @@ export function openDeployed({ app: named, directory }: Place, now: () => Date):
   };
 }
 
-/** A subscription that is to be deployed to: that of the local run, if it is the one, else one in Azure. */
-export function openSubscription(directory: string, subscriptionId: string): ArmAccess {
-  return signIn(findRunOf(directory, subscriptionId)).arm;
+/** A subscription that is to be deployed to: that of the local run, if it is the one, else one in Azure. Rejects when nobody is signed in. */
+export async function openSubscription(directory: string, subscriptionId: string): Promise<ArmAccess> {
+  const { arm } = await signIn(findRunOf(directory, subscriptionId));
+  return arm;
+}
+
+interface SignedIn {
+  readonly arm: ArmAccess;
+  readonly credential: TokenCredential;
 }
 
 /** Azure Resource Manager of the cloud that the environment names, or of the local run. */
-function signIn(run: RunFile | undefined): { readonly arm: ArmAccess; readonly credential: TokenCredential } {
+async function signIn(run: RunFile | undefined): Promise<SignedIn> {
   const { armEndpoint, tokenScope, vaults } = readSettings(readAppEnvironment());
   const credential = run === undefined ? new DefaultAzureCredential() : signInToRun(run);
+  await requireToken(credential, tokenScope);
   const clients = createAzureClients({ credential, endpoint: run?.arm ?? armEndpoint, scope: tokenScope, vaults });
   return { arm: createArmAccess(clients), credential };
+}
+
+/** Said once, instead of by every check. */
+async function requireToken(credential: TokenCredential, scope: string): Promise<void> {
+  try {
+    await credential.getToken(scope);
+  } catch (error) {
+    throw new DockwardenError('CONFIG_MISSING', 'nobody is signed in to Azure: run "az login"', { cause: error });
+  }
 }
 
 /** The local run whose app lies in this subscription. A run that is over has left nothing to look at. */

@@ -97,12 +97,41 @@ describe('doctor', () => {
   });
 
   it('says how to look again with the same options', async () => {
-    const nowhere = DEPLOYED.site.replace(/[^/]+$/, 'nowhere');
-    const { exitCode, out } = await run('--app', nowhere, '--directory', directory);
+    const fault = deployed.simulator.faults.add({
+      path: /automations/i,
+      times: Number.POSITIVE_INFINITY,
+      effect: { kind: 'answer', status: 400, headers: { 'content-type': 'application/json' }, body: {} },
+    });
+    const { exitCode, out } = await run('--app', DEPLOYED.site, '--directory', directory);
+    fault.remove();
 
     expect(exitCode).toBe(1);
-    expect(out).toContain(`$ dockwarden doctor --app '${nowhere}' --directory '${directory}'`);
+    expect(out).toContain(`$ dockwarden doctor --app '${DEPLOYED.site}' --directory '${directory}'`);
     expect(out).not.toMatch(/dockwarden doctor$/m);
+  });
+
+  it('says once that there is no such app', async () => {
+    const nowhere = DEPLOYED.site.replace(/[^/]+$/, 'nowhere');
+    const { errors, exitCode, out } = await run('--app', nowhere, '--directory', directory);
+
+    expect([exitCode, out]).toEqual([1, '']);
+    expect(errors).toBe(
+      `dockwarden: there is no function app ${nowhere}: az functionapp list --query "[].id" --output tsv`,
+    );
+  });
+
+  it.each([
+    ['', ['--app', DEPLOYED.site]],
+    [' before a deployment', ['--before-deploy', '--subscription', SAMPLE_SUBSCRIPTION_ID, '--location', 'westeurope']],
+  ])('says once that nobody is signed in%s', async (_when, args) => {
+    // Nothing that the sign-ins of this machine could go by.
+    for (const name of ['PATH', 'HOME', 'AZURE_CONFIG_DIR', 'AZURE_TENANT_ID', 'AZURE_CLIENT_ID'])
+      vi.stubEnv(name, '/nowhere');
+    vi.stubEnv('AZURE_TOKEN_CREDENTIALS', 'AzureCliCredential');
+    const { errors, exitCode, out } = await run(...args, '--directory', '/nowhere');
+
+    expect([exitCode, out]).toEqual([1, '']);
+    expect(errors).toBe('dockwarden: nobody is signed in to Azure: run "az login"');
   });
 
   it('prints each finding with the command that mends it, in lines of 100 columns but for what is copied', async () => {

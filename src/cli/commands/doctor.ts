@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AppId, parseAppId } from '../../doctor/app-id.ts';
 import { beforeDeployChecks } from '../../doctor/before-deploy/before-deploy-checks.ts';
-import { createDeployedContext } from '../../doctor/deployed.ts';
+import { createDeployedContext, type DeployedContext } from '../../doctor/deployed.ts';
 import { deployedChecks } from '../../doctor/deployed-checks.ts';
 import { type DoctorReport, isHealthy, runChecks } from '../../doctor/run-checks.ts';
+import { DockwardenError, isDockwardenError } from '../../errors.ts';
 import { shellQuote } from '../../remediations/advice.ts';
 import { openDeployed, openSubscription } from '../doctor-access.ts';
 import { formatFindings } from '../format-findings.ts';
@@ -61,18 +62,33 @@ export function addDoctor(program: Command, { terminal, time, setExitCode }: She
       (name) => options[name] !== undefined,
     );
     if (stray !== undefined) refuse(command, `error: ${FLAGS[stray]} needs --before-deploy`);
-    const access = openDeployed(options, () => time.now());
-    return await runChecks(deployedChecks, createDeployedContext(access), access.app.id, tell);
+    const access = await openDeployed(options, () => time.now());
+    const context = createDeployedContext(access);
+    await requireApp(context);
+    return await runChecks(deployedChecks, context, access.app.id, tell);
   }
 
   async function lookBefore({ directory, subscriptionId, ...plan }: Plan): Promise<DoctorReport> {
-    const arm = openSubscription(directory, subscriptionId);
+    const arm = await openSubscription(directory, subscriptionId);
     const context = { ...plan, subscriptionId, arm, now: () => time.now() };
     return await runChecks(beforeDeployChecks, context, `/subscriptions/${subscriptionId}`, tell);
   }
 
   function tell(text: string): void {
     note(terminal, text);
+  }
+}
+
+/** An app that is not there is said once; what else goes wrong is for the checks to tell. */
+async function requireApp({ app, readApp }: DeployedContext): Promise<void> {
+  try {
+    await readApp();
+  } catch (error) {
+    if (!isDockwardenError(error, 'AZURE_NOT_FOUND')) return;
+    throw new DockwardenError(
+      'CONFIG_MISSING',
+      `there is no function app ${app.id}: az functionapp list --query "[].id" --output tsv`,
+    );
   }
 }
 
