@@ -8,13 +8,12 @@ targetScope = 'subscription'
 import {
   appSettings
   cloudDefaults
-  modeSettings
   nodePolicySettings
   secretSettings
   settingDefaults
   vaultSettings
 } from 'generated/settings.bicep'
-import { inspectsNodes, subscriptionRoles } from 'roles/wanted.bicep'
+import { inspectsNodes } from 'roles/wanted.bicep'
 import { connectedSubscription, reader, storageReference } from 'types.bicep'
 
 @description('Name of this environment: part of the names of resource groups and roles. Two environments in one subscription need two names.')
@@ -487,19 +486,7 @@ output AZURE_RESOURCE_MANAGER string = environment().resourceManager
 output DEFENDER_EVENT_HUB_ID string = enableDefenderExport ? eventHub!.outputs.id : ''
 
 // Azure deletes nothing that is missing in a template: roles of remediations that may act no more have to be taken away by themselves.
-var assignedKeys = map(
-  subscriptionRoles(loadJsonContent('generated/roles.json'), effective, modeSettings, nodePolicySettings),
-  role => role.key
-)
-var unusedKeys = filter(concat(objectKeys(modeSettings), ['nodes']), key => !contains(assignedKeys, key))
-
-@description('Role assignments that an earlier deployment may have made and these settings do not call for. The hook of azd deletes them; without azd: az role assignment delete --ids …')
-output AZURE_UNUSED_ROLE_ASSIGNMENT_IDS string[] = flatten(map(
-  subscriptions,
-  one =>
-    map(
-      unusedKeys,
-      key =>
-        '/subscriptions/${toLower(one.id)}/providers/Microsoft.Authorization/roleAssignments/${guid('/subscriptions/${toLower(one.id)}', environmentName, key, identity.outputs.principalId)}'
-    )
-))
+@description('Role assignments that an earlier deployment may have made and these settings do not call for, for each subscription. The hook of azd deletes them; without azd: az role assignment delete --ids …')
+output AZURE_UNUSED_ROLE_ASSIGNMENT_IDS string[][] = [
+  for (one, index) in subscriptions: connect[index].outputs.UNUSED_ROLE_ASSIGNMENT_IDS
+]

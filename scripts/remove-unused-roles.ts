@@ -16,7 +16,7 @@ const ASSIGNMENT =
   /^\/(?:subscriptions\/[\da-f-]{36}|providers\/Microsoft\.Management\/managementGroups\/[\w.()-]{1,90})\/providers\/Microsoft\.Authorization\/roleAssignments\/[\da-f-]{36}$/i;
 
 export interface Removal {
-  /** Ids of role assignments, as a JSON array of texts. */
+  /** Ids of role assignments, as a JSON array of texts, or of such arrays: one for each subscription. */
   readonly ids: string;
   /** Azure Resource Manager, an https origin. */
   readonly endpoint: string;
@@ -60,7 +60,7 @@ function parseIds(text: string): readonly string[] {
   }
   if (!Array.isArray(value))
     throw new Error(`${OUTPUT} is no list: deploy with this version of infra/main.bicep first`);
-  return value.map((id: unknown) => {
+  return value.flat().map((id: unknown) => {
     if (typeof id !== 'string' || !ASSIGNMENT.test(id)) {
       throw new Error(`${OUTPUT} holds something that is no id of a role assignment: nothing was deleted`);
     }

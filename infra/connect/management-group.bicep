@@ -5,7 +5,7 @@
 targetScope = 'managementGroup'
 
 import { appSettings, modeSettings, nodePolicySettings, settingDefaults } from '../generated/settings.bicep'
-import { subscriptionRoles } from '../roles/wanted.bicep'
+import { subscriptionRoles, unusedKeys } from '../roles/wanted.bicep'
 import { connectedSubscription, storageReference } from '../types.bicep'
 
 @description('Name of the environment of Dockwarden, the one of main.bicep.')
@@ -37,17 +37,19 @@ param defenderEventHubId string = ''
 @allowed(['none', 'assessments', 'all'])
 param defenderRecommendations string = 'all'
 
+var wanted = subscriptionRoles(
+  loadJsonContent('../generated/roles.json'),
+  union(settingDefaults, settings),
+  modeSettings,
+  nodePolicySettings
+)
+
 module groupRoles '../roles/management-group-roles.bicep' = {
   name: 'dockwarden-roles-${uniqueString(environmentName)}'
   params: {
     environmentName: environmentName
     principalId: principalId
-    roles: subscriptionRoles(
-      loadJsonContent('../generated/roles.json'),
-      union(settingDefaults, settings),
-      modeSettings,
-      nodePolicySettings
-    )
+    roles: wanted
   }
 }
 
@@ -71,4 +73,17 @@ module connect 'subscription.bicep' = [
       defenderRecommendations: defenderRecommendations
     }
   }
+]
+
+// Azure deletes nothing that is missing in a template: roles of remediations that may act no more have to be taken away by themselves.
+@description('Role assignments that an earlier deployment may have made at the group and these settings do not call for: az role assignment delete --ids …')
+output UNUSED_ROLE_ASSIGNMENT_IDS string[] = map(
+  unusedKeys(wanted, modeSettings),
+  key =>
+    '${managementGroup().id}/providers/Microsoft.Authorization/roleAssignments/${guid(managementGroup().id, environmentName, key, principalId)}'
+)
+
+@description('The same in each of the subscriptions.')
+output UNUSED_ROLE_ASSIGNMENT_IDS_IN_SUBSCRIPTIONS string[][] = [
+  for (one, index) in subscriptions: connect[index].outputs.UNUSED_ROLE_ASSIGNMENT_IDS
 ]

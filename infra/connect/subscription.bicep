@@ -4,7 +4,7 @@
 targetScope = 'subscription'
 
 import { appSettings, modeSettings, nodePolicySettings, settingDefaults } from '../generated/settings.bicep'
-import { subscriptionRoles } from '../roles/wanted.bicep'
+import { subscriptionRoles, unusedKeys } from '../roles/wanted.bicep'
 import { existingTopic, furtherEvents, storageReference } from '../types.bicep'
 
 @description('Name of the environment of Dockwarden, the one of main.bicep.')
@@ -99,3 +99,13 @@ module export '../defender/continuous-export.bicep' = if (!empty(defenderEventHu
   }
   dependsOn: [group]
 }
+
+// Azure deletes nothing that is missing in a template: roles of remediations that may act no more have to be taken away by themselves.
+@description('Role assignments that an earlier deployment may have made here and these settings do not call for: az role assignment delete --ids …')
+output UNUSED_ROLE_ASSIGNMENT_IDS string[] = roles == 'none'
+  ? []
+  : map(
+      unusedKeys(assignedHere, modeSettings),
+      key =>
+        '${subscription().id}/providers/Microsoft.Authorization/roleAssignments/${guid(subscription().id, environmentName, key, principalId)}'
+    )

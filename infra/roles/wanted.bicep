@@ -35,6 +35,11 @@ func subscriptionRoles(roles object, settings object, modeSettings object, nodeP
     )
   )
 
+@description('Keys of roles for whole subscriptions that an earlier deployment may have assigned, and that are not among those assigned now.')
+@export()
+func unusedKeys(assigned customRole[], modeSettings object) string[] =>
+  filter(concat(objectKeys(modeSettings), ['nodes']), key => !contains(map(assigned, role => role.key), key))
+
 @description('A role of generated/roles.json with its key.')
 @export()
 func toRole(key string, role object) customRole => {

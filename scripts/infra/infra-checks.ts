@@ -4,26 +4,35 @@ import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { modeSetting } from '../../src/settings/catalogue.ts';
 import type { Check } from '../checks/run-checks.ts';
 import { judgeFixedCost } from './cost-rules.ts';
+import { evaluateAll } from './evaluate.ts';
 import { judgeAlertExport, judgeEventSubscriptions } from './event-rules.ts';
 import { judgeDiagnostics, judgeFlip, judgeGroups, judgeRecords, judgeStorage } from './presence-rules.ts';
 import { judgeProperties, judgePublishing, propertyRules } from './property-rules.ts';
-import { type Judgement, join, listPredicted, listTemplateResources, problemsOf, type Resource } from './resources.ts';
+import { listRefusals } from './refusals.ts';
+import {
+  type Judgement,
+  join,
+  listPredicted,
+  listTemplateResources,
+  listTexts,
+  problemsOf,
+  type Resource,
+} from './resources.ts';
 import {
   judgeAuditTable,
   judgeBuiltIns,
   judgeDefinitions,
   judgeManagementGroups,
   judgePermissions,
+  judgeRemoval,
 } from './role-rules.ts';
-import { withSettings } from './samples.ts';
+import { OBSERVE, withSettings } from './samples.ts';
 import { judgeOutputs, judgeParameters, judgeSecretReads } from './secret-rules.ts';
 import { judgeAppSettings, judgeDefaults, judgeSettingsType } from './setting-rules.ts';
 import { readStorageUse } from './storage-use.ts';
 import { findUsed, type Workspace } from './workspace.ts';
 
 const MAIN = 'infra/main.bicep';
-/** The sample with all defaults. */
-const OBSERVE = 'infra/samples/observe.bicepparam';
 /** More problems than these of one rule help nobody. */
 const SHOWN = 15;
 
@@ -68,6 +77,7 @@ export function listChecks(workspace: Workspace): readonly Check[] {
     ...listTemplateChecks(workspace),
     ...listDeploymentChecks(deployments),
     ...listRoleChecks(deployments),
+    rule('roles: what is set back to observe is named for removal', async () => await judgeSetBack(workspace)),
     ...listRefusals(workspace),
   ];
 }
@@ -159,65 +169,14 @@ function listRoleChecks({ all, apps, flip, observe, roles }: Deployments): reado
   ];
 }
 
-/** What the compiler has to refuse, each with what its message has to name. */
-function listRefusals(workspace: Workspace): readonly Check[] {
-  const refused = (
-    what: string,
-    settings: Readonly<Record<string, string>>,
-    message: RegExp,
-    parameters: readonly string[] = [],
-  ): Check => ({
-    what: `refused: ${what}`,
-    async holds() {
-      const text = [withSettings(await workspace.readText(OBSERVE), settings), ...parameters].join('\n');
-      const answer = await workspace.predictText(text).then(
-        () => 'it was taken',
-        (error: unknown) => String(error),
-      );
-      if (message.test(answer)) return true;
-      throw new Error(`expected a message like ${String(message)}: ${answer}`);
-    },
-  });
-  return [
-    refused('a mode that there is not', { REMEDIATE_ACR_DISABLE_ADMIN_USER: 'fix' }, /BCP\d+.*'approve' \| 'enforce'/s),
-    refused(
-      'a setting that there is not',
-      { REMEDIATE_ACR_DISABLE_ADMIN: 'enforce' },
-      /BCP\d+.*REMEDIATE_ACR_DISABLE_ADMIN/s,
-    ),
-    refused('a secret in plain text', { TICKETS_GITHUB_TOKEN: 'plain' }, /TICKETS_GITHUB_TOKEN: store the secret in a/),
-    refused(
-      'a reference to a key vault that the app may not read',
-      { TICKETS_GITHUB_TOKEN: '@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/one)' },
-      /TICKETS_GITHUB_TOKEN: give the ids .* keyVaultReferenceIds/,
-    ),
-    refused("an export without Defender's service principal", {}, /give defenderSenderPrincipalId/, [
-      'param enableDefenderExport = true',
-    ]),
-    refused(
-      'commands in clusters that are not named',
-      { AKS_RUN_COMMAND: 'private-clusters' },
-      /give the ids of the clusters in runCommandClusterIds/,
-    ),
-    refused(
-      'metrics of a workspace that is not named',
-      { AKS_METRICS_ENDPOINTS: 'https://contoso.westeurope.prometheus.monitor.azure.com' },
-      /give the ids of these workspaces in azureMonitorWorkspaceIds/,
-    ),
-    refused(
-      'a vault for passwords that is not named',
-      { ACR_ROTATED_PASSWORD_VAULT: 'https://contoso.vault.azure.net' },
-      /give the id of that vault in rotationVaultId/,
-    ),
-    refused('the same subscription twice', {}, /name each only once/, [
-      "param subscriptions = [{ id: '11111111-2222-3333-4444-555555555555' }, { id: '11111111-2222-3333-4444-555555555555' }]",
-    ]),
-    refused('a retention that nobody can have', {}, /BCP\d+.*too small/, ['param keptMessageDays = 1']),
-    refused('more action groups than an alert rule takes', {}, /BCP\d+.*too long/, [
-      "param actionGroupIds = ['/a', '/b', '/c', '/d', '/e']",
-    ]),
-    refused('a redundancy that there is not', {}, /BCP\d+.*'Standard_LRS'/, ["param storageSku = 'Premium_LRS'"]),
-  ];
+/** One subscription: its own identity is a parameter there, so that names which are made of it are known. */
+async function judgeSetBack(workspace: Workspace): Promise<Judgement> {
+  const text = await workspace.readText('infra/samples/subscription.bicepparam');
+  const modes = Object.fromEntries(remediations.map((remediation) => [modeSetting(remediation).name, 'enforce']));
+  const acting = listPredicted(await workspace.predictText(withSettings(text, modes)), 'made-up sample');
+  const observing = await workspace.predictText(text);
+  const named = listTexts(evaluateAll(observing['outputs'])).map(([, id]) => id);
+  return judgeRemoval(acting, listPredicted(observing, 'subscription.bicepparam'), named);
 }
 
 type Deployments = ReturnType<typeof createDeployments>;

@@ -201,3 +201,28 @@ export function judgeManagementGroups(predicted: readonly Resource[]): Judgement
 function isManagementGroup(scope: string): boolean {
   return scope === '' || /^\/providers\/Microsoft\.Management\/managementGroups\/[^/]+$/i.test(scope);
 }
+
+/**
+ * What was assigned while remediations acted, and is not any more, has to be named for removal under the id that it had: Azure deletes no
+ * assignment by itself. `named` is the output of the deployment in which they only observe.
+ */
+export function judgeRemoval(
+  acting: readonly Resource[],
+  observing: readonly Resource[],
+  named: readonly string[],
+): Judgement {
+  const kept = listAssignmentIds(observing);
+  const left = listAssignmentIds(acting).filter((id) => !kept.includes(id));
+  const names = named.map((id) => id.toLowerCase());
+  return {
+    seen: left.length,
+    problems: [
+      ...left.filter((id) => !names.includes(id)).map((id) => `${id} would stay, and is not named for removal`),
+      ...kept.filter((id) => names.includes(id)).map((id) => `${id} is assigned, and named for removal`),
+    ],
+  };
+}
+
+function listAssignmentIds(resources: readonly Resource[]): readonly string[] {
+  return ofType(resources, 'Microsoft.Authorization/roleAssignments').map(({ id }) => id.toLowerCase());
+}

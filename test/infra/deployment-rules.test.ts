@@ -8,13 +8,14 @@ import {
   judgeRecords,
   judgeStorage,
 } from '../../scripts/infra/presence-rules.ts';
-import { listPredicted, type Resource } from '../../scripts/infra/resources.ts';
+import { listPredicted, type Resource, textAt } from '../../scripts/infra/resources.ts';
 import {
   judgeAuditTable,
   judgeBuiltIns,
   judgeDefinitions,
   judgeManagementGroups,
   judgePermissions,
+  judgeRemoval,
 } from '../../scripts/infra/role-rules.ts';
 import { judgeAppSettings, judgeDefaults, judgeSettingsType } from '../../scripts/infra/setting-rules.ts';
 import { readStorageUse } from '../../scripts/infra/storage-use.ts';
@@ -138,6 +139,33 @@ describe('roles', () => {
     });
     expect(judgeManagementGroups(deployment(...extraRole({ actions, dataActions }, group))).problems).toHaveLength(1);
     expect(judgeManagementGroups(deployment(assignRole(OWNER, group))).problems).toHaveLength(1);
+  });
+});
+
+function only(...predictedResources: readonly JsonObject[]): readonly Resource[] {
+  return listPredicted({ predictedResources }, 'here');
+}
+
+function idOf(resource: JsonObject): string {
+  return textAt(resource, 'id');
+}
+
+describe('roles that are called for no longer', () => {
+  const [reading, writing] = [assignRole(OWNER), assignRole(CONTRIBUTOR)];
+
+  test('are named for removal, in any casing', () => {
+    const named = [idOf(writing).toUpperCase()];
+
+    expect(judgeRemoval(only(reading, writing), only(reading), named)).toEqual({ seen: 1, problems: none });
+  });
+
+  test('that are not named, and one that is named and assigned, are found', () => {
+    const { problems } = judgeRemoval(only(reading, writing), only(reading), [idOf(reading)]);
+
+    expect(problems).toEqual([
+      `${idOf(writing).toLowerCase()} would stay, and is not named for removal`,
+      `${idOf(reading).toLowerCase()} is assigned, and named for removal`,
+    ]);
   });
 });
 

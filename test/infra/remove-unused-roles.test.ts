@@ -30,7 +30,7 @@ describe('roles that the settings call for no longer', () => {
   it('are deleted, wherever they are; one that was never there is no failure', async () => {
     const { removal, sent, asked } = azure(200, 204, 200);
 
-    const removed = await removeUnusedRoles({ ...removal, ids: JSON.stringify([FIRST, SECOND, THIRD]) });
+    const removed = await removeUnusedRoles({ ...removal, ids: JSON.stringify([[FIRST, SECOND], [], [THIRD]]) });
 
     expect(removed).toEqual({ deleted: [FIRST, THIRD], failed: [] });
     expect(asked).toEqual(['https://management.azure.com/.default']);
@@ -64,6 +64,7 @@ describe('roles that the settings call for no longer', () => {
     ['no JSON', ''],
     ['no list', '{}'],
     ['a number', '[1]'],
+    ['lists in lists of lists', JSON.stringify([[[FIRST]]])],
     ['another resource', JSON.stringify([FIRST, `${SUBSCRIPTION}/resourceGroups/rg-dockwarden`])],
     ['a way out', JSON.stringify([`${FIRST}/../../../../resourceGroups/rg`])],
     ['another host', JSON.stringify([`.contoso.com${FIRST}`])],
