@@ -119,7 +119,8 @@ describe.each(Object.entries(stores))('findings %s', (_name, create) => {
 
   it('leave room for the record of the last sweep beside them', async () => {
     const sweeps = createTableSweepRecords(create());
-    const record = { startedAt: 'a', finishedAt: 'b', complete: false, resources: 1, queued: 0 };
+    const [startedAt, finishedAt] = ['2026-07-15T06:00:00.000Z', '2026-07-15T06:00:09.000Z'];
+    const record = { startedAt, finishedAt, complete: false, resources: 1, queued: 0 };
 
     expect(await sweeps.last()).toBeUndefined();
     await sweeps.save(record);

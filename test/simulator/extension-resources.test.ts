@@ -45,7 +45,9 @@ test.each(kinds)('$kind: is put, read, listed and deleted, and each write is tol
   const gone = await harness.send('DELETE', path(`/${name}`));
   const missing = await harness.send('GET', path(`/${name}`));
 
-  const stored = { id: `${REGISTRY}/providers/${kind}/${name}`, name, type: kind, properties };
+  // An assignment also says where it holds.
+  const shown = kind === 'Microsoft.Authorization/roleAssignments' ? { ...properties, scope: REGISTRY } : properties;
+  const stored = { id: `${REGISTRY}/providers/${kind}/${name}`, name, type: kind, properties: shown };
   expect([created.status, again.status, wrong.status, bare.status]).toEqual([201, 200, 400, 400]);
   expect([removed.status, gone.status, missing.status]).toEqual([200, 204, 404]);
   expect(read.body).toEqual(stored);
