@@ -34,10 +34,19 @@ export async function reconcile(context: EngineContext, message: WorkMessage, ow
   } catch (error) {
     const isPassing = isDockwardenError(error, 'STORAGE_UNAVAILABLE') || isDockwardenError(error, 'LEASE_LOST');
     if (!isPassing) throw error;
-    context.log.warn('work put back', { resourceId: message.resourceId.id, error: error.message, code: error.code });
-    const delayMs = error.code === 'LEASE_LOST' ? LIMITS.lease + LIMITS.leaseSkew : STORAGE_WAIT;
-    await context.queue.send(formatWorkMessage(message), delayMs);
+    await putBack(context, message, error);
   }
+}
+
+/** Sends the message again for later: an outage may take longer than the host's deliveries, which end in the poison queue. */
+export async function putBack(
+  { log, queue }: Pick<EngineContext, 'log' | 'queue'>,
+  message: WorkMessage,
+  error: DockwardenError,
+): Promise<void> {
+  log.warn('work put back', { resourceId: message.resourceId.id, error: error.message, code: error.code });
+  const delayMs = error.code === 'LEASE_LOST' ? LIMITS.lease + LIMITS.leaseSkew : STORAGE_WAIT;
+  await queue.send(formatWorkMessage(message), delayMs);
 }
 
 async function reconcileOnce(context: EngineContext, message: WorkMessage, owner: string): Promise<void> {

@@ -1,7 +1,8 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { createContext, openContext, reportConfiguration } from '../app.ts';
 import { keepPoison } from '../engine/poison.ts';
-import { reconcile } from '../engine/reconcile.ts';
+import type { EngineContext } from '../engine/ports.ts';
+import { putBack, reconcile } from '../engine/reconcile.ts';
 import { isDockwardenError } from '../errors.ts';
 import { parseWorkMessage, type WorkMessage } from '../events/work-message.ts';
 import { functionLog } from './function-log.ts';
@@ -17,7 +18,14 @@ async function handle(message: unknown, invocation: InvocationContext): Promise<
     await keepPoison(createContext(log), 'work', message, error.message);
     return;
   }
-  const context = await openContext(log);
+  let context: EngineContext;
+  try {
+    context = await openContext(log);
+  } catch (error) {
+    if (!isDockwardenError(error, 'STORAGE_UNAVAILABLE')) throw error;
+    await putBack(createContext(log), work, error);
+    return;
+  }
   await reportConfiguration(context);
   await reconcile(context, work, invocation.invocationId);
 }

@@ -355,10 +355,24 @@ describe('tables that a newer version has written', () => {
     expect(app.simulator.state.get(sampleId('contosoacr'))).toMatchObject({ properties: { adminUserEnabled: false } });
   });
 
-  it('give back a message while the version cannot be read: it comes again', async () => {
+  it('put a message back while the version cannot be read, however long that takes: five failures would end it as poison', async () => {
     vi.stubEnv('AzureWebJobsStorage__tableServiceUri', 'https://localhost:9/nobody');
     const work = JSON.stringify({ version: 1, resourceId: sampleId('contosoacr') });
 
-    await expect(app.invoke('reconcile', { string: work })).rejects.toThrow('guards cannot be used');
+    for (let delivery = 0; delivery < 6; delivery += 1) await app.invoke('reconcile', { string: work });
+
+    const { approximateMessagesCount } = await app.queue('work').getProperties();
+    expect(approximateMessagesCount).toBe(6);
+    // Not at once: the outage is given some time.
+    expect(await app.take('work')).toEqual([]);
+    expect(app.logged).toContainEqual(expect.stringContaining('guards cannot be used'));
+  });
+
+  it('give a message back to the host where it cannot be put back either', async () => {
+    vi.stubEnv('AzureWebJobsStorage__tableServiceUri', 'https://localhost:9/nobody');
+    vi.stubEnv('AzureWebJobsStorage__queueServiceUri', 'https://localhost:9/nobody');
+    const work = JSON.stringify({ version: 1, resourceId: sampleId('contosoacr') });
+
+    await expect(app.invoke('reconcile', { string: work })).rejects.toThrow('queue work cannot be used');
   });
 });
