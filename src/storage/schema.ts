@@ -1,4 +1,4 @@
-import { isDockwardenError } from '../errors.ts';
+import { DockwardenError, isDockwardenError } from '../errors.ts';
 import { type Migration, type MigrationTables, migratedTables, runPass } from './migrations.ts';
 import { type OnInvalidRow, parseRow } from './parse-row.ts';
 import { SCHEMA_KEY, SchemaRow, type VersionedSchema } from './schema-row.ts';
@@ -14,6 +14,8 @@ export const migrations: readonly Migration[] = [];
 export const SCHEMA_REFRESH = 5 * 60_000;
 /** Anything else is looked at again after this. */
 const RETRY = 10_000;
+/** Writes of the row that may collide before the message is given back. */
+const MAX_COLLISIONS = 50;
 /**
  * After an older app was last seen, one of its instances may still write: it looks every five minutes, and one function may run for ten. So long
  * nothing is changed in Azure, and then the rows are gone through once more.
@@ -101,13 +103,10 @@ export function createSchema(options: SchemaOptions): Schema {
   }
 
   async function find(onInvalid: OnInvalidRow | undefined): Promise<SchemaState> {
-    const row = await read();
+    const row = await readNoted();
     if (row === undefined) return { state: 'unreadable' };
     const { createdAt, version } = row;
-    if (version > own) {
-      await noteOlder(row);
-      return { state: 'newer', createdAt, version };
-    }
+    if (version > own) return { state: 'newer', createdAt, version };
     if (isCurrent(row, own)) return { state: 'current', createdAt };
     const isResting =
       version === own &&
@@ -122,11 +121,23 @@ export function createSchema(options: SchemaOptions): Schema {
     return behind;
   }
 
-  /** Tells the newer app that this one is at work here: what it writes has the older form, and is to be migrated afterwards. */
-  async function noteOlder({ columns, etag, olderVersion }: VersionedSchema): Promise<void> {
+  /** The row; where a newer app has written it, with the note that this one is at work. Undefined when it cannot be read. */
+  async function readNoted(): Promise<VersionedSchema | undefined> {
+    // The newer app's migration writes this row all the time. What is not noted it would never look for, so nothing is done before it is.
+    for (let collision = 0; collision < MAX_COLLISIONS; collision += 1) {
+      const row = await read();
+      if (row === undefined || row.version <= own || (await noteOlder(row))) return row;
+    }
+    throw new DockwardenError(
+      'STORAGE_UNAVAILABLE',
+      'row schema/current of table guards is written by others all the time',
+    );
+  }
+
+  /** Tells the newer app that what this one writes has the older form, and is to be migrated afterwards. False when somebody else has just written the row. */
+  async function noteOlder({ columns, etag, olderVersion }: VersionedSchema): Promise<boolean> {
     const older = { olderVersion: Math.min(own, olderVersion ?? own), olderSeenAt: now().toISOString() };
-    // Refused: somebody else has just written it, and the next look notes it.
-    await tables.guards.replace(SCHEMA_KEY, { ...columns, ...older }, etag);
+    return (await tables.guards.replace(SCHEMA_KEY, { ...columns, ...older }, etag)) !== false;
   }
 
   async function look(onInvalid?: OnInvalidRow): Promise<SchemaState> {

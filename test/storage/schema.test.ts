@@ -420,6 +420,35 @@ describe('tables of a newer version', () => {
     expect(await readRow()).toMatchObject({ olderVersion: 1, olderSeenAt: '2026-05-01T00:05:00.000Z' });
   });
 
+  it('hear of the older app also while they write the row themselves: else nobody would look for what it writes', async () => {
+    await start().look();
+    let writes = 0;
+    const guards: TableStore = {
+      ...tables.guards,
+      replace: async (key, columns, etag) => {
+        writes += 1;
+        if (writes <= 3) {
+          const row = await tables.guards.get(KEY);
+          await tables.guards.replace(KEY, { ...row?.columns, passTable: `table ${writes}` }, row?.etag ?? '');
+        }
+        return await tables.guards.replace(key, columns, etag);
+      },
+    };
+
+    const old = start({ version: 1, migrations: [], tables: { ...tables, guards } });
+    expect(await old.migrate()).toMatchObject({ state: 'newer' });
+    expect(await readRow()).toMatchObject({ olderVersion: 1, passTable: 'table 3' });
+    expect(writes).toBe(4);
+  });
+
+  it('let an older app that cannot leave its note do nothing', async () => {
+    await start().look();
+    const guards: TableStore = { ...tables.guards, replace: async () => await Promise.resolve(false) };
+
+    const old = start({ version: 1, migrations: [], tables: { ...tables, guards } });
+    await expect(old.migrate()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  });
+
   it('are so for an older app as soon as the first row may have the newer form', async () => {
     await startOld().look();
     await fill(2);
