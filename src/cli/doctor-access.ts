@@ -60,17 +60,21 @@ interface SignedIn {
 async function signIn(run: RunFile | undefined): Promise<SignedIn> {
   const { armEndpoint, tokenScope, vaults } = readSettings(readAppEnvironment());
   const credential = run === undefined ? new DefaultAzureCredential() : signInToRun(run);
-  await requireToken(credential, tokenScope);
+  const advice =
+    run === undefined
+      ? 'nobody is signed in to Azure: run "az login"'
+      : 'the local run gives no token: start it again with "npm start"';
+  await requireToken(credential, tokenScope, advice);
   const clients = createAzureClients({ credential, endpoint: run?.arm ?? armEndpoint, scope: tokenScope, vaults });
   return { arm: createArmAccess(clients), credential };
 }
 
 /** Said once, instead of by every check. */
-async function requireToken(credential: TokenCredential, scope: string): Promise<void> {
+async function requireToken(credential: TokenCredential, scope: string, advice: string): Promise<void> {
   try {
     await credential.getToken(scope);
   } catch (error) {
-    throw new DockwardenError('CONFIG_MISSING', 'nobody is signed in to Azure: run "az login"', { cause: error });
+    throw new DockwardenError('CONFIG_MISSING', advice, { cause: error });
   }
 }
 
