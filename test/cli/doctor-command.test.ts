@@ -134,16 +134,6 @@ describe('doctor', () => {
     expect(errors).toBe('dockwarden: nobody is signed in to Azure: run "az login"');
   });
 
-  it('says of a local run that gives no token that it has to be started again', async () => {
-    const { endpoint } = deployed.simulator.identityEndpoint('operator');
-    await writeRun({ identities: { operator: { endpoint, header: 'of an earlier run' } } });
-    const { errors, exitCode, out } = await run('--directory', directory);
-    await writeRun();
-
-    expect([exitCode, out]).toEqual([1, '']);
-    expect(errors).toBe('dockwarden: the local run gives no token: start it again with "npm start"');
-  });
-
   it('prints each finding with the command that mends it, in lines of 100 columns but for what is copied', async () => {
     await containerOf('dead-letter').uploadBlockBlob('a/1.json', '[]', 2);
     await deployed.arrange({ settings: { DOCKWARDEN_MODE: 'enforced' } });
