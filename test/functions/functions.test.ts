@@ -4,6 +4,9 @@ import { findTrigger } from '../../local/host/core.ts';
 import { createRegistry, provideCoreModule } from '../../local/host/core-module.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { functionNames } from '../../src/functions/health.ts';
+import { createTableStore } from '../../src/storage/table-store.ts';
+import { createTableTickets } from '../../src/tickets/table-tickets.ts';
+import type { Ticket } from '../../src/tickets/ticket.ts';
 import { createAppInvoker, type FunctionApp, startFunctionApp } from '../support/function-app.ts';
 
 let app: FunctionApp;
@@ -318,6 +321,33 @@ async function writeSchema(version: number): Promise<void> {
   });
 }
 
+const waitingTicket: Ticket = {
+  key: `dw-${'0'.repeat(32)}`,
+  policyId: 'acr-admin-user-disabled',
+  remediationId: 'acr-disable-admin-user',
+  resourceId: sampleId('contosoacr'),
+  discriminator: '',
+  generation: 1,
+  generationSince: '2026-11-01T00:00:00.000Z',
+  state: 'open',
+  change: 'opened',
+  title: 'contosoacr: not met',
+  severity: 'high',
+  strength: 3,
+  reason: 'quarantined',
+  evidence: '{}',
+  evidenceHash: 'hash',
+  items: [],
+  itemCount: 0,
+  firstSeenAt: '2026-11-01T00:00:00.000Z',
+  lastSeenAt: '2026-11-01T00:00:00.000Z',
+  occurrences: 1,
+  sequence: 1,
+  appliedSequence: 0,
+  attempts: 0,
+  humanReopens: 0,
+};
+
 describe('tables that a newer version has written', () => {
   it('keep the app from changing anything in Azure; it observes, says why, and its lists go on', async () => {
     await createEventQueue();
@@ -353,6 +383,23 @@ describe('tables that a newer version has written', () => {
     for (const text of await app.take('work')) await app.invoke('reconcile', { string: text });
 
     expect(app.simulator.state.get(sampleId('contosoacr'))).toMatchObject({ properties: { adminUserEnabled: false } });
+  });
+
+  it.each([
+    ['are no reason to tell another system of tickets: they wait in the table', 2, 0],
+    ['let the ones that wait be told when they are of this version', 1, 1],
+  ])('%s', async (_what, version, attempts) => {
+    vi.stubEnv('TICKETS_SYSTEM', 'webhook');
+    vi.stubEnv('TICKETS_WEBHOOK_URL', 'https://localhost:9/nobody');
+    vi.stubEnv('TICKETS_WEBHOOK_SECRET', 'a-secret-that-is-long-enough-to-sign');
+    await writeSchema(version);
+    const tickets = createTableTickets(createTableStore(app.table('tickets')));
+    await tickets.insert(waitingTicket);
+
+    await app.invoke('tickets', { string: JSON.stringify({ version: 1, key: waitingTicket.key }) });
+
+    const stored = await tickets.get(waitingTicket.key);
+    expect(stored?.ticket).toMatchObject({ attempts, appliedSequence: 0, sequence: 1 });
   });
 
   it('put a message back while the version cannot be read, however long that takes: five failures would end it as poison', async () => {
