@@ -204,6 +204,15 @@ const settings: PlantedFault[] = [
   {
     check: 'settings',
     severity: 'error',
+    code: 'setting-plain-secret',
+    subject: 'WEBSITE_RUN_FROM_PACKAGE',
+    settings: { WEBSITE_RUN_FROM_PACKAGE: 'https://a.blob.core.windows.net/p/x.zip?sv=2024-11-04&sig=canary' },
+    // Without this setting the app has no code.
+    command: 'appsettings set --subscription',
+  },
+  {
+    check: 'settings',
+    severity: 'error',
     code: 'setting-reference-unresolved',
     subject: 'TICKETS_GITHUB_TOKEN',
     settings: { TICKETS_GITHUB_TOKEN: '@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/token)' },

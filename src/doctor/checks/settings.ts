@@ -99,8 +99,13 @@ function findPlainSecrets(environment: Environment, context: DeployedContext): D
   });
 }
 
-/** Without any storage the host does not start: what takes the place of the connection string comes first. */
+/** Settings by which the platform finds the code or the files of an app. */
+const OF_THE_PLATFORM = /^(?:WEBSITE_|DEPLOYMENT_STORAGE_CONNECTION_STRING$)/i;
+
+/** Without any storage, or without its code, the app does not start: what takes the place of the key comes first. */
 function removeKey(app: AppId, name: string, environment: Environment): string {
+  if (OF_THE_PLATFORM.test(name))
+    return askForSetting(app, name, 'a value without a key, or a reference to a key vault');
   const remove = deleteSetting(app, name);
   if (name !== 'AzureWebJobsStorage' || Object.keys(environment).some((key) => STORAGE_BY_IDENTITY.test(key)))
     return remove;
