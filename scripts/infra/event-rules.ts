@@ -166,6 +166,9 @@ export function judgeAlertExport(predicted: readonly Resource[]): Judgement {
     const alerts = (Array.isArray(sources) ? sources : []).filter(
       (source) => readPath(source, 'eventSource') === 'Alerts',
     );
+    if (readPath(body, 'properties.isEnabled') !== true) return [`${where}: is switched off`];
+    if (!sendsToHub(readPath(body, 'properties.actions')))
+      return [`${where}: does not send to an Event Hub by identity`];
     if (alerts.length !== 1) return [`${where}: ${alerts.length} sources of alerts instead of one`];
     const severities = alerts.flatMap((source) => listSeverities(source));
     return isSameSet(severities, SEVERITIES)
@@ -173,6 +176,15 @@ export function judgeAlertExport(predicted: readonly Resource[]): Judgement {
       : [`${where}: exports alerts of ${severities.join(', ')} instead of ${SEVERITIES.join(', ')}`];
   });
   return { seen: automations.length, problems };
+}
+
+function sendsToHub(actions: Json | undefined): boolean {
+  const [action] = Array.isArray(actions) && actions.length === 1 ? actions : [];
+  return (
+    readPath(action, 'actionType') === 'EventHub' &&
+    textAt(action, 'eventHubResourceId') !== '' &&
+    readPath(action, 'isTrustedServiceEnabled') === true
+  );
 }
 
 /** Sets of rules are alternatives; rules of one set have to hold together, so each severity needs a set of its own. */

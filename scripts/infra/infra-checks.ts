@@ -1,8 +1,10 @@
-import type { RolePermissions } from '../../src/doctor/roles.ts';
+import { optionalRolesFor, type RolePermissions } from '../../src/doctor/roles.ts';
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { modeSetting } from '../../src/settings/catalogue.ts';
 import type { Check } from '../checks/run-checks.ts';
+import { type Connection, judgeConnected, judgeCustomRoles, judgeNeededRoles } from './access-rules.ts';
+import { judgeConnections } from './connection-rules.ts';
 import { judgeFixedCost } from './cost-rules.ts';
 import { evaluateAll } from './evaluate.ts';
 import { judgeAlertExport, judgeEventSubscriptions } from './event-rules.ts';
@@ -17,6 +19,7 @@ import {
   listTexts,
   problemsOf,
   type Resource,
+  readPath,
 } from './resources.ts';
 import {
   judgeAuditTable,
@@ -28,8 +31,9 @@ import {
 } from './role-rules.ts';
 import { OBSERVE, withSettings } from './samples.ts';
 import { judgeOutputs, judgeParameters, judgeSecretReads } from './secret-rules.ts';
-import { judgeAppSettings, judgeDefaults, judgeSettingsType } from './setting-rules.ts';
+import { judgeAppSettings, judgeDefaults, judgeSettingsType, readGivenSettings } from './setting-rules.ts';
 import { readStorageUse } from './storage-use.ts';
+import { judgeTemplateRoles, judgeTypes } from './template-rules.ts';
 import { findUsed, type Workspace } from './workspace.ts';
 
 const MAIN = 'infra/main.bicep';
@@ -102,6 +106,8 @@ function listTemplateChecks(workspace: Workspace): readonly Check[] {
     ),
     everywhere('none reads a key or holds a secret', judgeSecretReads),
     everywhere('no output is a secret', judgeOutputs),
+    everywhere('only types that the rules know', judgeTypes),
+    everywhere('no wildcard in a role, no role of Azure but those of the list', judgeTemplateRoles),
     everywhere('secret parameters are secure, and have no default', judgeParameters),
     rule('templates: every setting of the catalogue is a parameter, and no other', async () =>
       judgeSettingsType(workspace.readTemplate(MAIN), catalogue, DERIVED),
@@ -120,6 +126,7 @@ function listDeploymentChecks({ all, apps, observe }: Deployments): readonly Che
     each('every setting that the app reads is set, and no other', (predicted) =>
       judgeAppSettings(predicted, catalogue),
     ),
+    each('the identity and the services that the app is told of are its own', judgeConnections),
     each('events: exactly what the policies that are on need', judgeEventSubscriptions),
     rule('samples: alerts of all severities are exported (R60)', async () =>
       join((await apps()).map(judgeAlertExport)),
@@ -137,7 +144,7 @@ function listDeploymentChecks({ all, apps, observe }: Deployments): readonly Che
   ];
 }
 
-function listRoleChecks({ all, apps, flip, observe, roles }: Deployments): readonly Check[] {
+function listRoleChecks({ all, apps, connections, flip, observe, roles }: Deployments): readonly Check[] {
   const permissions = async (predicted: readonly Resource[]) => judgePermissions(predicted, await roles());
   const acting = remediations.map((remediation) => ({ id: remediation.id, setting: modeSetting(remediation).name }));
   const setAll = (mode: string, others: Readonly<Record<string, string>> = {}) => ({
@@ -148,6 +155,21 @@ function listRoleChecks({ all, apps, flip, observe, roles }: Deployments): reado
     rule('roles: no wildcard, each is assigned', async () => join((await all()).map(judgeDefinitions))),
     rule('roles: built-in ones only from the list, where they are for', async () =>
       join((await all()).map(judgeBuiltIns)),
+    ),
+    rule('roles: nothing that is brought up lacks the role that it works with', async () =>
+      join((await apps()).map((predicted) => judgeNeededRoles(predicted, readStorageUse().tables))),
+    ),
+    rule('roles: every custom one is generated', async () =>
+      join(await Promise.all((await all()).map(async (predicted) => judgeCustomRoles(predicted, await roles())))),
+    ),
+    rule('roles: what connects others assigns what its settings call for', async () =>
+      join(
+        await Promise.all(
+          (await connections()).map(async ({ predicted, ...connection }) =>
+            judgeConnected(predicted, await roles(), connection),
+          ),
+        ),
+      ),
     ),
     rule('roles: the audit can only be added to', async () => join((await apps()).map(judgeAuditTable))),
     rule('roles: none with data actions at a management group', async () =>
@@ -208,6 +230,23 @@ function createDeployments(workspace: Workspace) {
         workspace.parameterFiles.map(async (file) => findUsed(file, await workspace.readText(file))),
       );
       return await predictAll(workspace.parameterFiles.filter((_file, index) => used[index] === MAIN));
+    },
+    /** Those that connect others, with the settings that they are given. */
+    connections: async () => {
+      const all: (Connection & { readonly predicted: readonly Resource[] })[] = [];
+      for (const file of workspace.parameterFiles) {
+        const used = findUsed(file, await workspace.readText(file));
+        if (used === MAIN) continue;
+        const given = await workspace.readParameters(file);
+        const settings = readGivenSettings(readPath(given, 'settings.value'), catalogue);
+        all.push({
+          predicted: await predict(file),
+          settings,
+          optional: optionalRolesFor(settings, policies, remediations).filter((name) => name === 'nodes'),
+          kind: used.endsWith('/management-group.bicep') ? 'group' : 'rest',
+        });
+      }
+      return all;
     },
     /** The sample with all defaults but these settings. */
     flip: async (settings: Readonly<Record<string, string>>) =>

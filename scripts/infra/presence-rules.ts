@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Json } from '../../local/azure/json.ts';
 import type { RolePermissions } from '../../src/doctor/roles.ts';
 import { type Judgement, ofType, type Resource, readPath, textAt } from './resources.ts';
 import { listAssignments, listDefinitions } from './role-assignments.ts';
@@ -16,15 +17,34 @@ export function judgeRecords(predicted: readonly Resource[]): Judgement {
       /\/containers\/seals\//i.test(id) &&
       Number(readPath(body, 'properties.immutabilityPeriodSinceCreationInDays')) >= 1,
   );
+  const forgetting = ofType(predicted, 'Microsoft.Storage/storageAccounts/managementPolicies').flatMap(
+    ({ body, where }) => findForgetting(readPath(body, 'properties.policy.rules'), where),
+  );
   const unlocked = accounts.filter(({ id }) => !locks.some((lock) => isLocking(lock, id)));
   return {
     seen: accounts.length + policies.length + locks.length,
     problems: [
       ...(seals.length === 1 ? [] : [`${seals.length} immutability policies on container seals instead of one`]),
       ...(accounts.length === 1 ? [] : [`${accounts.length} storage accounts instead of one`]),
+      ...forgetting,
       ...unlocked.map(({ where }) => `${where}: can be deleted, no lock holds it`),
     ],
   };
+}
+
+/** Containers whose blobs Azure may remove by age: messages that nobody could handle. */
+const FORGOTTEN = ['poison/', 'dead-letter/'];
+
+function findForgetting(rules: Json | undefined, where: string): readonly string[] {
+  if (!Array.isArray(rules)) return [`${where}: its rules are no list`];
+  return rules.flatMap((rule) => {
+    const prefixes = readPath(rule, 'definition.filters.prefixMatch');
+    const isRight =
+      Array.isArray(prefixes) &&
+      prefixes.length > 0 &&
+      prefixes.every((each) => FORGOTTEN.some((name) => name === each));
+    return isRight ? [] : [`${where}: removes by age what is not a kept message: ${JSON.stringify(prefixes)}`];
+  });
 }
 
 /** Writing a resource group replaces its tags, so only the two of the environment itself are written, whatever others are used. */

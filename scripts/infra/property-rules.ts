@@ -46,6 +46,14 @@ export const propertyRules: Readonly<Record<string, readonly PropertyRule[]>> = 
     { type: SITE, path: 'properties.httpsOnly', allowed: [true] },
     { type: SITE, path: 'properties.siteConfig.remoteDebuggingEnabled', allowed: [undefined, false] },
   ],
+  'Node 24': [
+    { type: SITE, path: 'properties.functionAppConfig.runtime.name', allowed: ['node'] },
+    { type: SITE, path: 'properties.functionAppConfig.runtime.version', allowed: ['24'] },
+  ],
+  'what is deleted from blobs can be brought back': [
+    { type: `${STORAGE}/blobServices`, path: 'properties.deleteRetentionPolicy.enabled', allowed: [true] },
+    { type: `${STORAGE}/blobServices`, path: 'properties.containerDeleteRetentionPolicy.enabled', allowed: [true] },
+  ],
   'nothing that Flex Consumption refuses': REFUSED_BY_FLEX.map((name) => ({
     type: SITE,
     path: `properties.siteConfig.${name}`,
@@ -54,6 +62,19 @@ export const propertyRules: Readonly<Record<string, readonly PropertyRule[]>> = 
   'identities instead of keys and passwords': [
     { type: 'Microsoft.Insights/components', path: 'properties.DisableLocalAuth', allowed: [true] },
     { type: 'Microsoft.EventHub/namespaces', path: 'properties.disableLocalAuth', allowed: [true] },
+    {
+      type: 'Microsoft.OperationalInsights/workspaces',
+      path: 'properties.features.disableLocalAuth',
+      allowed: [true],
+    },
+    { type: SITE, path: 'identity.type', allowed: ['UserAssigned'] },
+    {
+      type: SITE,
+      path: 'properties.functionAppConfig.deployment.storage.authentication.type',
+      allowed: ['UserAssignedIdentity'],
+    },
+    // Its identity delivers.
+    { type: 'Microsoft.EventGrid/systemTopics', path: 'identity.type', allowed: ['SystemAssigned'] },
     { type: `${SITE}/basicPublishingCredentialsPolicies`, path: 'properties.allow', allowed: [false] },
   ],
 };
@@ -68,6 +89,10 @@ export function judgeProperties(resources: readonly Resource[], rules: readonly 
     if (found.length === 0) problems.push(`there is no ${type} to look at`);
     for (const { body, where } of found) {
       const value = readPath(body, path);
+      if (value === undefined && isHidden(body, path)) {
+        problems.push(`${where}: ${path} cannot be seen: write it as it is, and not as part of an expression`);
+        continue;
+      }
       if (allowed.includes(value)) continue;
       problems.push(
         `${where}: ${path} is ${describe(value)}, and has to be ${allowed.map((each) => describe(each)).join(' or ')}`,
@@ -75,6 +100,12 @@ export function judgeProperties(resources: readonly Resource[], rules: readonly 
     }
   }
   return { seen, problems };
+}
+
+/** Is something on the way to a property an expression? Then what is left out may be in it. */
+function isHidden(body: Json, path: string): boolean {
+  const names = path.split('.');
+  return names.some((_name, index) => typeof readPath(body, names.slice(0, index).join('.')) === 'string');
 }
 
 /** Publishing with a user name and a password is off for both ways there are, on every site. */

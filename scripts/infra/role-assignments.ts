@@ -18,6 +18,8 @@ export interface RoleAssignment {
   readonly where: string;
   readonly scope: string;
   readonly holder: Holder;
+  /** Id of the holder, or the expression for it. */
+  readonly principal: string;
   /** Last part of the id of the role that is assigned, a GUID in lower case. */
   readonly role: string;
 }
@@ -37,6 +39,7 @@ export function listAssignments(predicted: readonly Resource[]): readonly RoleAs
   return ofType(predicted, 'Microsoft.Authorization/roleAssignments').map(({ id, where, body }) => ({
     where,
     scope: scopeOf(id),
+    principal: textAt(body, 'properties.principalId'),
     holder: holderOf(textAt(body, 'properties.principalId')),
     role: lastPart(textAt(body, 'properties.roleDefinitionId')),
   }));

@@ -9,11 +9,17 @@ import {
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { type Judgement, join, ofType, type Resource } from './resources.ts';
-import { listAssignments, listDefinitions, type RoleAssignment, type RoleDefinition } from './role-assignments.ts';
+import {
+  type Holder,
+  listAssignments,
+  listDefinitions,
+  type RoleAssignment,
+  type RoleDefinition,
+} from './role-assignments.ts';
 import { readDeployedSettings } from './setting-rules.ts';
 
 /** All that the identity may do at the table of the audit: what is written there stays. */
-const APPEND_ONLY: Permissions = {
+export const APPEND_ONLY: Permissions = {
   actions: [],
   dataActions: [
     'Microsoft.Storage/storageAccounts/tableServices/tables/entities/add/action',
@@ -24,49 +30,77 @@ const APPEND_ONLY: Permissions = {
 /** Assigned at one resource, not where the covered resources are. */
 const AT_A_RESOURCE: readonly OptionalRole[] = ['metrics', 'passwordVault', 'runCommand'];
 
-/** Built-in roles that may be assigned, and at what: the end of the scope. Every other one is refused, Owner and Contributor first. */
-const BUILT_IN: Readonly<Record<string, { readonly name: string; readonly at: RegExp }>> = {
-  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': { name: 'Storage Blob Data Owner', at: /\/storageAccounts\/[^/]+$/i },
+/** Built-in roles that may be assigned, to whom, and at what: the end of the scope. Every other one is refused, Owner and Contributor first. */
+export const BUILT_IN: Readonly<Record<string, { readonly name: string; readonly to: Holder; readonly at: RegExp }>> = {
+  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': {
+    name: 'Storage Blob Data Owner',
+    to: 'app',
+    at: /\/storageAccounts\/[^/]+$/i,
+  },
   'ba92f5b4-2d11-453d-a403-e96b0029c9fe': {
     name: 'Storage Blob Data Contributor',
+    to: 'topic',
     at: /\/storageAccounts\/[^/]+(?:\/blobServices\/default\/containers\/[^/]+)?$/i,
   },
-  '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1': { name: 'Storage Blob Data Reader', at: /\/storageAccounts\/[^/]+/i },
-  '974c5e8b-45b9-4653-ba55-5f855dd0fb88': { name: 'Storage Queue Data Contributor', at: /\/storageAccounts\/[^/]+/i },
-  'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a': {
-    name: 'Storage Queue Data Message Sender',
+  '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1': {
+    name: 'Storage Blob Data Reader',
+    to: 'given',
     at: /\/storageAccounts\/[^/]+/i,
   },
-  '19e7f393-937e-4f77-808e-94535e297925': { name: 'Storage Queue Data Reader', at: /\/storageAccounts\/[^/]+/i },
+  '974c5e8b-45b9-4653-ba55-5f855dd0fb88': {
+    name: 'Storage Queue Data Contributor',
+    to: 'app',
+    at: /\/storageAccounts\/[^/]+/i,
+  },
+  'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a': {
+    name: 'Storage Queue Data Message Sender',
+    to: 'topic',
+    at: /\/storageAccounts\/[^/]+/i,
+  },
+  '19e7f393-937e-4f77-808e-94535e297925': {
+    name: 'Storage Queue Data Reader',
+    to: 'given',
+    at: /\/storageAccounts\/[^/]+/i,
+  },
   '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3': {
     name: 'Storage Table Data Contributor',
+    to: 'app',
     at: /\/tableServices\/default\/tables\/(?!audit$)[^/]+$/i,
   },
-  '76199698-9eea-4c19-bc75-cec21354c6b6': { name: 'Storage Table Data Reader', at: /\/storageAccounts\/[^/]+/i },
+  '76199698-9eea-4c19-bc75-cec21354c6b6': {
+    name: 'Storage Table Data Reader',
+    to: 'given',
+    at: /\/storageAccounts\/[^/]+/i,
+  },
   '3913510d-42f4-4e42-8a64-420c390055eb': {
     name: 'Monitoring Metrics Publisher',
+    to: 'app',
     at: /\/microsoft\.insights\/components\/[^/]+$/i,
   },
   'a638d3c7-ab3a-418d-83e6-5f17a39d4fde': {
     name: 'Azure Event Hubs Data Receiver',
+    to: 'app',
     at: /\/Microsoft\.EventHub\/namespaces\/[^/]+/i,
   },
   '2b629674-e913-4c01-ae53-ef4638d8f975': {
     name: 'Azure Event Hubs Data Sender',
+    to: 'given',
     at: /\/Microsoft\.EventHub\/namespaces\/[^/]+/i,
   },
   '4633458b-17de-408a-b874-0445c86b69e6': {
     name: 'Key Vault Secrets User',
+    to: 'app',
     at: /\/Microsoft\.KeyVault\/vaults\/[^/]+\/secrets\/[^/]+$/i,
   },
   'd5a91429-5739-47e2-a06b-3470a27159e7': {
     name: 'EventGrid Data Sender',
+    to: 'app',
     at: /\/Microsoft\.EventGrid\/topics\/[^/]+$/i,
   },
 };
 
-/** Readers of the storage are people: the app has its own rights, table by table. */
-const FOR_PEOPLE = new Set(['76199698-9eea-4c19-bc75-cec21354c6b6', '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1']);
+/** For messages. Readers of the storage are people: the app has its own rights, table by table. */
+const HOLDERS: Readonly<Record<Holder, string>> = { app: 'the app', topic: 'topics', given: 'people and Defender' };
 
 /** No custom role holds a wildcard, and every one is assigned: what is not is a right in waiting. */
 export function judgeDefinitions(predicted: readonly Resource[]): Judgement {
@@ -89,7 +123,7 @@ export function judgeBuiltIns(predicted: readonly Resource[]): Judgement {
     const known = BUILT_IN[role];
     if (known === undefined) return [`${where}: role ${role} is not one that may be assigned`];
     if (!known.at.test(scope)) return [`${where}: ${known.name} may not be assigned at ${scope}`];
-    return FOR_PEOPLE.has(role) && holder !== 'given' ? [`${where}: ${known.name} is for people`] : [];
+    return holder === known.to ? [] : [`${where}: ${known.name} is for ${HOLDERS[known.to]}`];
   });
   return { seen: assignments.length, problems };
 }
@@ -102,7 +136,7 @@ export function judgeAuditTable(predicted: readonly Resource[]): Judgement {
   const appending = atAudit.filter(({ holder, role }) => holder === 'app' && isAppendOnly(definitions.get(role)));
   const problems =
     appending.length === 1 ? [] : [`the app is allowed to append to table audit ${appending.length} times`];
-  const others = atAudit.filter((assignment) => !appending.includes(assignment) && assignment.holder !== 'given');
+  const others = atAudit.filter((assignment) => !appending.includes(assignment));
   const wider = assignments.filter(({ role, scope }) => {
     const dataActions = definitions.get(role)?.dataActions ?? [];
     return dataActions.some((action) => /\/tableServices\//i.test(action)) && !/\/tables\/audit$/i.test(scope);
@@ -135,6 +169,7 @@ export function judgePermissions(predicted: readonly Resource[], roles: RolePerm
   });
   const definitions = new Map(listDefinitions(predicted).map((definition) => [definition.name, definition]));
   const held = listAssignments(predicted).filter(({ holder, role }) => holder === 'app' && definitions.has(role));
+  const strangers = listAssignments(predicted).filter(({ holder, role }) => holder !== 'app' && definitions.has(role));
   const atSubscriptions = held.filter(({ scope }) => /^\/subscriptions\/[^/]+$/.test(scope));
   const subscriptions = [...new Set(atSubscriptions.map(({ scope }) => scope.toLowerCase()))];
   const perSubscription = subscriptions.map((scope): Judgement => {
@@ -162,10 +197,15 @@ export function judgePermissions(predicted: readonly Resource[], roles: RolePerm
       return isCalledFor ? [] : [`${where}: nothing in the settings calls for this role here`];
     });
   const rest = uncovered.map((id) => `subscription ${id} tells the app of its changes, and the app has no role there`);
-  return join([...perSubscription, { seen: 0, problems: [...rest, ...narrow] }]);
+  const foreign = strangers.map(({ where }) => `${where}: a role of the app, and not for the app`);
+  return join([...perSubscription, { seen: 0, problems: [...rest, ...narrow, ...foreign] }]);
 }
 
-function unite(assignments: readonly RoleAssignment[], definitions: ReadonlyMap<string, RoleDefinition>): Permissions {
+/** What these assignments allow together. */
+export function unite(
+  assignments: readonly RoleAssignment[],
+  definitions: ReadonlyMap<string, RoleDefinition>,
+): Permissions {
   const roles = assignments.flatMap(({ role }) => definitions.get(role) ?? []);
   const all = (pick: (role: RoleDefinition) => readonly string[]) => [...new Set(roles.flatMap(pick))].toSorted();
   return { actions: all(({ actions }) => actions), dataActions: all(({ dataActions }) => dataActions) };
@@ -175,7 +215,8 @@ function isSame(one: Permissions | undefined, other: Permissions): boolean {
   return one !== undefined && comparePermissions('', one, other).length === 0;
 }
 
-function comparePermissions(where: string, granted: Permissions, wanted: Permissions): string[] {
+/** What is granted and not wanted, and the other way round. */
+export function comparePermissions(where: string, granted: Permissions, wanted: Permissions): string[] {
   return (['actions', 'dataActions'] as const).flatMap((kind) => [
     ...granted[kind]
       .filter((action) => !wanted[kind].includes(action))
@@ -198,7 +239,8 @@ export function judgeManagementGroups(predicted: readonly Resource[]): Judgement
   return { seen: assignments.length, problems };
 }
 
-function isManagementGroup(scope: string): boolean {
+/** Is a scope a management group? The one that is deployed to has none in a snapshot. */
+export function isManagementGroup(scope: string): boolean {
   return scope === '' || /^\/providers\/Microsoft\.Management\/managementGroups\/[^/]+$/i.test(scope);
 }
 

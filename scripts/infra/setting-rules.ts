@@ -92,6 +92,18 @@ export function readDeployedSettings(predicted: readonly Resource[], catalogue: 
   return parseSettings(Object.fromEntries(settings), catalogue);
 }
 
+/** The settings that a template is given; those that it is not given have their defaults, and those that the app's own template works out an example's value. */
+export function readGivenSettings(given: Json | undefined, catalogue: SettingsCatalogue): Settings {
+  const texts = Object.entries(asObject(given)).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
+  const examples = listSettings(catalogue).flatMap(({ name, ifMissing, examples: [first] }) =>
+    ifMissing === undefined || first === undefined ? [] : [[name, first]],
+  );
+  return parseSettings(Object.fromEntries([...examples, ...texts]), catalogue);
+}
+
 /** What is known only when it is deployed, as the id of an identity, is an expression in a snapshot. */
 function isDeployed(value: string): boolean {
   return value.startsWith('[') || value.startsWith('@Microsoft.KeyVault(');

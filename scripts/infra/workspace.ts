@@ -38,6 +38,8 @@ export interface Workspace {
   findUnformatted(): Promise<readonly string[]>;
   /** A compiled template. Throws when it was not compiled. */
   readTemplate(module: string): JsonObject;
+  /** Parameters of a compiled file, each as `{ value }`. */
+  readParameters(parameterFile: string): Promise<JsonObject>;
   /** What a deployment with these parameters would bring up. Rejects, with what was printed, when the compiler finds anything wrong. */
   predict(parameterFile: string): Promise<JsonObject>;
   /** The same for parameters that no file of the project holds; the text of a `.bicepparam` in `infra/samples/`. */
@@ -108,6 +110,12 @@ export async function createWorkspace(project: string, bicep: Bicep): Promise<Wo
       return [...problems, ...modules.filter((_module, index) => before[index] !== after[index])];
     },
     readTemplate,
+    async readParameters(parameterFile) {
+      const path = parameterFile.replace(/^infra\//, `${PARAMETERS}/`).replace(/\.bicepparam$/, '.json');
+      const parameters = parseObject(await readText(path), parameterFile)['parameters'];
+      if (!isJsonObject(parameters)) throw new Error(`${parameterFile} gives no parameters`);
+      return parameters;
+    },
     predict,
     async predictText(text) {
       written += 1;

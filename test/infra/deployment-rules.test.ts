@@ -272,6 +272,17 @@ describe('event subscriptions', () => {
     // A source without rules exports everything today; what it will export is not written there.
     expect(judgeAlertExport(exportOf()).problems).toHaveLength(1);
   });
+
+  test('an export that is off, or that goes elsewhere or by key, is found', () => {
+    const hub = { actionType: 'EventHub', eventHubResourceId: '/hub' };
+
+    expect(judgeAlertExport(exportWith({ isEnabled: false })).problems).toEqual([
+      expect.stringContaining('switched off'),
+    ]);
+    for (const actions of [[], [hub], [{ actionType: 'Workspace', workspaceResourceId: '/w' }]]) {
+      expect(judgeAlertExport(exportWith({ actions })).problems).toEqual([expect.stringContaining('does not send')]);
+    }
+  });
 });
 
 describe('the storage', () => {
@@ -296,6 +307,13 @@ describe('the storage', () => {
     expect(judgeRecords(deployment(lock)).problems).toEqual([expect.stringContaining('can be deleted')]);
     expect(judgeRecords(deployment(lock, group)).problems).toEqual(none);
     expect(judgeRecords(deployment(seals)).problems).toEqual([expect.stringContaining('0 immutability policies')]);
+  });
+
+  test('that removes by age what is not a kept message is found', () => {
+    expect(judgeRecords(deployment(forgetting(['poison/', 'dead-letter/']))).problems).toEqual(none);
+    for (const wrong of [['poison/', 'seals/'], [], undefined]) {
+      expect(judgeRecords(deployment(forgetting(wrong))).problems).toEqual([expect.stringContaining('removes by age')]);
+    }
   });
 
   test('and whose resource groups are written is looked at', () => {
@@ -404,6 +422,19 @@ function exportRule(severity: string): JsonObject {
 }
 
 function exportOf(...severities: readonly string[]): readonly Resource[] {
-  const properties = { sources: [{ eventSource: 'Alerts', ruleSets: severities.map(exportRule) }] };
+  return exportWith({ sources: [{ eventSource: 'Alerts', ruleSets: severities.map(exportRule) }] });
+}
+
+function forgetting(prefixMatch?: readonly string[]): JsonObject {
+  return {
+    id: `${ACCOUNT}/managementPolicies/default`,
+    type: 'Microsoft.Storage/storageAccounts/managementPolicies',
+    properties: { policy: { rules: [{ definition: { filters: { prefixMatch } } }] } },
+  };
+}
+
+function exportWith(changes: JsonObject): readonly Resource[] {
+  const actions = [{ actionType: 'EventHub', eventHubResourceId: '/hub', isTrustedServiceEnabled: true }];
+  const properties = { isEnabled: true, actions, ...changes };
   return listPredicted({ predictedResources: [{ id: '/a', type: 'Microsoft.Security/automations', properties }] }, 's');
 }

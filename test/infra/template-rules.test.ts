@@ -93,6 +93,18 @@ describe.each(Object.entries(propertyRules))('%s', (_what, rules) => {
     );
   });
 
+  test.each(rules.filter(({ allowed }) => allowed.includes(undefined)))(
+    '$type: $path may not hide',
+    ({ type, path }) => {
+      const [top = ''] = path.split('.');
+      const hidden = resource(type, { [top]: "[union(createObject(), variables('more'))]" });
+
+      expect(judgeProperties([hidden], [{ type, path, allowed: [undefined] }]).problems).toEqual([
+        expect.stringContaining('cannot be seen'),
+      ]);
+    },
+  );
+
   test('what is nowhere is a problem, not a pass', () => {
     const types = new Set(rules.map(({ type }) => type));
 
