@@ -10,6 +10,7 @@ import {
 import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { type Judgement, ofType, type Resource, readPath, textAt } from './resources.ts';
+import { listAssignments } from './role-assignments.ts';
 import { readDeployedSettings } from './setting-rules.ts';
 
 /** Event Grid takes no more values over all advanced filters of a subscription. */
@@ -69,11 +70,28 @@ export function judgeEventSubscriptions(predicted: readonly Resource[]): Judgeme
       ...findDeliveryProblems(body, where),
     ];
   });
-  const isHeard = told.some(({ topicType }) => topicType === CHANGES);
+  const heard = told.filter(({ topicType }) => topicType === CHANGES).map(({ id }) => subscriptionOf(id));
+  const deaf = heard.length === 0 ? [] : listConnected(predicted).filter((id) => !heard.includes(id));
   return {
     seen: subscriptions.length,
-    problems: [...problems, ...(isHeard ? [] : ['nothing tells of changed resources'])],
+    problems: [
+      ...problems,
+      ...(heard.length > 0 ? [] : ['nothing tells of changed resources']),
+      ...deaf.map((id) => `subscription ${id}: the app has a role there, and nothing tells of changed resources`),
+    ],
   };
+}
+
+/** Ids of the subscriptions in which the app has a role. */
+function listConnected(predicted: readonly Resource[]): readonly string[] {
+  const places = listAssignments(predicted).filter(
+    ({ holder, scope }) => holder === 'app' && /^\/subscriptions\/[^/]+$/.test(scope),
+  );
+  return [...new Set(places.map(({ scope }) => subscriptionOf(scope)))];
+}
+
+function subscriptionOf(id: string): string {
+  return (id.split('/')[2] ?? '').toLowerCase();
 }
 
 /** Undefined = nothing of that topic is needed. */
@@ -175,7 +193,16 @@ export function judgeAlertExport(predicted: readonly Resource[]): Judgement {
       ? []
       : [`${where}: exports alerts of ${severities.join(', ')} instead of ${SEVERITIES.join(', ')}`];
   });
-  return { seen: automations.length, problems };
+  const exporting = automations.map(({ id }) => subscriptionOf(id));
+  // Without an Event Hub there is nothing to export to.
+  const silent = exporting.length === 0 ? [] : listConnected(predicted).filter((id) => !exporting.includes(id));
+  return {
+    seen: automations.length,
+    problems: [
+      ...problems,
+      ...silent.map((id) => `subscription ${id}: its alerts are not exported, those of others are`),
+    ],
+  };
 }
 
 function sendsToHub(actions: Json | undefined): boolean {

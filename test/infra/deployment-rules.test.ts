@@ -273,6 +273,22 @@ describe('event subscriptions', () => {
     expect(judgeAlertExport(exportOf()).problems).toHaveLength(1);
   });
 
+  test('a subscription in which the app has a role, and that tells it nothing, is found', () => {
+    const other = '/subscriptions/11111111-2222-3333-4444-555555555555';
+    const connected = deployment(...extraRole(roles.read, other));
+    const tells = {
+      ...eventSubscription(),
+      id: `${TOPIC.replace(/^\/subscriptions\/[^/]+/, other)}/eventSubscriptions/d`,
+    };
+
+    expect(judgeEventSubscriptions(connected).problems).toEqual([expect.stringContaining('11111111-2222')]);
+    expect(judgeEventSubscriptions(deployment(...extraRole(roles.read, other), tells)).problems).toEqual(none);
+    const exports = exportOf('Low', 'High', 'Medium', 'Informational').map((each) => ({ ...each, id: `${other}/x` }));
+    const home = connected.filter(({ id }) => !id.startsWith(other));
+    expect(judgeAlertExport([...connected, ...exports]).problems).toHaveLength(1);
+    expect(judgeAlertExport([...home, ...exports.map((each) => ({ ...each, id: TOPIC }))]).problems).toEqual(none);
+  });
+
   test('an export that is off, or that goes elsewhere or by key, is found', () => {
     const hub = { actionType: 'EventHub', eventHubResourceId: '/hub' };
 
