@@ -1,43 +1,16 @@
 import type { JsonObject } from '../../local/azure/json.ts';
+import { templateTypes } from '../../src/doctor/before-deploy/template-types.ts';
 import { type Judgement, listTemplateResources, listTexts, type Resource, readPath } from './resources.ts';
 import { BUILT_IN } from './role-rules.ts';
 
 /**
  * Types that the templates may bring up; lower case. For each somebody has thought about what has to hold of it – keys, public access, cost – and
- * has written a rule where there is something: a type that is new here may need one.
+ * has written a rule where there is something: a type that is new in the list may need one.
  */
 const KNOWN_TYPES = new Set(
-  [
-    'Microsoft.Authorization/locks',
-    'Microsoft.Authorization/roleAssignments',
-    'Microsoft.Authorization/roleDefinitions',
-    'Microsoft.EventGrid/systemTopics',
-    'Microsoft.EventGrid/systemTopics/eventSubscriptions',
-    'Microsoft.EventHub/namespaces',
-    'Microsoft.EventHub/namespaces/eventhubs',
-    'Microsoft.Insights/actionGroups',
-    'Microsoft.Insights/components',
-    'Microsoft.Insights/diagnosticSettings',
-    'Microsoft.Insights/scheduledQueryRules',
-    'Microsoft.Insights/workbooks',
-    'Microsoft.ManagedIdentity/userAssignedIdentities',
-    'Microsoft.OperationalInsights/workspaces',
-    'Microsoft.Resources/deployments',
-    'Microsoft.Resources/resourceGroups',
-    'Microsoft.Security/automations',
-    'Microsoft.Storage/storageAccounts',
-    'Microsoft.Storage/storageAccounts/blobServices',
-    'Microsoft.Storage/storageAccounts/blobServices/containers',
-    'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies',
-    'Microsoft.Storage/storageAccounts/managementPolicies',
-    'Microsoft.Storage/storageAccounts/queueServices',
-    'Microsoft.Storage/storageAccounts/queueServices/queues',
-    'Microsoft.Storage/storageAccounts/tableServices',
-    'Microsoft.Storage/storageAccounts/tableServices/tables',
-    'Microsoft.Web/serverfarms',
-    'Microsoft.Web/sites',
-    'Microsoft.Web/sites/basicPublishingCredentialsPolicies',
-  ].map((type) => type.toLowerCase()),
+  Object.values(templateTypes)
+    .flat()
+    .map((type) => type.toLowerCase()),
 );
 
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -51,7 +24,8 @@ export function judgeTypes(template: JsonObject, where: string): Judgement {
     problems: resources
       .filter(({ type }) => !KNOWN_TYPES.has(type))
       .map(
-        ({ type, where: place }) => `${place}: nothing here says what has to hold of ${type}: see template-rules.ts`,
+        ({ type, where: place }) =>
+          `${place}: nobody has thought about what has to hold of ${type}: see template-types.ts, and the rules of check:infra`,
       ),
   };
 }

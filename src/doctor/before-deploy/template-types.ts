@@ -1,6 +1,7 @@
 /**
  * What the template deploys: types whose resources it writes. `always`: every deployment · `operating`: the workbook, and
- * alert rules where somebody is told of them · `export`: only with `enableDefenderExport`. A test compares this with `infra/`.
+ * alert rules where somebody is told of them · `export`: only with `enableDefenderExport`. A test compares this with `infra/`,
+ * and `check:infra` refuses every other type: keys, public access and cost of a new one may need a rule of their own.
  */
 export const templateTypes = {
   always: [
