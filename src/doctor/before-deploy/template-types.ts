@@ -1,6 +1,6 @@
 /**
- * What the template deploys: types whose resources it writes. `always`: every deployment · `operating`: the workbook, and
- * alert rules where somebody is told of them · `export`: only with `enableDefenderExport`. A test compares this with `infra/`,
+ * What the template deploys: types whose resources it writes. `always`: every deployment · `operating`: alert rules, where
+ * somebody is told of them · `export`: only with `enableDefenderExport`. A test compares this with `infra/`,
  * and `check:infra` refuses every other type: keys, public access and cost of a new one may need a rule of their own.
  */
 export const templateTypes = {
@@ -12,6 +12,7 @@ export const templateTypes = {
     'Microsoft.EventGrid/systemTopics/eventSubscriptions',
     'Microsoft.Insights/components',
     'Microsoft.Insights/diagnosticSettings',
+    'Microsoft.Insights/workbooks',
     'Microsoft.ManagedIdentity/userAssignedIdentities',
     'Microsoft.OperationalInsights/workspaces',
     'Microsoft.Resources/deployments',
@@ -29,11 +30,7 @@ export const templateTypes = {
     'Microsoft.Web/sites',
     'Microsoft.Web/sites/basicPublishingCredentialsPolicies',
   ],
-  operating: [
-    'Microsoft.Insights/actionGroups',
-    'Microsoft.Insights/scheduledQueryRules',
-    'Microsoft.Insights/workbooks',
-  ],
+  operating: ['Microsoft.Insights/actionGroups', 'Microsoft.Insights/scheduledQueryRules'],
   export: [
     'Microsoft.EventHub/namespaces',
     'Microsoft.EventHub/namespaces/eventhubs',

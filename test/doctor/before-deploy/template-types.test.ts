@@ -42,6 +42,8 @@ test.each([
 test('resource groups are made with the action of their subscription, and ARM itself needs no registration', () => {
   expect(listDeployActions(templateTypes.always)).toContain('Microsoft.Resources/subscriptions/resourceGroups/write');
   expect(listDeployActions(templateTypes.always)).not.toContain('Microsoft.Resources/resourceGroups/write');
+  // The workbook is there unless somebody does not want it.
+  expect(listDeployActions(templateTypes.always)).toContain('Microsoft.Insights/workbooks/write');
   expect(listNamespaces(templateTypes.always)).toEqual([
     'Microsoft.EventGrid',
     'Microsoft.Insights',
