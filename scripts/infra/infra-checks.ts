@@ -3,6 +3,7 @@ import { policies } from '../../src/policy/catalogue.ts';
 import { remediations, trackers } from '../../src/remediations/catalogue.ts';
 import { modeSetting } from '../../src/settings/catalogue.ts';
 import type { Check } from '../checks/run-checks.ts';
+import { derivedSettings } from '../generated/settings-bicep.ts';
 import { type Connection, judgeConnected, judgeCustomRoles, judgeNeededRoles } from './access-rules.ts';
 import { judgeConnections } from './connection-rules.ts';
 import { judgeFixedCost } from './cost-rules.ts';
@@ -39,21 +40,6 @@ import { findUsed, type Workspace } from './workspace.ts';
 const MAIN = 'infra/main.bicep';
 /** More problems than these of one rule help nobody. */
 const SHOWN = 15;
-
-/** Settings that the template works out itself, from what it creates and from its other parameters. */
-const DERIVED = [
-  'SCOPES',
-  'DOCKWARDEN_PRINCIPAL_ID',
-  'DOCKWARDEN_CLIENT_ID',
-  'DEFENDER_EVENT_HUB',
-  'DefenderEventHub__fullyQualifiedNamespace',
-  'AzureWebJobsStorage__accountName',
-  // In place of the name, outside of Azure's public cloud.
-  'AzureWebJobsStorage__blobServiceUri',
-  'AzureWebJobsStorage__queueServiceUri',
-  'AzureWebJobsStorage__tableServiceUri',
-  'AzureWebJobsStorage__clientId',
-];
 
 const catalogue = { policies, remediations, trackers };
 
@@ -110,7 +96,7 @@ function listTemplateChecks(workspace: Workspace): readonly Check[] {
     everywhere('no wildcard in a role, no role of Azure but those of the list', judgeTemplateRoles),
     everywhere('secret parameters are secure, and have no default', judgeParameters),
     rule('templates: every setting of the catalogue is a parameter, and no other', async () =>
-      judgeSettingsType(workspace.readTemplate(MAIN), catalogue, DERIVED),
+      judgeSettingsType(workspace.readTemplate(MAIN), catalogue, derivedSettings),
     ),
   ];
 }

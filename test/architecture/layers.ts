@@ -96,6 +96,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'settings',
       'storage',
       'guards',
+      'work',
       'health',
       'errors',
     ],

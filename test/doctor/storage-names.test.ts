@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { QUEUES } from '../../src/doctor/checks/queues.ts';
 import { TABLES } from '../../src/doctor/checks/tables.ts';
+import { appQueues } from '../../src/work/queue-depths.ts';
 
 const sources = ['app.ts', 'functions/poison.ts', 'functions/resource-events.ts'].map((file) =>
   readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8'),
@@ -21,7 +21,7 @@ it('looks at every queue that the app fills or empties', () => {
   const filled = namesIn(/\bqueue\('([a-z-]+)'\)/g);
   const emptied = namesIn(/registerPoison\(name, '([a-z-]+)'\)/g);
 
-  expect(emptied).toEqual(QUEUES.toSorted());
-  expect(QUEUES).toEqual(expect.arrayContaining([...filled]));
+  expect(emptied).toEqual(appQueues.toSorted());
+  expect(appQueues).toEqual(expect.arrayContaining([...filled]));
   expect(filled).not.toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { shellQuote } from '../../remediations/advice.ts';
 import type { StorageProbe } from '../../storage/storage-probe.ts';
+import { appQueues } from '../../work/queue-depths.ts';
 import { type DoctorFinding, defineCheck } from '../check.ts';
 import type { DeployedContext } from '../deployed.ts';
 import { attempt } from '../not-checked.ts';
@@ -16,8 +17,6 @@ const codes = [
 ] as const;
 type Code = (typeof codes)[number];
 
-/** The app's queues. Event Grid fills the first, which therefore has to be there before any message. */
-export const QUEUES = ['resource-events', 'work', 'tickets', 'events'] as const;
 /** Containers of messages that nobody could handle, and why they are there. */
 const CONTAINERS = [
   {
@@ -49,7 +48,7 @@ export const queuesCheck = defineCheck<DeployedContext, Code>({
     const findings: DoctorFinding<Code>[] = [];
     const reading = (role: string) => (account === undefined ? undefined : { role, scope: account.id });
     const read = reading('Storage Queue Data Reader');
-    for (const queue of QUEUES) {
+    for (const queue of appQueues) {
       findings.push(
         ...(await attempt(`queue ${queue}`, async () => await judgeQueue(storage, queue, context, account), read)),
       );
